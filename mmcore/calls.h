@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The calls that mm_step() dispatches to. A system call returns its value or a
+ * negative errno, having told why with refuse(); s->current is the caller.
+ */
+#ifndef MMCORE_CALLS_H
+#define MMCORE_CALLS_H
+
+#include "mmcore/mmcore.h"
+#include "mmcore/uapi.h"
+
+/* "return refuse(s, EINVAL, "len is 0");": the simulated kernel says no. */
+static inline int64_t refuse(struct step *s, int err, const char *why)
+{
+	s->res->why = why;
+	return -err;
+}
+
+/* mmap.c, brk.c, mprotect.c */
+int64_t sys_mmap(struct step *s, const struct op_mmap *a);
+int64_t sys_mmap2(struct step *s, const struct op_mmap2 *a);
+int64_t sys_munmap(struct step *s, const struct op_munmap *a);
+int64_t sys_mprotect(struct step *s, const struct op_mprotect *a);
+int64_t sys_brk(struct step *s, const struct op_brk *a);
+
+/* access.c: what a program's own instructions do; these fill s->res. */
+int64_t sys_access_ok(struct step *s, const struct op_access_ok *a);
+void mem_read(struct step *s, const struct op_mem_read *a, uint8_t *buf);
+void mem_write(struct step *s, const struct op_mem_write *a,
+	       const uint8_t *data, size_t len);
+void mem_fill(struct step *s, const struct op_mem_fill *a);
+void mem_touch(struct step *s, const struct op_mem_touch *a);
+
+/* fork.c, exit.c, exec.c, task.c */
+int64_t do_spawn(struct step *s, const struct op_spawn *a);
+int64_t do_fork(struct step *s, const struct op_fork *a);
+void do_exit(struct step *s);
+int64_t sys_setrlimit(struct step *s, const struct op_setrlimit *a);
+
+#endif

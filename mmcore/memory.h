@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* Faults, and the page-table side of mapping, protecting, copying, unmapping. */
+#ifndef MMCORE_MEMORY_H
+#define MMCORE_MEMORY_H
+
+#include "mmcore/calls.h"
+#include "mmcore/pgtable.h"
+
+enum vm_fault {
+	VM_FAULT_MINOR,
+	VM_FAULT_MAJOR,
+	VM_FAULT_SIGBUS,	/* BUS_ADRERR */
+	VM_FAULT_OOM,
+};
+
+/* Per kind of VMA; indexed by vma->vm_ops (enum vm_ops_id). */
+struct vm_operations_struct {
+	const char *name;
+	/* Bring the page of a none PTE in and map it. NULL: anonymous. */
+	enum vm_fault (*fault)(struct step *s, mm_ref mm, vma_ref vma,
+			       uint64_t addr, uint64_t pte_pa, bool write);
+};
+
+extern const struct vm_operations_struct vm_operations[NR_VM_OPS];
+
+/**
+ * handle_mm_fault - make an access possible
+ * @vma:   contains @addr and permits the access (the caller looked)
+ * @addr:  byte address
+ * @write: a store
+ * Makes tables, maps a page or copies one. Does not count min_flt/maj_flt.
+ */
+enum vm_fault handle_mm_fault(struct step *s, mm_ref mm, vma_ref vma,
+			      uint64_t addr, bool write);
+
+/* What a user-mode access led to. */
+struct access_fault {
+	int signo;		/* 0: the access may go on */
+	int si_code;
+	uint64_t si_addr;
+	const char *why;
+};
+
+/**
+ * do_page_fault - the whole decision tree for the current process
+ * VMA lookup, stack growth, permission, handle_mm_fault(); counts the fault.
+ */
+struct access_fault do_page_fault(struct step *s, uint64_t addr,
+				  enum access_kind kind);
+
+/*
+ * Fault in [start, end) as mlock and MAP_POPULATE do: writable private memory
+ * by write faults, the rest by reads, inaccessible VMAs not at all. Errors end
+ * it quietly. Linux: mm/gup.c __mm_populate().
+ */
+void make_pages_present(struct step *s, mm_ref mm, uint64_t start,
+			uint64_t end);
+
+/* Take the pages of [start, end) of one VMA away: PTEs none, rss down. */
+void zap_page_range(struct step *s, vma_ref vma, uint64_t start, uint64_t end);
+
+/* New protection for the present PTEs of [start, end) of one VMA. */
+void change_protection(struct step *s, vma_ref vma, uint64_t start,
+		       uint64_t end, uint64_t newprot);
+
+/* fork: copy the PTEs of @src's VMA into @dst. 0 or -ENOMEM. */
+int64_t copy_page_range(struct step *s, mm_ref dst, mm_ref src, vma_ref vma);
+
+/* shmem.c: the object behind a shared anonymous mapping. None: no RAM. */
+file_ref shmem_file_setup(struct step *s, uint64_t bytes, bool accounted);
+void get_file(struct step *s, file_ref file);
+/* Drop a reference; the last one frees file, inode and its pages. */
+void fput(struct step *s, file_ref file);
+
+/* fork.c, exit.c: address spaces. */
+mm_ref mm_alloc(struct step *s);
+void mmput(struct step *s, mm_ref mm);	/* the last user unmaps everything */
+
+/* rmap.c */
+/* The VMA gets an anon_vma, its neighbour's if 6.18 would share. 0/-ENOMEM. */
+int64_t anon_vma_prepare(struct step *s, vma_ref vma);
+void anon_vma_link(struct step *s, vma_ref vma);	/* vma->anon_vma is set */
+void anon_vma_unlink(struct step *s, vma_ref vma);	/* last one frees it */
+/* Fork: a new identity for the child's VMA, chain_multi set. */
+void anon_vma_fork(struct step *s, vma_ref child, vma_ref parent);
+void page_add_new_anon_rmap(struct step *s, pfn_t pfn, vma_ref vma,
+			    uint64_t addr);
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mmcore: simulated machines with Linux's memory manager, as a pure library.
+ * It does no I/O, allocates nothing, reads no clock and has no globals; the
+ * host gives it memory, operations and the time of day. This is the one header
+ * that other parts of the project include.
+ *
+ * A host reserves three zero-filled ranges (sparse, no-reserve), puts their
+ * addresses into a struct machine, boots it, and then only ever calls mm_step()
+ * to change it. Everything else here reads.
+ */
+#ifndef MMCORE_MMCORE_H
+#define MMCORE_MMCORE_H
+
+#include "mmcore/kernel.h"
+#include "mmcore/op.h"
+#include "mmcore/trace.h"
+
+enum arch_id { ARCH_X86_64, NR_ARCHS };
+
+/* A machine to be made; machine.create's parameters. */
+struct mm_config {
+	uint64_t ram, swap, disk;	/* bytes */
+	uint32_t arch;			/* enum arch_id */
+	uint32_t cpus;
+	bool aslr;
+	uint64_t seed;
+	uint64_t overcommit_memory, overcommit_ratio, swappiness;
+	uint64_t max_map_count, mmap_min_addr, hugepages;
+	uint64_t min_free_kbytes;	/* 0: computed */
+};
+
+#define MM_RAM_MIN	(4ULL << 20)
+#define MM_RAM_MAX	(4ULL << 40)
+
+/* Defaults of machine.create: 256 MiB, one CPU, no ASLR. */
+struct mm_config mm_config_default(void);
+
+/**
+ * mm_config_check - can this machine be made?
+ * @c:     configuration
+ * @param: set to the name of the parameter that is wrong
+ *
+ * Returns: NULL if it can, else a sentence that says why not.
+ */
+const char *mm_config_check(const struct mm_config *c, const char **param);
+
+/* Bytes of the two host maps of a machine with @ram bytes. */
+uint64_t mm_frame_map_bytes(uint64_t ram);
+uint64_t mm_chunk_map_bytes(uint64_t ram);
+
+/**
+ * mm_boot - make a machine
+ * @m: ram, frame_map, chunk_map and ram_bytes set by the host; all bytes zero
+ * @c: a configuration that mm_config_check() accepted
+ *
+ * Writes a handful of frames, whatever the size of the RAM.
+ */
+void mm_boot(struct machine *m, const struct mm_config *c);
+
+/* The bytes were filled in from an image: find the geometry again. */
+void mm_attach(struct machine *m);
+
+enum mm_status {
+	MM_OK,			/* it ran; the result says what the kernel did */
+	MM_NO_SUCH_PROCESS,	/* op->pid names nobody; nothing changed */
+	MM_BAD_OPERATION,	/* not an operation, or its data is missing */
+};
+
+/**
+ * mm_step - run one operation
+ * @m:     machine
+ * @op:    operation
+ * @res:   its result; always filled in
+ * @trace: where the kernel narrates, or NULL
+ *
+ * The one door into the core. Anything but MM_OK has changed nothing.
+ * Deterministic: the same machine bytes and operation give the same bytes,
+ * result and trace, on every host.
+ */
+enum mm_status mm_step(struct machine *m, const struct op *op,
+		       struct op_result *res, struct trace *trace);
+
+/**
+ * mm_op_bound - what an operation may cost
+ * @m:  machine
+ * @op: operation
+ *
+ * Returns: an upper bound of the frames it may have to touch; hosts compare it
+ * with a quota before they run the operation, and hand large ones to a thread.
+ */
+uint64_t mm_op_bound(const struct machine *m, const struct op *op);
+
+/* "EINVAL" for 22; NULL for a number without a name. */
+const char *mm_errno_name(int err);
+const char *mm_signal_name(int signo);
+/* "SEGV_MAPERR" for SIGSEGV, 1; "OOM" for SIGKILL, 0. */
+const char *mm_si_code_name(int signo, int code);
+
+int mm_sysctl_id(const char *name);	/* -1: no such sysctl */
+const char *mm_sysctl_name(int id);
+uint64_t mm_sysctl_read(const struct machine *m, int id);
+/* NULL if @value may be written to @id, else why not. */
+const char *mm_sysctl_check(int id, uint64_t value);
+
+/* ---- looking inside: nothing below changes anything ---- */
+
+/* The process with that pid, or none. O(log processes). */
+task_ref mm_find_task(const struct machine *m, uint32_t pid);
+task_ref mm_first_task(const struct machine *m);
+task_ref mm_next_task(const struct machine *m, task_ref t);
+
+/* The first VMA that ends above @addr (it may start above it), or none. */
+vma_ref vma_lookup(const struct machine *m, mm_ref mm, uint64_t addr);
+
+/* What maps shows at the end of a VMA's line; "" if it has no name. */
+const char *mm_vma_name(const struct machine *m, vma_ref vma);
+/* Device and inode number as maps shows them; both 0 without a file. */
+void mm_vma_backing(const struct machine *m, vma_ref vma, uint32_t *major,
+		    uint32_t *minor, uint64_t *ino);
+/* Pages of a VMA that are present and counted in rss. O(its page tables). */
+uint64_t mm_vma_rss(const struct machine *m, vma_ref vma);
+
+struct mm_walk_level {
+	const char *level;	/* "pgd", "pud", "pmd", "pte" */
+	uint32_t index;		/* entry within the table */
+	uint64_t entry_at;	/* its physical address */
+	uint64_t entry;		/* its value */
+};
+
+#define MM_WALK_LEVELS 5
+
+/**
+ * mm_walk - follow an address through the page tables
+ * @m:    machine
+ * @mm:   address space
+ * @addr: any user address
+ * @out:  filled from the top level down to the first entry that is none, not
+ *        present or a leaf
+ * @pfn:  set to the frame mapped, or 0
+ *
+ * Returns: levels filled in. Changes nothing: no fault, no accessed bit.
+ */
+int mm_walk(const struct machine *m, mm_ref mm, uint64_t addr,
+	    struct mm_walk_level out[MM_WALK_LEVELS], pfn_t *pfn);
+
+/* Names of the bits set in an entry, from "P" up; NULL-terminated. */
+void mm_entry_flags(const struct machine *m, uint64_t entry,
+		    const char *names[16]);
+
+struct mm_pagemap {
+	bool present, swapped, dirty, accessed, writable, file, exclusive;
+	bool soft_dirty;
+	pfn_t pfn;
+	uint64_t swap;
+};
+
+struct mm_pagemap mm_pagemap_entry(const struct machine *m, mm_ref mm,
+				   uint64_t addr);
+
+/* Calls @visit for each PTE that maps a frame, by pid, then address. */
+void mm_rmap(const struct machine *m, pfn_t pfn,
+	     void (*visit)(void *ctx, uint32_t pid, uint64_t addr), void *ctx);
+
+struct page page_read(const struct machine *m, pfn_t pfn);
+
+enum frame_use {
+	FRAME_FREE, FRAME_ANON, FRAME_FILE, FRAME_SLAB, FRAME_PGTABLE,
+	FRAME_PIPE, FRAME_RESERVED, FRAME_SWAPCACHE, FRAME_HUGE, FRAME_KERNEL,
+	NR_FRAME_USES,
+};
+
+const char *mm_frame_use_name(enum frame_use use);
+
+/**
+ * mm_frame_run - the use of a frame and of those like it that follow
+ * @m:     machine
+ * @first: frame
+ * @end:   where to stop, at most the frames of the machine
+ * @use:   set to the use of @first
+ *
+ * Returns: the length of the run within [first, end). Untouched memory is
+ * skipped without being looked at.
+ */
+uint64_t mm_frame_run(const struct machine *m, uint64_t first, uint64_t end,
+		      enum frame_use *use);
+
+/* ---- /proc ---- */
+
+/*
+ * Where text goes. The core writes at buf + len and asks more() for room: it
+ * must leave at least @need bytes free at buf + len, or return false (then
+ * nothing more is written).
+ */
+struct mm_sink {
+	char *buf;
+	size_t len, cap;
+	bool (*more)(struct mm_sink *sink, size_t need);
+	void *ctx;
+};
+
+enum mm_proc_kind { MM_PROC_NONE, MM_PROC_FILE, MM_PROC_DIR };
+
+/**
+ * mm_proc_read - the text of a file below /proc
+ * @m:    machine
+ * @path: absolute, "/proc/1/maps"; a folder gives its entries, one a line
+ * @sink: where the bytes go; NULL only asks whether it exists
+ *
+ * Returns: what it is. Text as Linux 6.18 prints it.
+ */
+enum mm_proc_kind mm_proc_read(const struct machine *m, const char *path,
+			       struct mm_sink *sink);
+
+/* ---- invariants ---- */
+
+/**
+ * mm_check - every law of the model
+ * @m:      machine
+ * @report: called for each violation: the law's name, and a sentence
+ *
+ * Returns: the number of violations. Reads everything: O(frames in use).
+ */
+uint64_t mm_check(const struct machine *m,
+		  void (*report)(void *ctx, const char *law, const char *what),
+		  void *ctx);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Operations and their results: all that goes into mm_step() and all that
+ * comes out. Plain values; the only pointers are to the caller's bytes.
+ * Members are named as the parameters of the JSON-RPC method.
+ */
+#ifndef MMCORE_OP_H
+#define MMCORE_OP_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdbool.h>
+
+enum op_code {
+	OP_NONE,
+#define OP(code, member, method) OP_##code,
+#include "mmcore/op.def"
+#undef OP
+	NR_OPS,
+};
+
+enum spawn_image { IMAGE_DEMO, IMAGE_NONE };
+
+struct op_spawn {
+	char name[16];			/* comm; NUL-terminated */
+	uint32_t image;			/* enum spawn_image */
+	uint32_t rlimit_set;		/* bit r: rlim[r] overrides the default */
+	struct { uint64_t soft, hard; } rlim[16];
+	bool privileged;		/* all capabilities */
+};
+
+struct op_fork { uint64_t flags; };	/* CLONE_VM, CLONE_VFORK, CLONE_FILES */
+struct op_exit { int32_t status; };
+struct op_setrlimit { uint32_t resource; uint64_t soft, hard; };
+struct op_mmap {
+	uint64_t addr, len, prot, flags;
+	int64_t fd;
+	uint64_t offset;		/* bytes */
+};
+struct op_mmap2 {
+	uint64_t addr, len, prot, flags;
+	int64_t fd;
+	uint64_t pgoff;			/* pages */
+};
+struct op_munmap { uint64_t addr, len; };
+struct op_mprotect { uint64_t addr, len, prot; };
+struct op_brk { uint64_t addr; };
+struct op_access_ok { uint64_t addr, size; uint32_t type; };	/* 0 read, 1 write */
+struct op_mem_read { uint64_t addr, len; };
+struct op_mem_write { uint64_t addr; };	/* bytes in op->data */
+struct op_mem_fill { uint64_t addr, len; uint8_t byte; };
+enum access_kind { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
+struct op_mem_touch { uint64_t addr, len; uint32_t access; };
+struct op_tick { uint64_t jiffies; };
+
+/* Names are dotted; one line adds a sysctl: X(member of struct kernel, name). */
+#define SYSCTLS(X)						\
+	X(overcommit_memory,	"vm.overcommit_memory")		\
+	X(overcommit_ratio,	"vm.overcommit_ratio")		\
+	X(overcommit_kbytes,	"vm.overcommit_kbytes")		\
+	X(swappiness,		"vm.swappiness")		\
+	X(max_map_count,	"vm.max_map_count")		\
+	X(mmap_min_addr,	"vm.mmap_min_addr")		\
+	X(min_free_kbytes,	"vm.min_free_kbytes")		\
+	X(admin_reserve_kbytes,	"vm.admin_reserve_kbytes")	\
+	X(user_reserve_kbytes,	"vm.user_reserve_kbytes")	\
+	X(drop_caches,		"vm.drop_caches")
+
+enum sysctl_id {
+#define X(member, name) SYSCTL_##member,
+	SYSCTLS(X)
+#undef X
+	NR_SYSCTLS,
+};
+
+struct op_sysctl { uint32_t id; uint64_t value; };	/* a write */
+
+struct op {
+	enum op_code code;
+	uint32_t pid;		/* the calling process; 0 where there is none */
+	bool deliver;		/* a fatal signal ends the process */
+	union {
+#define OP(code, member, method) struct op_##member member;
+#include "mmcore/op.def"
+#undef OP
+	};
+	const uint8_t *data;	/* MEM_WRITE: the bytes to write */
+	size_t data_len;
+	uint8_t *buf;		/* MEM_READ: room for len bytes */
+};
+
+enum outcome {
+	OUT_OK,			/* ret is the system call's value */
+	OUT_ERRNO,		/* refused: err, why; ret is -err */
+	OUT_SIGNAL,		/* a fatal fault: signo, si_code, si_addr */
+	OUT_BLOCKED,		/* would block: why; nothing has changed */
+};
+
+#define OP_MAX_KILLED 4
+
+struct op_result {
+	enum outcome outcome;
+	int64_t ret;
+	int32_t err;		/* positive errno of OUT_ERRNO */
+	int32_t signo;		/* OUT_SIGNAL */
+	int32_t si_code;	/* SEGV_MAPERR …; 0 for the OOM killer */
+	uint64_t si_addr;	/* byte exact */
+	const char *why;	/* a constant sentence; NULL when all went well */
+	uint64_t minor, major;	/* faults this operation took */
+	uint64_t done;		/* mem.*: bytes accessed */
+	uint32_t nr_killed;
+	uint32_t killed[OP_MAX_KILLED];
+};
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* Frames: struct page accessors, zones and watermarks, the buddy allocator. */
+#ifndef MMCORE_PAGE_ALLOC_H
+#define MMCORE_PAGE_ALLOC_H
+
+#include "mmcore/kernel.h"
+
+/* Allocation flags (2.6.17's values). */
+#define __GFP_DMA	0x01u
+#define __GFP_HIGHMEM	0x02u
+#define __GFP_DMA32	0x04u
+#define __GFP_WAIT	0x10u
+#define __GFP_HIGH	0x20u
+#define __GFP_IO	0x40u
+#define __GFP_FS	0x80u
+#define __GFP_COMP	0x4000u
+#define GFP_KERNEL	(__GFP_WAIT | __GFP_IO | __GFP_FS)
+#define GFP_ATOMIC	(__GFP_HIGH)
+#define GFP_HIGHUSER	(GFP_KERNEL | __GFP_HIGHMEM | 0x20000u)
+
+static inline uint64_t pfn_to_pa(pfn_t pfn)
+{
+	return (uint64_t)pfn << PAGE_SHIFT;
+}
+
+static inline uint64_t page_group_pa(const struct machine *m, pfn_t pfn)
+{
+	return (kernel_at(m)->mem_map_pfn + pfn / PAGES_PER_GROUP) << PAGE_SHIFT;
+}
+
+static inline uint64_t page_counts_pa(const struct machine *m, pfn_t pfn)
+{
+	return page_group_pa(m, pfn) + offsetof(struct page_group, counts) +
+	       pfn % PAGES_PER_GROUP * sizeof(struct page_counts);
+}
+
+static inline uint64_t page_rest_pa(const struct machine *m, pfn_t pfn)
+{
+	return page_group_pa(m, pfn) + offsetof(struct page_group, rest) +
+	       pfn % PAGES_PER_GROUP * sizeof(struct page_rest);
+}
+
+/* The stored parts of a page that is in use (allocated or heading a block). */
+static inline const struct page_counts *page_counts_at(const struct machine *m,
+						       pfn_t pfn)
+{
+	return ram_at(m, page_counts_pa(m, pfn));
+}
+
+static inline struct page_counts *page_counts_mut(struct step *s, pfn_t pfn)
+{
+	return ram_mut(s, page_counts_pa(s->m, pfn));
+}
+
+static inline const struct page_rest *page_at(const struct machine *m,
+					      pfn_t pfn)
+{
+	return ram_at(m, page_rest_pa(m, pfn));
+}
+
+static inline struct page_rest *page_mut(struct step *s, pfn_t pfn)
+{
+	return ram_mut(s, page_rest_pa(s->m, pfn));
+}
+
+/* The address of page->lru, and the page a list entry belongs to. */
+static inline uint64_t page_lru_pa(const struct machine *m, pfn_t pfn)
+{
+	return page_rest_pa(m, pfn) + offsetof(struct page_rest, lru);
+}
+
+pfn_t lru_to_pfn(const struct machine *m, uint64_t lru_pa);
+
+static inline bool page_has(const struct machine *m, pfn_t pfn, int bit)
+{
+	return page_at(m, pfn)->flags >> bit & 1;
+}
+
+static inline void get_page(struct step *s, pfn_t pfn)
+{
+	page_counts_mut(s, pfn)->_count++;
+}
+
+/* Drop a reference; the last one frees the page (put_page, 2.6.17 mm/swap.c). */
+void put_page(struct step *s, pfn_t pfn);
+
+/**
+ * page_read - a page as struct page
+ * @m:   machine
+ * @pfn: any frame of it
+ *
+ * Returns: the page by value; what boot left untouched is presented as
+ * initialised (free: _count 0, _mapcount -1; a frontier block's head carries
+ * PG_buddy and its order; reserved frames: PG_reserved, _count 1). O(1).
+ */
+struct page page_read(const struct machine *m, pfn_t pfn);
+
+/* True for frame 0, the kernel's own, the zero page and mem_map. */
+bool page_is_boot_reserved(const struct machine *m, pfn_t pfn);
+
+/* The zone a frame belongs to. */
+enum zone_type page_zone(const struct machine *m, pfn_t pfn);
+const char *zone_name(enum zone_type type);
+
+/* Sets up zones, free lists and watermarks of a machine at boot. */
+void mem_init(struct step *s);
+
+/* Recompute the watermarks from min_free_kbytes (setup_per_zone_pages_min). */
+void setup_per_zone_pages_min(struct step *s);
+
+/**
+ * alloc_pages - take 2^order frames from the buddy allocator
+ * @s:     step
+ * @gfp:   __GFP_*: which zones, which reserves
+ * @order: 0 … 10
+ *
+ * The frames read as zero; the first has _count 1 and _mapcount -1.
+ *
+ * Returns: the first frame, or 0 when no zone has a block above its watermark
+ * (there is no reclaim yet: the caller answers ENOMEM).
+ * Cost: O(MAX_ORDER). Linux: mm/page_alloc.c __alloc_pages(), 2.6.17.
+ */
+pfn_t alloc_pages(struct step *s, unsigned int gfp, unsigned int order);
+
+static inline pfn_t alloc_page(struct step *s, unsigned int gfp)
+{
+	return alloc_pages(s, gfp, 0);
+}
+
+/* Give 2^order frames back: cleared, merged with free buddies. */
+void __free_pages(struct step *s, pfn_t pfn, unsigned int order);
+
+/* The same for one frame whose bytes are known to be zero (an empty table). */
+void free_zeroed_page(struct step *s, pfn_t pfn);
+
+/* Free frames over all zones (nr_free_pages(), 2.6.17). O(zones). */
+uint64_t nr_free_pages(const struct machine *m);
+
+/*
+ * LRU lists. New anonymous pages start on the active list (2.6.17's
+ * lru_cache_add_active), without the pagevec that would delay it.
+ */
+void lru_cache_add_active(struct step *s, pfn_t pfn);
+void lru_cache_add(struct step *s, pfn_t pfn);
+void del_page_from_lru(struct step *s, pfn_t pfn);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* Page tables: entries, walks, table frames. */
+#ifndef MMCORE_PGTABLE_H
+#define MMCORE_PGTABLE_H
+
+#include "mmcore/arch.h"
+#include "mmcore/page_alloc.h"
+
+static inline pte_t entry_read(const struct machine *m, uint64_t entry_pa)
+{
+	return m->arch->entry_shift == 3 ? *(const uint64_t *)ram_at(m, entry_pa)
+					 : *(const uint32_t *)ram_at(m, entry_pa);
+}
+
+static inline void set_pte(struct step *s, uint64_t entry_pa, pte_t pte)
+{
+	if (s->m->arch->entry_shift == 3)
+		*(uint64_t *)ram_mut(s, entry_pa) = pte;
+	else
+		*(uint32_t *)ram_mut(s, entry_pa) = (uint32_t)pte;
+}
+
+static inline bool pte_none(pte_t pte)
+{
+	return pte == 0;
+}
+
+/* Present to the kernel: the frame is there, though the CPU may not use it. */
+static inline bool pte_present(const struct machine *m, pte_t pte)
+{
+	return pte & (m->arch->present | m->arch->protnone);
+}
+
+static inline bool pte_write(const struct machine *m, pte_t pte)
+{
+	return pte & m->arch->write;
+}
+
+static inline pfn_t pte_pfn(const struct machine *m, pte_t pte)
+{
+	return (pfn_t)((pte & m->arch->pfn_mask) >> m->arch->pfn_shift);
+}
+
+static inline pte_t pfn_pte(const struct machine *m, pfn_t pfn, uint64_t prot)
+{
+	return (uint64_t)pfn << m->arch->pfn_shift | prot;
+}
+
+/* PTE bits of a fresh mapping with these vm_flags (2.6.17 protection_map). */
+uint64_t vm_get_page_prot(const struct machine *m, uint64_t vm_flags);
+
+/* A fresh top-level table for an mm; 0: no RAM. */
+uint64_t pgd_alloc(struct step *s);
+void pgd_free(struct step *s, uint64_t pgd);
+
+/**
+ * pte_lookup - where the PTE of an address is
+ * Returns: the physical address of the entry, or 0 if a table on the way is
+ * missing. Reads only. O(levels).
+ */
+uint64_t pte_lookup(const struct machine *m, const struct mm_struct *mm,
+		    uint64_t addr);
+
+/**
+ * pte_alloc_map - the same, making the tables on the way
+ * Counts them in nr_ptes, nr_tables. Returns 0 when RAM is gone.
+ */
+uint64_t pte_alloc_map(struct step *s, mm_ref mm, uint64_t addr);
+
+/**
+ * free_pgtables - free the tables of an unmapped range
+ * @floor, @ceiling: ends of the surviving neighbours (0 as ceiling: the top).
+ * A table goes when the whole span it covers lies in [floor, ceiling) and
+ * belongs to [start, end) (2.6.17 mm/memory.c free_pgd_range()).
+ */
+void free_pgtables(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
+		   uint64_t floor, uint64_t ceiling);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The page cache's index: pgoff -> pfn, 64 slots a node (2.6.17 lib/radix-tree.c). */
+#ifndef MMCORE_RADIX_H
+#define MMCORE_RADIX_H
+
+#include "mmcore/kernel.h"
+
+/* The frame at @index, or 0. O(height). */
+pfn_t radix_tree_lookup(const struct machine *m, mapping_ref mapping,
+			uint64_t index);
+/* 0, or -ENOMEM; the slot must be empty. */
+int radix_tree_insert(struct step *s, mapping_ref mapping, uint64_t index,
+		      pfn_t pfn);
+/* Removes and returns what was there (0: nothing); empty nodes are freed. */
+pfn_t radix_tree_delete(struct step *s, mapping_ref mapping, uint64_t index);
+/* The lowest index >= @index that is in use; false: none. */
+bool radix_tree_next(const struct machine *m, mapping_ref mapping,
+		     uint64_t *index, pfn_t *pfn);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine is its RAM. Everything the simulated kernel knows lies in one
+ * flat range of bytes, addressed by simulated physical addresses [0, ram_bytes).
+ *
+ * Beside it the host keeps one byte a frame, the frame map, which is *not* part
+ * of the simulated state. It says whether the host has had to provide memory
+ * for the frame (RESIDENT), whether its bytes may be other than zero (WRITTEN),
+ * and whether they changed since the last snapshot point (DIRTY). A frame that
+ * was never written reads as zero without costing anything, so an all-zero
+ * page can be allocated, mapped and freed without the host being asked.
+ * A second, coarser map (one byte per 4,096 frames) lets a walk over the
+ * frames of a 1 TiB machine skip what was never used.
+ *
+ * Every write goes through ram_mut(), directly or through a KIND_mut().
+ */
+#ifndef MMCORE_RAM_H
+#define MMCORE_RAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mmcore/assert.h"
+#include "mmcore/handle.h"
+
+#define PAGE_SHIFT	12
+#define PAGE_SIZE	(1ULL << PAGE_SHIFT)
+#define PAGE_MASK	(~(PAGE_SIZE - 1))
+#define PAGE_ALIGN(x)	(((x) + PAGE_SIZE - 1) & PAGE_MASK)
+
+#define FRAME_RESIDENT	1	/* the host has memory for it */
+#define FRAME_WRITTEN	2	/* its bytes may be other than zero */
+#define FRAME_DIRTY	4	/* changed since ram_clear_dirty() */
+#define FRAME_HOT	(FRAME_RESIDENT | FRAME_WRITTEN | FRAME_DIRTY)
+
+#define FRAMES_PER_CHUNK_SHIFT 12
+#define FRAMES_PER_CHUNK (1ULL << FRAMES_PER_CHUNK_SHIFT)
+
+struct arch;
+struct trace;
+struct op_result;
+
+/*
+ * A machine as its host holds it: where the bytes are. Nothing in it is
+ * simulated state; copy the RAM and you have copied the machine.
+ */
+struct machine {
+	uint8_t *ram;		/* ram_bytes bytes, zero where never written */
+	uint8_t *frame_map;	/* one byte a frame: FRAME_* */
+	uint8_t *chunk_map;	/* one byte per 4,096 frames: any byte set? */
+	uint64_t ram_bytes;	/* a multiple of PAGE_SIZE */
+	uint64_t nr_resident;	/* frames with FRAME_RESIDENT */
+	const struct arch *arch;	/* geometry of its page tables */
+};
+
+/* Exists while one operation runs: the right to change, and to narrate. */
+struct step {
+	struct machine *m;
+	struct trace *trace;	/* NULL: nobody listens */
+	struct op_result *res;	/* what the caller will be told; never NULL */
+	task_ref current;	/* the calling process; may be none */
+};
+
+/* Slow path of ram_mut(): a frame is written for the first time. */
+void ram_note_write(struct machine *m, uint64_t pfn);
+
+static inline const void *ram_at(const struct machine *m, uint64_t pa)
+{
+	MM_ASSERT(pa < m->ram_bytes);
+	return m->ram + pa;
+}
+
+/* The range written must lie inside the frame that @pa is in. */
+static inline void *ram_mut(struct step *s, uint64_t pa)
+{
+	struct machine *m = s->m;
+
+	MM_ASSERT(pa < m->ram_bytes);
+	if (unlikely(m->frame_map[pa >> PAGE_SHIFT] != FRAME_HOT))
+		ram_note_write(m, pa >> PAGE_SHIFT);
+	return m->ram + pa;
+}
+
+/* Make a whole frame zero again; free when it was never written. */
+void ram_clear_frame(struct step *s, pfn_t pfn);
+
+/* The caller knows the frame to be all zero already (an emptied table). */
+void ram_forget_frame(struct step *s, pfn_t pfn);
+
+/* Copy the bytes of a frame; a source never written costs nothing. */
+void ram_copy_frame(struct step *s, pfn_t to, pfn_t from);
+
+static inline bool ram_frame_is_blank(const struct machine *m, pfn_t pfn)
+{
+	return !(m->frame_map[pfn] & FRAME_WRITTEN);
+}
+
+/**
+ * ram_next_frame - walk the frames that carry one of some marks
+ * @m:    machine
+ * @pfn:  where to begin looking
+ * @mask: FRAME_* bits; a frame is found when it carries any of them
+ *
+ * Returns: the lowest such frame number at or above @pfn, or UINT64_MAX.
+ * Cost: proportional to the chunks ever used, not to the RAM.
+ */
+uint64_t ram_next_frame(const struct machine *m, uint64_t pfn, uint8_t mask);
+
+/* A snapshot was taken: from here on FRAME_DIRTY means "changed since". */
+void ram_clear_dirty(struct machine *m);
+
+#define DEFINE_OBJECT(kind, type)					\
+	static inline const type *kind##_at(const struct machine *m,	\
+					    kind##_ref r)		\
+	{								\
+		return ram_at(m, r.pa);					\
+	}								\
+	static inline type *kind##_mut(struct step *s, kind##_ref r)	\
+	{								\
+		return ram_mut(s, r.pa);				\
+	}								\
+	typedef type kind##_object_defined
+
+#endif

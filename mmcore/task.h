@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Processes: the pid tree, limits, capabilities. */
+#ifndef MMCORE_TASK_H
+#define MMCORE_TASK_H
+
+#include "mmcore/kernel.h"
+#include "mmcore/uapi.h"
+
+/* A new task with the next pid, in the pid tree; no mm, no files. None: no RAM. */
+task_ref alloc_task(struct step *s, const char comm[TASK_COMM_LEN]);
+/* Unlink and free it; its children become pid 1's, or nobody's. */
+void free_task(struct step *s, task_ref t);
+
+/* The current process's soft limit, in bytes (or as the resource counts). */
+static inline uint64_t rlimit(const struct step *s, unsigned int resource)
+{
+	return task_at(s->m, s->current)->rlim[resource].rlim_cur;
+}
+
+/* capable(): has the current process the kernel's special rights? */
+static inline bool capable(const struct step *s)
+{
+	return task_at(s->m, s->current)->flags & PF_PRIVILEGED;
+}
+
+/* A Debian login's defaults (design of machine.create). */
+void init_rlimits(struct rlimit rlim[RLIM_NLIMITS]);
+
+static inline mm_ref current_mm(const struct step *s)
+{
+	return task_at(s->m, s->current)->mm;
+}
+
+#endif
