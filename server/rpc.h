@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * JSON-RPC 2.0: the envelope, and what a method looks like to it. Knows
+ * nothing of machines and never includes mmcore.h.
+ *
+ * A method is described by a constant table generated from schema/ (one
+ * struct rpc_method each, in the order of their names): its parameters decode
+ * into a plain struct, and a handler writes the result through the writer.
+ */
+#ifndef SERVER_RPC_H
+#define SERVER_RPC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/json_writer.h"
+
+#define RPC_PARSE_ERROR		(-32700)
+#define RPC_INVALID_REQUEST	(-32600)
+#define RPC_METHOD_NOT_FOUND	(-32601)
+#define RPC_INVALID_PARAMS	(-32602)
+#define RPC_INTERNAL_ERROR	(-32603)
+#define RPC_NO_SUCH_MACHINE	(-32001)
+#define RPC_NO_SUCH_PROCESS	(-32002)
+#define RPC_MACHINE_EXISTS	(-32003)
+#define RPC_LIMIT		(-32004)
+#define RPC_READ_ONLY		(-32005)
+#define RPC_NO_SUCH_THING	(-32006)
+#define RPC_NOT_ALLOWED		(-32007)
+#define RPC_BUSY		(-32008)
+
+/* A JSON-RPC error: kind two of design.md 1.4; nothing has changed. */
+struct rpc_error {
+	int code;		/* 0: none */
+	char param[64];		/* the parameter at fault, or "" */
+	char why[192];		/* a sentence */
+};
+
+/* Fill in an error; returns false, so that "return rpc_fail(…)" reads well. */
+bool rpc_fail(struct rpc_error *error, int code, const char *param,
+	      const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+enum param_type {
+	PARAM_BOOL,	/* bool */
+	PARAM_UINT,	/* uint64_t, within [min, max] */
+	PARAM_U32,	/* uint32_t, within [min, max] */
+	PARAM_U8,	/* uint8_t, within [min, max] */
+	PARAM_WORD,	/* uint64_t: any 64-bit pattern; negative: two's complement */
+	PARAM_INT,	/* int64_t, within [(int64_t)min, (int64_t)max] */
+	PARAM_I32,	/* int32_t, the same */
+	PARAM_FLAGS,	/* uint64_t: an integer, or names of @names joined by | */
+	PARAM_ENUM,	/* uint32_t: a name of @names or its number */
+	PARAM_STRING,	/* struct rpc_bytes: UTF-8, min … max bytes, borrowed */
+	PARAM_NAME,	/* char[max + 1]: copied, min … max bytes */
+	PARAM_MACHINE,	/* char[65]: 1-64 of a-z 0-9 - _ */
+	PARAM_BYTES,	/* struct rpc_bytes: "data" by "encoding", decoded */
+	PARAM_ENCODING,	/* uint32_t: enum rpc_encoding */
+	PARAM_JSON,	/* const json_t *: the handler looks itself */
+};
+
+enum rpc_encoding { ENCODING_UTF8, ENCODING_HEX, ENCODING_BASE64 };
+
+struct rpc_bytes {
+	const uint8_t *bytes;
+	size_t len;
+};
+
+struct param_name {
+	const char *name;
+	uint64_t value;
+};
+
+struct rpc_param {
+	const char *name;
+	enum param_type type;
+	bool required;
+	uint32_t offset;	/* in the args struct */
+	uint32_t given_bit;	/* args->given |= 1 << this where it was given */
+	uint64_t min, max;
+	uint64_t fallback;	/* the default; a string's is in fallback_text */
+	const char *fallback_text;
+	const struct param_name *names;	/* ends with { NULL, 0 } */
+};
+
+struct rpc_call;
+
+struct rpc_method {
+	const char *name;
+	const struct rpc_param *params;
+	uint32_t nr_params;
+	uint32_t args_size;	/* bytes of the args struct */
+	uint32_t given_offset;	/* of its uint32_t given */
+	uint32_t flags;		/* RPC_* below */
+	/*
+	 * Writes exactly one JSON value, the result, to call->out; or returns
+	 * false with call->error filled in (what it wrote is taken back).
+	 */
+	bool (*exec)(struct rpc_call *call);
+	uint32_t op_code;	/* enum op_code for methods that are operations */
+};
+
+#define RPC_METHOD_OPERATION	1	/* runs as one struct op: op_code */
+#define RPC_METHOD_MUTATES	2
+#define RPC_METHOD_SLOW		4	/* may need the thread pool */
+
+struct rpc_call {
+	void *server;			/* struct server * */
+	const struct rpc_method *method;
+	void *args;			/* decoded, args_size bytes */
+	struct json_writer *out;
+	struct rpc_error error;
+};
+
+/* Generated: every method, sorted by name. */
+extern const struct rpc_method rpc_methods[];
+extern const uint32_t nr_rpc_methods;
+/* Generated: the OpenRPC document. */
+extern const char openrpc_document[];
+extern const size_t openrpc_document_len;
+
+/* Binary search; NULL if there is none. */
+const struct rpc_method *rpc_find_method(const char *name);
+
+/**
+ * rpc_decode - parameters into an args struct (server/decode.c)
+ * @method: whose
+ * @params: object, array (positional, in the order of the table) or NULL
+ * @args:   args_size bytes, filled in completely: defaults included. Borrows
+ *          from @params and, for decoded bytes, from @scratch
+ * @scratch: freed by rpc_scratch_free() after the call
+ * Returns: false with *error = -32602 naming the parameter.
+ */
+struct rpc_scratch {
+	void *blocks[4];
+	int nr;
+};
+
+bool rpc_decode(const struct rpc_method *method, const json_t *params,
+		void *args, struct rpc_scratch *scratch,
+		struct rpc_error *error);
+void rpc_scratch_free(struct rpc_scratch *scratch);
+
+/**
+ * rpc_call_method - one call inside the process (batches, machine.run)
+ * Decodes, runs, and writes the result value to @out, or leaves @out as it was
+ * and returns false with *error filled in.
+ */
+bool rpc_call_method(void *server, const char *name, const json_t *params,
+		     struct json_writer *out, struct rpc_error *error);
+
+/**
+ * rpc_handle - one HTTP body
+ * @server: passed on to the methods
+ * @body:   the bytes of the request
+ * @len:    how many
+ * @out:    the answer's bytes
+ * Returns: false where there is nothing to answer (notifications alone: 204).
+ */
+bool rpc_handle(void *server, const char *body, size_t len,
+		struct json_writer *out);
+
+/* Writes {"code", "message", "data"?} as one value. */
+void rpc_write_error(struct json_writer *out, const struct rpc_error *error);
+
+#endif
