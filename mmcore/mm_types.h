@@ -248,6 +248,8 @@ struct task_struct {
 	uint64_t flags;		/* PF_* */
 	struct rlimit rlim[16];
 	char comm[TASK_COMM_LEN];
+	struct list_head children;	/* tasks whose ppid we are */
+	struct list_head sibling;	/* in our parent's children; or unlinked */
 };
 
 #define PF_PRIVILEGED	1	/* all capabilities */

@@ -82,14 +82,18 @@ enum mm_status mm_step(struct machine *m, const struct op *op,
 		       struct op_result *res, struct trace *trace);
 
 /**
- * mm_op_bound - what an operation may cost
+ * mm_op_bound - what an operation may cost in host memory
  * @m:  machine
  * @op: operation
  *
- * Returns: an upper bound of the frames it may have to touch; hosts compare it
- * with a quota before they run the operation, and hand large ones to a thread.
+ * Returns: an upper bound of the frames that the host may have to provide for
+ * it; hosts compare it with a quota before they run the operation. O(1).
  */
 uint64_t mm_op_bound(const struct machine *m, const struct op *op);
+
+/* About how many frames or page-table entries it may have to look at: hosts
+ * hand an operation above some thousands to a thread of its own. O(1). */
+uint64_t mm_op_work(const struct machine *m, const struct op *op);
 
 /* "EINVAL" for 22; NULL for a number without a name. */
 const char *mm_errno_name(int err);

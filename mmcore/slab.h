@@ -39,8 +39,8 @@ uint64_t kmem_cache_alloc(struct step *s, enum kmem_cache_id cache);
 /* Give an object back; it is zeroed. One free slab a cache is kept. O(1). */
 void kmem_cache_free(struct step *s, enum kmem_cache_id cache, uint64_t pa);
 
-/* Give the free slabs of every cache back to the buddy allocator. */
-void kmem_cache_shrink_all(struct step *s);
+/* Give the free slabs of every cache back; returns how many frames that were. */
+uint64_t kmem_cache_shrink_all(struct step *s);
 
 const char *kmem_cache_name(enum kmem_cache_id cache);
 
