@@ -37,4 +37,8 @@ int64_t do_fork(struct step *s, const struct op_fork *a);
 void do_exit(struct step *s);
 int64_t sys_setrlimit(struct step *s, const struct op_setrlimit *a);
 
+/* sysctl.c: the machine's own; neither can fail (mm_step() looked). */
+void sysctl_write(struct step *s, const struct op_sysctl *a);
+void machine_tick(struct step *s, const struct op_tick *a);
+
 #endif

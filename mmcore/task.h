@@ -11,6 +11,9 @@ task_ref alloc_task(struct step *s, const char comm[TASK_COMM_LEN]);
 /* Unlink and free it; its children become pid 1's, or nobody's. */
 void free_task(struct step *s, task_ref t);
 
+/* Make @child a child of @parent (none: nobody's), wherever it was before. */
+void set_parent_task(struct step *s, task_ref child, task_ref parent);
+
 /* The current process's soft limit, in bytes (or as the resource counts). */
 static inline uint64_t rlimit(const struct step *s, unsigned int resource)
 {

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* Making a machine: its configuration checked, its kernel's first state. */
+#include <string.h>
+
+#include "mmcore/arch.h"
+#include "mmcore/page_alloc.h"
+#include "mmcore/slab.h"
+
+#define STACK_GUARD_GAP_PAGES 256
+
+struct mm_config mm_config_default(void)
+{
+	return (struct mm_config){
+		.ram = 256ULL << 20,
+		.disk = 1ULL << 30,
+		.arch = ARCH_X86_64,
+		.cpus = 1,
+		.overcommit_ratio = 50,
+		.swappiness = 60,
+		.max_map_count = 65530,
+		.mmap_min_addr = 65536,
+	};
+}
+
+const char *mm_config_check(const struct mm_config *c, const char **param)
+{
+	*param = "ram";
+	if (c->ram < MM_RAM_MIN || c->ram > MM_RAM_MAX)
+		return "must be from 4M to 4T";
+	if (c->ram & ~PAGE_MASK)
+		return "must be a multiple of 4096";
+	*param = "arch";
+	if (!arch_find(c->arch))
+		return "is not available in this version";
+	*param = "cpus";
+	if (c->cpus < 1 || c->cpus > NR_CPUS_MAX)
+		return "must be from 1 to 64";
+	*param = "overcommit_memory";
+	if (c->overcommit_memory > 2)
+		return "must be 0, 1 or 2";
+	*param = "overcommit_ratio";
+	if (c->overcommit_ratio > 100)
+		return "must be from 0 to 100";
+	*param = "swappiness";
+	if (c->swappiness > 200)
+		return "must be from 0 to 200";
+	*param = "max_map_count";
+	if (c->max_map_count > INT32_MAX)
+		return "must be below 2^31";
+	*param = "mmap_min_addr";
+	if (c->mmap_min_addr >= arch_find(c->arch)->task_size)
+		return "must lie in user space";
+	*param = "min_free_kbytes";
+	if (c->min_free_kbytes > c->ram >> 12)
+		return "must be at most a quarter of the RAM";
+	*param = "hugepages";
+	if (c->hugepages)
+		return "is not available in this version";
+	*param = "aslr";
+	if (c->aslr)
+		return "is not available in this version";
+	*param = NULL;
+	return NULL;
+}
+
+uint64_t mm_frame_map_bytes(uint64_t ram)
+{
+	/* Whole chunks, so that a scan may read eight marks at a time. */
+	return ((ram >> PAGE_SHIFT) + FRAMES_PER_CHUNK - 1) &
+	       ~(FRAMES_PER_CHUNK - 1);
+}
+
+uint64_t mm_chunk_map_bytes(uint64_t ram)
+{
+	return mm_frame_map_bytes(ram) >> FRAMES_PER_CHUNK_SHIFT;
+}
+
+void mm_attach(struct machine *m)
+{
+	m->arch = arch_find(kernel_at(m)->arch);
+	MM_ASSERT(m->arch);
+}
+
+/* The reserves of strict overcommit: a share of what is free, capped. */
+static void set_reserves(struct kernel *k, uint64_t free_pages)
+{
+	const uint64_t share_kb = free_pages / 32 << (PAGE_SHIFT - 10);
+
+	k->admin_reserve_kbytes = share_kb < 8192 ? share_kb : 8192;
+	k->user_reserve_kbytes = share_kb < 131072 ? share_kb : 131072;
+}
+
+void mm_boot(struct machine *m, const struct mm_config *c)
+{
+	struct op_result res = { 0 };
+	struct step step = { .m = m, .res = &res }, *s = &step;
+	struct kernel *k = kernel_mut(s);
+
+	MM_ASSERT(c->ram == m->ram_bytes);
+	k->magic = KERNEL_MAGIC;
+	k->ram_frames = c->ram >> PAGE_SHIFT;
+	k->swap_bytes = c->swap;
+	k->disk_bytes = c->disk;
+	k->seed = c->seed;
+	k->rng_state = c->seed;
+	k->arch = c->arch;
+	k->cpus = c->cpus;
+	k->aslr = c->aslr;
+	k->overcommit_memory = c->overcommit_memory;
+	k->overcommit_ratio = c->overcommit_ratio;
+	k->swappiness = c->swappiness;
+	k->max_map_count = c->max_map_count;
+	k->mmap_min_addr = c->mmap_min_addr;
+	k->min_free_kbytes = c->min_free_kbytes;
+	k->stack_guard_gap = STACK_GUARD_GAP_PAGES;
+	mm_attach(m);
+	mem_init(s);
+	set_reserves(k, nr_free_pages(m));
+	kmem_cache_init(s);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* mm_step(): the one door. Finds the caller, runs the call, fills the result. */
+#include <string.h>
+
+#include "mmcore/calls.h"
+#include "mmcore/page_alloc.h"
+#include "mmcore/task.h"
+
+/* Operations of the machine itself; all others have a calling process. */
+static bool needs_process(enum op_code code)
+{
+	return code != OP_SPAWN && code != OP_TICK && code != OP_SYSCTL;
+}
+
+static bool well_formed(const struct op *op)
+{
+	switch (op->code) {
+	case OP_SPAWN:
+		return op->spawn.image <= IMAGE_NONE &&
+		       memchr(op->spawn.name, 0, sizeof(op->spawn.name));
+	case OP_MEM_READ:
+		return op->buf || !op->mem_read.len;
+	case OP_MEM_WRITE:
+		return op->data || !op->data_len;
+	case OP_MEM_TOUCH:
+		return op->mem_touch.access <= ACCESS_EXEC;
+	case OP_SYSCTL:
+		return op->sysctl.id < NR_SYSCTLS &&
+		       !mm_sysctl_check((int)op->sysctl.id, op->sysctl.value);
+	default:
+		return op->code > OP_NONE && op->code < NR_OPS;
+	}
+}
+
+/* A system call: its value, or a negative errno. */
+static int64_t run_call(struct step *s, const struct op *op)
+{
+	switch (op->code) {
+	case OP_SPAWN:
+		return do_spawn(s, &op->spawn);
+	case OP_FORK:
+		return do_fork(s, &op->fork);
+	case OP_SETRLIMIT:
+		return sys_setrlimit(s, &op->setrlimit);
+	case OP_MMAP:
+		return sys_mmap(s, &op->mmap);
+	case OP_MMAP2:
+		return sys_mmap2(s, &op->mmap2);
+	case OP_MUNMAP:
+		return sys_munmap(s, &op->munmap);
+	case OP_MPROTECT:
+		return sys_mprotect(s, &op->mprotect);
+	case OP_BRK:
+		return sys_brk(s, &op->brk);
+	case OP_ACCESS_OK:
+		return sys_access_ok(s, &op->access_ok);
+	default:
+		MM_ASSERT(!"an operation without a call");
+		return 0;
+	}
+}
+
+/* What is no system call fills in the result itself, or cannot fail. */
+static bool run_other(struct step *s, const struct op *op)
+{
+	switch (op->code) {
+	case OP_EXIT:
+		do_exit(s);
+		return true;
+	case OP_MEM_READ:
+		mem_read(s, &op->mem_read, op->buf);
+		return true;
+	case OP_MEM_WRITE:
+		mem_write(s, &op->mem_write, op->data, op->data_len);
+		return true;
+	case OP_MEM_FILL:
+		mem_fill(s, &op->mem_fill);
+		return true;
+	case OP_MEM_TOUCH:
+		mem_touch(s, &op->mem_touch);
+		return true;
+	case OP_TICK:
+		machine_tick(s, &op->tick);
+		return true;
+	case OP_SYSCTL:
+		sysctl_write(s, &op->sysctl);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* An address is no error, however large: brk and mmap return below 2^63. */
+static void set_outcome(struct op_result *res, int64_t ret)
+{
+	res->ret = ret;
+	if (ret >= 0)
+		return;
+	res->outcome = OUT_ERRNO;
+	res->err = (int32_t)-ret;
+}
+
+enum mm_status mm_step(struct machine *m, const struct op *op,
+		       struct op_result *res, struct trace *trace)
+{
+	struct step s = { .m = m, .trace = trace, .res = res };
+
+	memset(res, 0, sizeof(*res));
+	if (!well_formed(op))
+		return MM_BAD_OPERATION;
+	if (needs_process(op->code)) {
+		s.current = mm_find_task(m, op->pid);
+		if (task_none(s.current))
+			return MM_NO_SUCH_PROCESS;
+	}
+	if (!run_other(&s, op))
+		set_outcome(res, run_call(&s, op));
+	if (res->outcome == OUT_SIGNAL && op->deliver)
+		do_exit(&s);
+	return MM_OK;
+}
+
+/* ---- what an operation may cost ---- */
+
+static uint64_t pages_spanned(uint64_t addr, uint64_t len)
+{
+	uint64_t end;
+
+	if (!len)
+		return 0;
+	if (__builtin_add_overflow(addr, len - 1, &end))
+		end = UINT64_MAX;
+	return (end >> PAGE_SHIFT) - (addr >> PAGE_SHIFT) + 1;
+}
+
+/* Tables and struct pages of @pages frames newly mapped, loosely. */
+static uint64_t mapping_frames(uint64_t pages)
+{
+	return pages / 64 + pages / 512 + 16;
+}
+
+static const struct mm_struct *op_mm(const struct machine *m,
+				     const struct op *op)
+{
+	task_ref t = mm_find_task(m, op->pid);
+
+	return task_none(t) ? NULL : mm_at(m, task_at(m, t)->mm);
+}
+
+static uint64_t rss_of(const struct mm_struct *mm)
+{
+	return mm->_anon_rss + mm->_file_rss + mm->_shmem_rss;
+}
+
+/* The pages an operation names, capped by what could exist. */
+static uint64_t pages_named(const struct machine *m, const struct op *op)
+{
+	const uint64_t all = kernel_at(m)->ram_frames;
+	uint64_t pages = 0;
+
+	switch (op->code) {
+	case OP_MEM_READ:
+		pages = pages_spanned(op->mem_read.addr, op->mem_read.len);
+		break;
+	case OP_MEM_WRITE:
+		pages = pages_spanned(op->mem_write.addr, op->data_len);
+		break;
+	case OP_MEM_FILL:
+		pages = pages_spanned(op->mem_fill.addr, op->mem_fill.len);
+		break;
+	case OP_MEM_TOUCH:
+		pages = pages_spanned(op->mem_touch.addr, op->mem_touch.len);
+		break;
+	case OP_MMAP:
+	case OP_MMAP2:
+		/* Populated at once by the flags, or by mlockall() before. */
+		if (op->mmap.flags & (MAP_POPULATE | MAP_LOCKED))
+			pages = pages_spanned(0, op->mmap.len);
+		break;
+	default:
+		break;
+	}
+	return pages < all ? pages : all;
+}
+
+uint64_t mm_op_bound(const struct machine *m, const struct op *op)
+{
+	const uint64_t pages = pages_named(m, op);
+	const struct mm_struct *mm;
+
+	switch (op->code) {
+	case OP_FORK:
+		mm = op_mm(m, op);
+		if (!mm || op->fork.flags & CLONE_VM)
+			return 16;
+		return mm->nr_tables + (uint64_t)mm->map_count / 16 + 16;
+	case OP_MEM_WRITE:
+	case OP_MEM_FILL:
+	case OP_MEM_TOUCH:
+		/* A write touch of shared content copies it. */
+		return pages + mapping_frames(pages);
+	default:
+		return mapping_frames(pages);
+	}
+}
+
+uint64_t mm_op_work(const struct machine *m, const struct op *op)
+{
+	const struct mm_struct *mm;
+	uint64_t pages = pages_named(m, op);
+
+	switch (op->code) {
+	case OP_FORK:
+	case OP_EXIT:
+	case OP_MUNMAP:
+	case OP_MPROTECT:
+		mm = op_mm(m, op);
+		if (!mm)
+			return 0;
+		pages = op->code == OP_MUNMAP
+				? pages_spanned(op->munmap.addr, op->munmap.len)
+				: op->code == OP_MPROTECT
+				? pages_spanned(op->mprotect.addr, op->mprotect.len)
+				: UINT64_MAX;
+		if (pages > rss_of(mm) + (uint64_t)mm->map_count)
+			pages = rss_of(mm) + (uint64_t)mm->map_count;
+		return pages;
+	default:
+		return pages;
+	}
+}
