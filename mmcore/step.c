@@ -17,7 +17,7 @@ static bool well_formed(const struct op *op)
 	switch (op->code) {
 	case OP_SPAWN:
 		return op->spawn.image <= IMAGE_NONE &&
-		       memchr(op->spawn.name, 0, sizeof(op->spawn.name));
+		       !op->spawn.name[sizeof(op->spawn.name) - 1];
 	case OP_MEM_READ:
 		return op->buf || !op->mem_read.len;
 	case OP_MEM_WRITE:
