@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <xxhash.h>
+
+#include "tests/lib/host.h"
+
+_Noreturn void mm_panic(const char *expr, const char *file, int line)
+{
+	fprintf(stderr, "%s:%d: assertion failed: %s\n", file, line, expr);
+	abort();
+}
+
+static void *reserve(uint64_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED) {
+		perror("mmap");
+		abort();
+	}
+	madvise(p, bytes, MADV_NOHUGEPAGE);
+	return p;
+}
+
+struct machine *host_machine_blank(uint64_t ram_bytes)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		abort();
+	m->ram_bytes = ram_bytes;
+	m->ram = reserve(ram_bytes);
+	m->frame_map = reserve(mm_frame_map_bytes(ram_bytes));
+	m->chunk_map = reserve(mm_chunk_map_bytes(ram_bytes));
+	return m;
+}
+
+struct machine *host_machine_new(const struct mm_config *config)
+{
+	struct machine *m = host_machine_blank(config->ram);
+
+	mm_boot(m, config);
+	return m;
+}
+
+struct machine *host_machine_small(void)
+{
+	struct mm_config config = mm_config_default();
+
+	config.ram = 64ULL << 20;
+	return host_machine_new(&config);
+}
+
+void host_machine_free(struct machine *m)
+{
+	munmap(m->ram, m->ram_bytes);
+	munmap(m->frame_map, mm_frame_map_bytes(m->ram_bytes));
+	munmap(m->chunk_map, mm_chunk_map_bytes(m->ram_bytes));
+	free(m);
+}
+
+static bool is_zero(const uint8_t *frame)
+{
+	return frame[0] == 0 && !memcmp(frame, frame + 1, PAGE_SIZE - 1);
+}
+
+struct machine *host_machine_copy(const struct machine *m)
+{
+	struct machine *to = host_machine_blank(m->ram_bytes);
+
+	for (uint64_t pfn = ram_next_frame(m, 0, FRAME_WRITTEN);
+	     pfn != UINT64_MAX;
+	     pfn = ram_next_frame(m, pfn + 1, FRAME_WRITTEN)) {
+		const uint8_t *frame = m->ram + (pfn << PAGE_SHIFT);
+
+		if (is_zero(frame))
+			continue;
+		ram_note_write(to, pfn);
+		memcpy(to->ram + (pfn << PAGE_SHIFT), frame, PAGE_SIZE);
+	}
+	mm_attach(to);
+	return to;
+}
+
+uint64_t host_digest(const struct machine *m)
+{
+	XXH3_state_t *state = XXH3_createState();
+	uint64_t digest;
+
+	XXH3_64bits_reset(state);
+	for (uint64_t pfn = ram_next_frame(m, 0, FRAME_WRITTEN);
+	     pfn != UINT64_MAX;
+	     pfn = ram_next_frame(m, pfn + 1, FRAME_WRITTEN)) {
+		const uint8_t *frame = m->ram + (pfn << PAGE_SHIFT);
+
+		if (is_zero(frame))
+			continue;
+		XXH3_64bits_update(state, &pfn, sizeof(pfn));
+		XXH3_64bits_update(state, frame, PAGE_SIZE);
+	}
+	digest = XXH3_64bits_digest(state);
+	XXH3_freeState(state);
+	return digest;
+}
+
+void host_step_init(struct host_step *hs, struct machine *m, uint32_t pid)
+{
+	memset(hs, 0, sizeof(*hs));
+	hs->s = (struct step){ .m = m, .res = &hs->res };
+	if (pid)
+		hs->s.current = mm_find_task(m, pid);
+}
+
+struct op_result host_run(struct machine *m, const struct op *op)
+{
+	struct op_result res;
+
+	if (mm_step(m, op, &res, NULL) != MM_OK) {
+		fprintf(stderr, "operation %d of pid %u was not accepted\n",
+			op->code, op->pid);
+		abort();
+	}
+	return res;
+}
+
+uint32_t host_spawn(struct machine *m)
+{
+	struct op op = { .code = OP_SPAWN };
+
+	memcpy(op.spawn.name, "init", 5);
+	op.spawn.image = IMAGE_NONE;
+	return (uint32_t)host_run(m, &op).ret;
+}
+
+int64_t host_mmap(struct machine *m, uint32_t pid, uint64_t addr, uint64_t len,
+		  uint64_t prot, uint64_t flags)
+{
+	struct op op = { .code = OP_MMAP, .pid = pid };
+
+	op.mmap = (struct op_mmap){ addr, len, prot, flags, -1, 0 };
+	return host_run(m, &op).ret;
+}
+
+int64_t host_munmap(struct machine *m, uint32_t pid, uint64_t addr,
+		    uint64_t len)
+{
+	struct op op = { .code = OP_MUNMAP, .pid = pid };
+
+	op.munmap = (struct op_munmap){ addr, len };
+	return host_run(m, &op).ret;
+}
+
+int64_t host_mprotect(struct machine *m, uint32_t pid, uint64_t addr,
+		      uint64_t len, uint64_t prot)
+{
+	struct op op = { .code = OP_MPROTECT, .pid = pid };
+
+	op.mprotect = (struct op_mprotect){ addr, len, prot };
+	return host_run(m, &op).ret;
+}
+
+int64_t host_brk(struct machine *m, uint32_t pid, uint64_t addr)
+{
+	struct op op = { .code = OP_BRK, .pid = pid };
+
+	op.brk = (struct op_brk){ addr };
+	return host_run(m, &op).ret;
+}
+
+int64_t host_fork(struct machine *m, uint32_t pid, uint64_t flags)
+{
+	struct op op = { .code = OP_FORK, .pid = pid };
+
+	op.fork = (struct op_fork){ flags };
+	return host_run(m, &op).ret;
+}
+
+void host_exit(struct machine *m, uint32_t pid)
+{
+	struct op op = { .code = OP_EXIT, .pid = pid };
+
+	host_run(m, &op);
+}
+
+int64_t host_setrlimit(struct machine *m, uint32_t pid, uint32_t resource,
+		       uint64_t value)
+{
+	struct op op = { .code = OP_SETRLIMIT, .pid = pid };
+	task_ref t = mm_find_task(m, pid);
+
+	op.setrlimit = (struct op_setrlimit){
+		resource, value, task_at(m, t)->rlim[resource].rlim_max };
+	return host_run(m, &op).ret;
+}
+
+struct op_result host_touch(struct machine *m, uint32_t pid, uint64_t addr,
+			    uint64_t len, enum access_kind access)
+{
+	struct op op = { .code = OP_MEM_TOUCH, .pid = pid };
+
+	op.mem_touch = (struct op_mem_touch){ addr, len, access };
+	return host_run(m, &op);
+}
+
+static void must_be_done(const struct op_result *res)
+{
+	if (res->outcome != OUT_OK) {
+		fprintf(stderr, "an access failed: %s\n", res->why);
+		abort();
+	}
+}
+
+void host_store(struct machine *m, uint32_t pid, uint64_t addr, uint8_t byte)
+{
+	struct op op = { .code = OP_MEM_WRITE, .pid = pid };
+	struct op_result res;
+
+	op.mem_write.addr = addr;
+	op.data = &byte;
+	op.data_len = 1;
+	res = host_run(m, &op);
+	must_be_done(&res);
+}
+
+uint8_t host_load(struct machine *m, uint32_t pid, uint64_t addr)
+{
+	struct op op = { .code = OP_MEM_READ, .pid = pid };
+	struct op_result res;
+	uint8_t byte = 0;
+
+	op.mem_read = (struct op_mem_read){ addr, 1 };
+	op.buf = &byte;
+	res = host_run(m, &op);
+	must_be_done(&res);
+	return byte;
+}
+
+static bool grow(struct mm_sink *sink, size_t need)
+{
+	size_t cap = (sink->cap + need) * 2;
+	char *buf = realloc(sink->buf, cap);
+
+	if (!buf)
+		abort();
+	sink->buf = buf;
+	sink->cap = cap;
+	return true;
+}
+
+char *host_proc(const struct machine *m, const char *path)
+{
+	struct mm_sink sink = { .more = grow };
+
+	grow(&sink, 256);
+	if (mm_proc_read(m, path, &sink) == MM_PROC_NONE) {
+		free(sink.buf);
+		return NULL;
+	}
+	if (sink.len == sink.cap)
+		grow(&sink, 1);
+	sink.buf[sink.len] = 0;
+	return sink.buf;
+}
+
+static void print_violation(void *ctx, const char *law, const char *what)
+{
+	(void)ctx;
+	fprintf(stderr, "violated: %s: %s\n", law, what);
+}
+
+void host_check(const struct machine *m)
+{
+	if (mm_check(m, print_violation, NULL))
+		abort();
+}
