@@ -46,7 +46,8 @@ struct hosted *machines_create(struct machines *all, const char *name,
 /**
  * machines_lock - find a machine and hold its lock
  * Returns: NULL with *error = -32001 if there is none. A machine is never
- * freed while somebody holds it.
+ * freed while somebody holds it. The lock is recursive: machine.run holds it
+ * around the methods it calls.
  */
 struct hosted *machines_lock(struct machines *all, const char *name,
 			     struct rpc_error *error);

@@ -51,7 +51,8 @@ enum param_type {
 	PARAM_INT,	/* int64_t, within [(int64_t)min, (int64_t)max] */
 	PARAM_I32,	/* int32_t, the same */
 	PARAM_FLAGS,	/* uint64_t: an integer, or names of @names joined by | */
-	PARAM_ENUM,	/* uint32_t: a name of @names or its number */
+	PARAM_ENUM,	/* uint32_t: a name of @names or its number; where max is
+			 * not 0, any number up to it (the kernel judges) */
 	PARAM_STRING,	/* struct rpc_bytes: UTF-8, min … max bytes, borrowed */
 	PARAM_NAME,	/* char[max + 1]: copied, min … max bytes */
 	PARAM_MACHINE,	/* char[65]: 1-64 of a-z 0-9 - _ */
@@ -59,6 +60,9 @@ enum param_type {
 	PARAM_ENCODING,	/* uint32_t: enum rpc_encoding */
 	PARAM_JSON,	/* const json_t *: the handler looks itself */
 };
+
+/* How a parameter's value is shown again, in machine.history. */
+enum param_show { SHOW_INTEGER, SHOW_HEX, SHOW_SIGNED };
 
 enum rpc_encoding { ENCODING_UTF8, ENCODING_HEX, ENCODING_BASE64 };
 
@@ -82,6 +86,7 @@ struct rpc_param {
 	uint64_t fallback;	/* the default; a string's is in fallback_text */
 	const char *fallback_text;
 	const struct param_name *names;	/* ends with { NULL, 0 } */
+	enum param_show show;
 };
 
 struct rpc_call;
@@ -104,6 +109,7 @@ struct rpc_method {
 #define RPC_METHOD_OPERATION	1	/* runs as one struct op: op_code */
 #define RPC_METHOD_MUTATES	2
 #define RPC_METHOD_SLOW		4	/* may need the thread pool */
+#define RPC_METHOD_IN_RUN	8	/* machine.run may call it */
 
 struct rpc_call {
 	void *server;			/* struct server * */
@@ -116,6 +122,13 @@ struct rpc_call {
 /* Generated: every method, sorted by name. */
 extern const struct rpc_method rpc_methods[];
 extern const uint32_t nr_rpc_methods;
+/* Generated from schema/errors.json: every code; { 0, NULL } ends it. */
+struct rpc_error_kind {
+	int code;
+	const char *message;	/* the error's "message" */
+};
+
+extern const struct rpc_error_kind rpc_error_kinds[];
 /* Generated: the OpenRPC document. */
 extern const char openrpc_document[];
 extern const size_t openrpc_document_len;
