@@ -22,7 +22,7 @@
 #include "mmcore/list.h"
 #include "mmcore/ram.h"
 
-/* page->flags: bit numbers. 0-19 are the seed's; 20 and up are ours. */
+/* page->flags: bit numbers. 0-19 are the seed's; 20 and up are ours (D-002). */
 #define PG_locked	 0	/* Page is locked. Don't touch. */
 #define PG_error	 1
 #define PG_referenced	 2

@@ -12,8 +12,8 @@
  * list would have done. So a machine of any size boots by writing the few
  * struct pages of the pieces at the ends of its zones.
  *
- * Order-0 requests go to the buddy lists directly. Linux's per-CPU lists would
- * have to be drained at the end of every operation, and then show nothing.
+ * Order-0 requests go to the buddy lists directly (D-001). Linux's per-CPU lists
+ * would have to be drained at the end of every operation, and then show nothing.
  */
 #include <string.h>
 

@@ -32,7 +32,7 @@ void kmem_cache_init(struct step *s);
  *
  * Returns: the address of a zeroed object, or 0 when RAM is gone. O(1).
  * Linux: mm/slab.c kmem_cache_alloc(), 2.6.17, without the per-CPU arrays
- * (they would be drained at the end of every operation).
+ * (D-001).
  */
 uint64_t kmem_cache_alloc(struct step *s, enum kmem_cache_id cache);
 
