@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* The text of an answer, made and compared. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/oracle/answer.h"
+
+#define LINE 256
+
+static void *must(void *p)
+{
+	if (!p) {
+		perror("oracle");
+		exit(99);
+	}
+	return p;
+}
+
+void answer_clear(struct answer *a)
+{
+	for (size_t i = 0; i < a->count; i++)
+		free(a->lines[i]);
+	free(a->lines);
+	*a = (struct answer){ .count = 0 };
+}
+
+static void push(struct answer *a, const char *line)
+{
+	if (a->count == a->room) {
+		a->room = a->room ? 2 * a->room : 64;
+		a->lines = must(realloc(a->lines,
+					a->room * sizeof(*a->lines)));
+	}
+	a->lines[a->count++] = must(strdup(line));
+}
+
+void answer_copy(struct answer *to, const struct answer *from)
+{
+	answer_clear(to);
+	memcpy(to->outcome, from->outcome, sizeof(to->outcome));
+	for (size_t i = 0; i < from->count; i++)
+		push(to, from->lines[i]);
+}
+
+void answer_line(struct answer *a, const char *format, ...)
+{
+	char line[LINE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	push(a, line);
+}
+
+/* Calls @each for every line of a text, without its newline. */
+static void for_lines(const char *text,
+		      void (*each)(void *ctx, const char *line), void *ctx)
+{
+	char line[LINE];
+
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		size_t kept = len < LINE ? len : LINE - 1;
+
+		memcpy(line, text, kept);
+		line[kept] = '\0';
+		each(ctx, line);
+		text += len + (text[len] == '\n');
+	}
+}
+
+static size_t inode_number(struct inodes *inodes, uint64_t ino)
+{
+	for (size_t i = 0; i < inodes->count; i++)
+		if (inodes->seen[i] == ino)
+			return i + 1;
+	if (inodes->count < NR_INODES)
+		inodes->seen[inodes->count++] = ino;
+	return inodes->count;
+}
+
+struct lines_of {
+	struct answer *a;
+	struct inodes *inodes;
+	uint32_t pid;
+};
+
+/*
+ * A line of maps; with a file, the column where its name begins follows it.
+ * [vsyscall] is no mapping of the process: whether it is shown is a matter of
+ * the kernel's configuration.
+ */
+static void add_maps_line(void *ctx, const char *line)
+{
+	struct lines_of *of = ctx;
+	int ino_at, ino_end, name_at;
+	uint64_t ino;
+
+	if (strstr(line, "[vsyscall]"))
+		return;
+	if (sscanf(line, "%*s %*s %*s %*s %n%" SCNu64 "%n %n", &ino_at, &ino,
+		   &ino_end, &name_at) != 1 || (!ino && !line[name_at])) {
+		answer_line(of->a, "%u maps %s|", of->pid, line);
+		return;
+	}
+	if (!ino) {
+		answer_line(of->a, "%u maps %s", of->pid, line);
+		return;
+	}
+	answer_line(of->a, "%u maps %.*s#%zu %s @%d", of->pid, ino_at, line,
+		    inode_number(of->inodes, ino), line + name_at, name_at);
+}
+
+void answer_maps(struct answer *a, struct inodes *inodes, uint32_t pid,
+		 const char *text)
+{
+	struct lines_of of = { a, inodes, pid };
+
+	for_lines(text, add_maps_line, &of);
+}
+
+/*
+ * The lines of status that are a function of the address space alone. (The
+ * high-water marks remember the program before ours, and how exec_vm is shared
+ * between VmExe and VmLib depends on where it had its text.)
+ */
+static void add_status_line(void *ctx, const char *line)
+{
+	static const char *const compared[] = {
+		"VmSize:", "VmLck:", "VmPin:", "VmRSS:", "RssAnon:", "RssFile:",
+		"RssShmem:", "VmData:", "VmStk:", "VmPTE:", "VmSwap:",
+	};
+	struct lines_of *of = ctx;
+
+	for (size_t i = 0; i < sizeof(compared) / sizeof(compared[0]); i++)
+		if (!strncmp(line, compared[i], strlen(compared[i])))
+			answer_line(of->a, "%u %s", of->pid, line);
+}
+
+void answer_status(struct answer *a, uint32_t pid, const char *text)
+{
+	struct lines_of of = { a, NULL, pid };
+
+	for_lines(text, add_status_line, &of);
+}
+
+void answer_min_flt(struct answer *a, uint32_t pid, uint64_t min_flt)
+{
+	answer_line(a, "%u min_flt %" PRIu64, pid, min_flt);
+}
+
+uint64_t stat_min_flt(const char *text)
+{
+	const char *after_name = strrchr(text, ')');
+	uint64_t min_flt = 0;
+
+	if (!after_name ||
+	    sscanf(after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %" SCNu64,
+		   &min_flt) != 1) {
+		fprintf(stderr, "oracle: /proc/PID/stat reads: %s\n", text);
+		exit(99);
+	}
+	return min_flt;
+}
+
+void answer_page_flush(struct answer *a, uint32_t pid, struct page_run *run)
+{
+	if (run->pages)
+		answer_line(a, "%u pages %" PRIx64 " %" PRIu64 "%s%s", pid,
+			    run->start, run->pages,
+			    run->zero ? " zero" : run->file ? " file" : " anon",
+			    run->exclusive ? " exclusive" : "");
+	run->pages = 0;
+}
+
+void answer_page(struct answer *a, uint32_t pid, struct page_run *run,
+		 const struct page_run *page)
+{
+	if (run->pages && run->start + run->pages * 4096 == page->start &&
+	    run->zero == page->zero && run->file == page->file &&
+	    run->exclusive == page->exclusive) {
+		run->pages++;
+		return;
+	}
+	answer_page_flush(a, pid, run);
+	*run = *page;
+	run->pages = 1;
+}
+
+void outcome_return(struct answer *a, int64_t ret)
+{
+	if (ret < 0 && ret > -4096)
+		snprintf(a->outcome, OUTCOME_LINE, "errno %" PRId64, -ret);
+	else
+		snprintf(a->outcome, OUTCOME_LINE, "ret 0x%" PRIx64,
+			 (uint64_t)ret);
+}
+
+void outcome_access(struct answer *a, uint64_t done, uint64_t hash)
+{
+	snprintf(a->outcome, OUTCOME_LINE, "done %" PRIu64 " hash %" PRIx64,
+		 done, hash);
+}
+
+void outcome_signal(struct answer *a, int signo, int code, uint64_t addr,
+		    uint64_t done)
+{
+	snprintf(a->outcome, OUTCOME_LINE,
+		 "signal %d code %d addr 0x%" PRIx64 " done %" PRIu64,
+		 signo, code, addr, done);
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void answer_finish(struct answer *a)
+{
+	qsort(a->lines, a->count, sizeof(*a->lines), by_text);
+}
+
+bool answers_equal(const struct answer *a, const struct answer *b)
+{
+	if (strcmp(a->outcome, b->outcome) || a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->lines[i], b->lines[i]))
+			return false;
+	return true;
+}
+
+void answers_differ(const struct answer *a, const struct answer *b,
+		    void (*tell)(void *ctx, char sign, const char *line),
+		    void *ctx)
+{
+	size_t i = 0, j = 0;
+
+	while (i < a->count || j < b->count) {
+		int order = i == a->count ? 1 : j == b->count ? -1 :
+			strcmp(a->lines[i], b->lines[j]);
+
+		if (order < 0)
+			tell(ctx, '-', a->lines[i++]);
+		else if (order > 0)
+			tell(ctx, '+', b->lines[j++]);
+		else
+			i++, j++;
+	}
+}
+
+bool answer_drop(struct answer *a, const char *line)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		if (strcmp(a->lines[i], line))
+			continue;
+		free(a->lines[i]);
+		a->lines[i] = a->lines[--a->count];
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Answers: what one side says after a deed, as text. The outcome is one line;
+ * the state is a set of lines, each naming the process it is about:
+ *
+ *	1 maps 7ffff7ffd000-7ffff7fff000 rw-p 00000000 00:00 0
+ *	1 pages 7ffff7ffd000 1 anon exclusive
+ *	1 VmRSS 8 kB
+ *	1 min_flt 2
+ *
+ * Both sides make it with the same code from the text of their /proc, so two
+ * answers are equal exactly when all that is compared is equal. What cannot be
+ * equal is put in a form that is: inode numbers become #1, #2 … in the order
+ * in which they are first seen.
+ */
+#ifndef TESTS_ORACLE_ANSWER_H
+#define TESTS_ORACLE_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OUTCOME_LINE 128
+#define NR_INODES 4096
+
+struct answer {
+	char outcome[OUTCOME_LINE];
+	char **lines;		/* the state; sorted after answer_finish() */
+	size_t count, room;
+};
+
+/* The inode numbers that one side has shown, in that order. */
+struct inodes {
+	uint64_t seen[NR_INODES];
+	size_t count;
+};
+
+/* What a process's pages have in common; runs of equal pages are one line. */
+struct page_run {
+	uint64_t start, pages;
+	bool zero, file, exclusive;
+};
+
+/* Empty it, outcome and all; what it held is freed. */
+void answer_clear(struct answer *a);
+void answer_copy(struct answer *to, const struct answer *from);
+
+/* One more line of the state. */
+void answer_line(struct answer *a, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The text of a process's maps, status and stat. */
+void answer_maps(struct answer *a, struct inodes *inodes, uint32_t pid,
+		 const char *text);
+void answer_status(struct answer *a, uint32_t pid, const char *text);
+void answer_min_flt(struct answer *a, uint32_t pid, uint64_t min_flt);
+/* Field 10 of /proc/PID/stat. */
+uint64_t stat_min_flt(const char *text);
+
+/*
+ * Pages come one by one, in order of their addresses; a run that a page does
+ * not continue is written out. Flush after the last one.
+ */
+void answer_page(struct answer *a, uint32_t pid, struct page_run *run,
+		 const struct page_run *page);
+void answer_page_flush(struct answer *a, uint32_t pid, struct page_run *run);
+
+/* Outcomes of system calls and of accesses; the words are the same for both. */
+void outcome_return(struct answer *a, int64_t ret);
+void outcome_access(struct answer *a, uint64_t done, uint64_t hash);
+void outcome_signal(struct answer *a, int signo, int code, uint64_t addr,
+		    uint64_t done);
+
+/* All lines are there: sort them. */
+void answer_finish(struct answer *a);
+bool answers_equal(const struct answer *a, const struct answer *b);
+
+/* Calls @tell for every line that only one of them has: '-' @a's, '+' @b's. */
+void answers_differ(const struct answer *a, const struct answer *b,
+		    void (*tell)(void *ctx, char sign, const char *line),
+		    void *ctx);
+
+/* Drop or add a line of a finished answer; false: it is not, or is, there. */
+bool answer_drop(struct answer *a, const char *line);
+
+#endif

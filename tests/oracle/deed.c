@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* Deeds as text, and the tables that they draw from. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/oracle/deed.h"
+
+#define INF UINT64_MAX
+#define KIB(n) ((uint64_t)(n) << 10)
+#define MIB(n) ((uint64_t)(n) << 20)
+
+const uint8_t pattern[PATTERN_BYTES] = {
+	0xf4, 0xcc, 0xfa, 0xec, 0x6c, 0x06, 0x0e, 0x16,
+	0xfb, 0xed, 0x6d, 0x07, 0x17, 0x1e, 0x27, 0x60,
+	0xee, 0x6e, 0xcc, 0x1f, 0x2f, 0x37, 0x61, 0xf4,
+	0xef, 0x6f, 0x3f, 0xfa, 0x0e, 0xfb, 0x06, 0xec,
+};
+
+const struct limit_pair limit_pairs[NR_LIMIT_PAIRS] = {
+	{ INF, INF },		{ 0, INF },		{ KIB(4), INF },
+	{ 4095, INF },		{ 4097, INF },		{ KIB(8), INF },
+	{ KIB(64), INF },	{ KIB(100), INF },	{ KIB(136), INF },
+	{ KIB(144), INF },	{ KIB(200), INF },	{ KIB(256), INF },
+	{ KIB(512), INF },	{ MIB(1), INF },	{ MIB(2), INF },
+	{ MIB(4), INF },	{ MIB(8), INF },	{ MIB(16), INF },
+	{ MIB(64), INF },	{ MIB(1024), INF },	{ INF - 1, INF },
+	{ 0, MIB(8) },		{ KIB(4), MIB(8) },	{ KIB(64), MIB(8) },
+	{ KIB(100), MIB(8) },	{ MIB(1), MIB(8) },	{ MIB(2), MIB(8) },
+	{ MIB(8), MIB(8) },	{ MIB(4), MIB(4) },	{ MIB(9), MIB(8) },
+	{ MIB(8), MIB(16) },	{ MIB(64), MIB(64) },
+};
+
+int limit_pair_index(uint64_t soft, uint64_t hard)
+{
+	for (int i = 0; i < NR_LIMIT_PAIRS; i++)
+		if (limit_pairs[i].soft == soft && limit_pairs[i].hard == hard)
+			return i;
+	return -1;
+}
+
+/* Every kind of deed: its word, and where its numbers are. */
+#define MAX_NUMBERS 6
+
+static const char *const words[NR_OPS] = {
+	[OP_MMAP] = "mmap",		[OP_MUNMAP] = "munmap",
+	[OP_MPROTECT] = "mprotect",	[OP_BRK] = "brk",
+	[OP_FORK] = "fork",		[OP_EXIT] = "exit",
+	[OP_SETRLIMIT] = "setrlimit",	[OP_MEM_READ] = "read",
+	[OP_MEM_WRITE] = "write",	[OP_MEM_TOUCH] = "touch",
+};
+
+static const int nr_numbers[NR_OPS] = {
+	[OP_MMAP] = 6,		[OP_MUNMAP] = 2,	[OP_MPROTECT] = 3,
+	[OP_BRK] = 1,		[OP_FORK] = 1,		[OP_EXIT] = 0,
+	[OP_SETRLIMIT] = 3,	[OP_MEM_READ] = 2,	[OP_MEM_WRITE] = 3,
+	[OP_MEM_TOUCH] = 3,
+};
+
+static void numbers_of(const struct deed *d, uint64_t n[MAX_NUMBERS])
+{
+	const struct op *op = &d->op;
+
+	switch (op->code) {
+	case OP_MMAP:
+		n[0] = op->mmap.addr, n[1] = op->mmap.len;
+		n[2] = op->mmap.prot, n[3] = op->mmap.flags;
+		n[4] = (uint64_t)op->mmap.fd, n[5] = op->mmap.offset;
+		break;
+	case OP_MUNMAP:
+		n[0] = op->munmap.addr, n[1] = op->munmap.len;
+		break;
+	case OP_MPROTECT:
+		n[0] = op->mprotect.addr, n[1] = op->mprotect.len;
+		n[2] = op->mprotect.prot;
+		break;
+	case OP_BRK:
+		n[0] = op->brk.addr;
+		break;
+	case OP_FORK:
+		n[0] = op->fork.flags;
+		break;
+	case OP_SETRLIMIT:
+		n[0] = op->setrlimit.resource;
+		n[1] = op->setrlimit.soft, n[2] = op->setrlimit.hard;
+		break;
+	case OP_MEM_READ:
+		n[0] = op->mem_read.addr, n[1] = op->mem_read.len;
+		break;
+	case OP_MEM_WRITE:
+		n[0] = op->mem_write.addr, n[1] = op->data_len, n[2] = d->phase;
+		break;
+	case OP_MEM_TOUCH:
+		n[0] = op->mem_touch.addr, n[1] = op->mem_touch.len;
+		n[2] = op->mem_touch.access;
+		break;
+	default:
+		break;
+	}
+}
+
+static void set_numbers(struct deed *d, const uint64_t n[MAX_NUMBERS])
+{
+	struct op *op = &d->op;
+
+	switch (op->code) {
+	case OP_MMAP:
+		op->mmap = (struct op_mmap){ n[0], n[1], n[2], n[3],
+					     (int64_t)n[4], n[5] };
+		break;
+	case OP_MUNMAP:
+		op->munmap = (struct op_munmap){ n[0], n[1] };
+		break;
+	case OP_MPROTECT:
+		op->mprotect = (struct op_mprotect){ n[0], n[1], n[2] };
+		break;
+	case OP_BRK:
+		op->brk.addr = n[0];
+		break;
+	case OP_FORK:
+		op->fork.flags = n[0];
+		break;
+	case OP_SETRLIMIT:
+		op->setrlimit = (struct op_setrlimit){ (uint32_t)n[0], n[1],
+						       n[2] };
+		break;
+	case OP_MEM_READ:
+		op->mem_read = (struct op_mem_read){ n[0], n[1] };
+		break;
+	case OP_MEM_WRITE:
+		op->mem_write.addr = n[0];
+		op->data_len = n[1];
+		d->phase = (uint32_t)n[2];
+		break;
+	case OP_MEM_TOUCH:
+		op->mem_touch = (struct op_mem_touch){ n[0], n[1],
+						       (uint32_t)n[2] };
+		break;
+	default:
+		break;
+	}
+}
+
+void deed_print(const struct deed *deed, char line[DEED_LINE])
+{
+	uint64_t n[MAX_NUMBERS] = { 0 };
+	enum op_code code = deed->op.code;
+	int at;
+
+	numbers_of(deed, n);
+	at = snprintf(line, DEED_LINE, "%s %u", words[code], deed->op.pid);
+	for (int i = 0; i < nr_numbers[code]; i++)
+		at += snprintf(line + at, (size_t)(DEED_LINE - at),
+			       " 0x%" PRIx64, n[i]);
+}
+
+bool deed_parse(struct deed *deed, const char *line)
+{
+	uint64_t n[MAX_NUMBERS];
+	char word[16], *end;
+	int skip;
+
+	memset(deed, 0, sizeof(*deed));
+	if (sscanf(line, "%15s %u%n", word, &deed->op.pid, &skip) != 2)
+		return false;
+	for (int code = 0; code < NR_OPS; code++)
+		if (words[code] && !strcmp(words[code], word))
+			deed->op.code = (enum op_code)code;
+	if (deed->op.code == OP_NONE)
+		return false;
+	line += skip;
+	for (int i = 0; i < nr_numbers[deed->op.code]; i++, line = end) {
+		n[i] = strtoull(line, &end, 0);
+		if (end == line)
+			return false;
+	}
+	set_numbers(deed, n);
+	return *line == '\0' || *line == '\n';
+}
+
+void deeds_add(struct deeds *deeds, const struct deed *deed)
+{
+	if (deeds->count == deeds->room) {
+		deeds->room = deeds->room ? 2 * deeds->room : 64;
+		deeds->list = realloc(deeds->list,
+				      deeds->room * sizeof(*deeds->list));
+		if (!deeds->list)
+			abort();
+	}
+	deeds->list[deeds->count++] = *deed;
+}
+
+void deeds_free(struct deeds *deeds)
+{
+	free(deeds->list);
+	*deeds = (struct deeds){ 0 };
+}

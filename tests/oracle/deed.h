@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Deeds: what the oracle has both sides do. A deed is an operation of the core
+ * plus what a plain struct op cannot hold in a text file: which bytes a write
+ * writes. Deeds print as one line each and can be read back, so that a failure
+ * is something that can be kept and replayed.
+ *
+ * Pids are the simulated machine's: the first process is 1, and each fork that
+ * succeeds gives the next one. A puppet knows which host process plays which.
+ */
+#ifndef TESTS_ORACLE_DEED_H
+#define TESTS_ORACLE_DEED_H
+
+#include <stdio.h>
+
+#include "mmcore/op.h"
+
+struct deed {
+	struct op op;
+	uint32_t phase;		/* OP_MEM_WRITE: byte i is pattern_byte(phase + i) */
+};
+
+struct deeds {
+	struct deed *list;
+	size_t count, room;
+};
+
+/*
+ * Bytes that programs write here. All of them are one-byte instructions that
+ * trap, so that an exec touch may land on written data without harm.
+ */
+#define PATTERN_BYTES 32
+extern const uint8_t pattern[PATTERN_BYTES];
+
+static inline uint8_t pattern_byte(uint64_t i)
+{
+	return pattern[i % PATTERN_BYTES];
+}
+
+/*
+ * The limits that setrlimit deeds choose from. The puppet has them in its own
+ * memory from the start: asking for one changes nothing but the limit.
+ */
+struct limit_pair { uint64_t soft, hard; };
+#define NR_LIMIT_PAIRS 32
+extern const struct limit_pair limit_pairs[NR_LIMIT_PAIRS];
+/* The index of a pair, or -1. */
+int limit_pair_index(uint64_t soft, uint64_t hard);
+
+/* What the two sides compare of bytes read, a byte at a time, from 0. */
+static inline uint64_t hash_byte(uint64_t hash, uint8_t byte)
+{
+	return hash * 31 + byte;
+}
+
+/* The longest line deed_print() makes, with its NUL. */
+#define DEED_LINE 160
+
+/* "mmap 1 0x0 0x2000 0x3 0x22 0x0" */
+void deed_print(const struct deed *deed, char line[DEED_LINE]);
+/* False: not a deed. */
+bool deed_parse(struct deed *deed, const char *line);
+
+void deeds_add(struct deeds *deeds, const struct deed *deed);
+void deeds_free(struct deeds *deeds);
+
+#endif

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Chance with a purpose. Uniform addresses would hit nothing, so most are taken
+ * from the edges of what is mapped, and the rest from the places where kernels
+ * decide: the two ends of the mmap area, the heap, the stack with its guard
+ * gap, the ends of the user half, and addresses that are none.
+ */
+#include <string.h>
+
+#include "mmcore/uapi.h"
+#include "tests/oracle/generate.h"
+#include "tests/oracle/sides.h"
+
+#define PAGES(n) ((uint64_t)(n) << PAGE_SHIFT)
+#define TASK_SIZE 0x7ffffffff000ULL
+#define MMAP_BASE 0x7ffff7fff000ULL
+#define MAX_ALIVE 4
+#define MAX_POPULATED PAGES(1024)
+
+struct dice dice_new(uint64_t seed)
+{
+	return (struct dice){ seed * 0x9e3779b97f4a7c15ULL + 1 };
+}
+
+/* splitmix64 */
+uint64_t dice_below(struct dice *dice, uint64_t n)
+{
+	uint64_t z = dice->state += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return (z ^ (z >> 31)) % n;
+}
+
+static bool percent(struct dice *dice, uint64_t chance)
+{
+	return dice_below(dice, 100) < chance;
+}
+
+#define PICK(dice, list) \
+	((list)[dice_below(dice, sizeof(list) / sizeof((list)[0]))])
+
+/* ---- processes ---- */
+
+static uint32_t nr_alive(const struct machine *m)
+{
+	uint32_t n = 0;
+
+	for (task_ref t = mm_first_task(m); !task_none(t);
+	     t = mm_next_task(m, t))
+		n++;
+	return n;
+}
+
+static task_ref any_task(struct dice *dice, const struct machine *m)
+{
+	uint64_t skip = dice_below(dice, nr_alive(m));
+	task_ref t = mm_first_task(m);
+
+	while (skip--)
+		t = mm_next_task(m, t);
+	return t;
+}
+
+/* ---- addresses ---- */
+
+/* Any VMA of the process, by chance; none if there is none. */
+static vma_ref any_vma(struct dice *dice, const struct machine *m, mm_ref mm)
+{
+	const struct mm_struct *space = mm_at(m, mm);
+	uint64_t skip;
+	vma_ref vma = space->mmap;
+
+	if (!space->map_count)
+		return vma;
+	skip = dice_below(dice, (uint64_t)space->map_count);
+	while (skip--)
+		vma = vma_at(m, vma)->vm_next;
+	return vma;
+}
+
+/* Somewhere inside what is mapped: mostly low in it. */
+static uint64_t inside(struct dice *dice, const struct vm_area_struct *vma)
+{
+	uint64_t pages = vma_pages(vma);
+
+	if (pages > 8 && percent(dice, 70))
+		pages = 8;
+	return vma->vm_start + PAGES(dice_below(dice, pages));
+}
+
+/* An address that has to do with a VMA: its edges, inside, just outside. */
+static uint64_t about_vma(struct dice *dice, const struct machine *m,
+			  mm_ref mm)
+{
+	vma_ref ref = any_vma(dice, m, mm);
+	const struct vm_area_struct *vma;
+
+	if (vma_none(ref))
+		return MMAP_BASE - PAGES(8);
+	vma = vma_at(m, ref);
+	switch (dice_below(dice, 8)) {
+	case 0:
+		return vma->vm_start;
+	case 1:
+		return vma->vm_end;
+	case 2:
+		return vma->vm_end - PAGES(1 + dice_below(dice, 4));
+	case 3:
+		return vma->vm_start - PAGES(1 + dice_below(dice, 6));
+	default:
+		return inside(dice, vma);
+	}
+}
+
+static uint64_t extreme(struct dice *dice)
+{
+	static const uint64_t list[] = {
+		0, 1, 0x1000, 0xf000, 0x11000, 0x12000, 0x40000000,
+		0x7ffff000, 0x80000000, 0x100000000ULL, TASK_SIZE,
+		TASK_SIZE - PAGE_SIZE, TASK_SIZE - PAGES(34), 1ULL << 47,
+		(1ULL << 47) - 1, (1ULL << 47) - PAGES(16), 1ULL << 56,
+		1ULL << 62, 1ULL << 63, 0xffff800000000000ULL,
+		0xffffffff81000000ULL, ~0ULL - PAGES(3),
+		MMAP_BASE, MMAP_BASE - PAGES(2), 0x2aaaaaaaa000ULL,
+	};
+
+	return PICK(dice, list);
+}
+
+static uint64_t any_address(struct dice *dice, const struct machine *m,
+			    mm_ref mm)
+{
+	uint64_t where = dice_below(dice, 100);
+
+	if (where < 52)
+		return about_vma(dice, m, mm);
+	if (where < 64)		/* a small arena that fills up */
+		return 0x10000000 + PAGES(dice_below(dice, 48));
+	if (where < 70)		/* around a page table's end */
+		return 0x40200000 - PAGES(8) + PAGES(dice_below(dice, 16));
+	if (where < 78)
+		return MMAP_BASE - PAGES(dice_below(dice, 48));
+	if (where < 85)
+		return START_BRK + PAGES(dice_below(dice, 40)) - PAGES(4);
+	if (where < 91)
+		return STACK_START - PAGES(dice_below(dice, 64));
+	if (where < 94)		/* about where the guard gap ends */
+		return STACK_START - PAGES(240 + dice_below(dice, 80));
+	if (where < 96)		/* about where RLIMIT_STACK ends */
+		return STACK_END - PAGES(2030 + dice_below(dice, 30));
+	return extreme(dice);
+}
+
+/* Mostly page aligned. */
+static uint64_t address(struct dice *dice, const struct machine *m, mm_ref mm)
+{
+	uint64_t addr = any_address(dice, m, mm);
+
+	return percent(dice, 4) ? addr + dice_below(dice, 4096) : addr;
+}
+
+static uint64_t length(struct dice *dice)
+{
+	static const uint64_t odd[] = { 0, 1, 4095, 4097, 100, 12289 };
+	static const uint64_t huge[] = {
+		PAGES(512), PAGES(1024), PAGES(1536), PAGES(513), 1ULL << 30,
+		(1ULL << 30) + PAGE_SIZE, 1ULL << 40, 1ULL << 46, 1ULL << 47,
+		TASK_SIZE, 1ULL << 48, 1ULL << 63, ~0ULL, ~0ULL - 4095,
+	};
+	uint64_t kind = dice_below(dice, 100);
+
+	if (kind < 84)
+		return PAGES(1 + dice_below(dice, percent(dice, 80) ? 6 : 40));
+	return kind < 91 ? PICK(dice, odd) : kind < 95 ?
+		PAGES(512) * (1 + dice_below(dice, 3)) : PICK(dice, huge);
+}
+
+/* Does [addr, addr + len), widened to pages, have the stub page in it? */
+static bool hits_stub(uint64_t addr, uint64_t len)
+{
+	uint64_t start = addr & PAGE_MASK;
+	uint64_t end = len > ~0ULL - PAGES(2) - addr ? ~0ULL : addr + len;
+
+	return start < STUB_ADDR + STUB_LEN && PAGE_ALIGN(end) > STUB_ADDR;
+}
+
+/* ---- operations ---- */
+
+static uint64_t protection(struct dice *dice)
+{
+	static const uint8_t usual[] = {
+		3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 0, 0, 5, 7, 2, 4, 6,
+	};
+
+	return PICK(dice, usual);
+}
+
+static uint64_t map_flags(struct dice *dice)
+{
+	static const struct { uint8_t chance; uint32_t flag; } some[] = {
+		{ 25, MAP_FIXED },	{ 6, MAP_FIXED_NOREPLACE },
+		{ 10, MAP_NORESERVE },	{ 8, MAP_POPULATE },
+		{ 2, MAP_NONBLOCK },	{ 5, MAP_LOCKED },
+		{ 8, MAP_GROWSDOWN },	{ 4, MAP_STACK },
+		{ 5, MAP_32BIT },	{ 2, MAP_ABOVE4G },
+		{ 2, MAP_DENYWRITE },	{ 2, MAP_EXECUTABLE },
+		{ 1, MAP_UNINITIALIZED }, { 1, MAP_SYNC },
+		{ 1, 1 << 21 },		{ 1, 1 << 9 },
+	};
+	static const uint8_t odd_types[] = { 0, 3, 4, 8, 9, 10, 15 };
+	uint64_t type = dice_below(dice, 100);
+	uint64_t flags = type < 74 ? MAP_PRIVATE : type < 96 ? MAP_SHARED :
+			 PICK(dice, odd_types);
+
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++)
+		if (percent(dice, some[i].chance))
+			flags |= some[i].flag;
+	return percent(dice, 99) ? flags | MAP_ANONYMOUS : flags;
+}
+
+static void make_mmap(struct dice *dice, const struct machine *m, mm_ref mm,
+		      struct op *op)
+{
+	static const uint64_t offsets[] = {
+		PAGE_SIZE, PAGES(7), 1, 4097, ~0ULL - 4095, 1ULL << 62,
+	};
+	struct op_mmap *a = &op->mmap;
+
+	op->code = OP_MMAP;
+	*a = (struct op_mmap){ .fd = -1, .prot = protection(dice),
+			       .flags = map_flags(dice),
+			       .len = length(dice) };
+	if (a->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) || percent(dice, 40))
+		a->addr = address(dice, m, mm);
+	if (percent(dice, 3))
+		a->offset = PICK(dice, offsets);
+	if (percent(dice, 2))
+		a->prot |= 1ULL << dice_below(dice, 32);
+	if (a->flags & (MAP_POPULATE | MAP_LOCKED) && a->len > MAX_POPULATED)
+		a->len = MAX_POPULATED;
+}
+
+static void make_munmap(struct dice *dice, const struct machine *m, mm_ref mm,
+			struct op *op)
+{
+	op->code = OP_MUNMAP;
+	op->munmap.addr = address(dice, m, mm);
+	op->munmap.len = length(dice);
+}
+
+static void make_mprotect(struct dice *dice, const struct machine *m,
+			  mm_ref mm, struct op *op)
+{
+	op->code = OP_MPROTECT;
+	op->mprotect.addr = address(dice, m, mm);
+	op->mprotect.len = length(dice);
+	op->mprotect.prot = protection(dice);
+	if (percent(dice, 6))
+		op->mprotect.prot |= PROT_GROWSDOWN;
+	if (percent(dice, 2))
+		op->mprotect.prot |= PROT_GROWSUP;
+	if (percent(dice, 3))
+		op->mprotect.prot |= PROT_SEM;
+	if (percent(dice, 2))
+		op->mprotect.prot |= 1ULL << dice_below(dice, 63);
+}
+
+static void make_brk(struct dice *dice, const struct machine *m, mm_ref mm,
+		     struct op *op)
+{
+	uint64_t how = dice_below(dice, 100);
+
+	op->code = OP_BRK;
+	if (how < 70)
+		op->brk.addr = START_BRK + PAGES(dice_below(dice, 32));
+	else if (how < 85)
+		op->brk.addr = START_BRK + dice_below(dice, PAGES(48));
+	else if (how < 90)
+		op->brk.addr = START_BRK + PAGES(1000 + dice_below(dice, 64));
+	else if (how < 93)
+		op->brk.addr = START_BRK - PAGES(dice_below(dice, 3));
+	else
+		op->brk.addr = address(dice, m, mm);
+}
+
+/* Bytes of an access that do not run over the end of all addresses. */
+static uint64_t access_length(struct dice *dice, uint64_t addr, uint64_t max)
+{
+	uint64_t len = 1 + dice_below(dice, percent(dice, 70) ? 64 : max);
+
+	return len > ~0ULL - addr ? 1 : len;
+}
+
+static uint64_t access_address(struct dice *dice, const struct machine *m,
+			       mm_ref mm)
+{
+	vma_ref vma = any_vma(dice, m, mm);
+
+	if (!vma_none(vma) && percent(dice, 75))
+		return inside(dice, vma_at(m, vma)) + dice_below(dice, 4096);
+	return any_address(dice, m, mm) +
+		(percent(dice, 50) ? dice_below(dice, 4096) : 0);
+}
+
+static void make_touch(struct dice *dice, const struct machine *m, mm_ref mm,
+		       struct op *op)
+{
+	static const uint8_t kinds[] = {
+		ACCESS_READ, ACCESS_READ, ACCESS_WRITE, ACCESS_WRITE,
+		ACCESS_WRITE, ACCESS_EXEC,
+	};
+	uint64_t addr = access_address(dice, m, mm);
+
+	op->code = OP_MEM_TOUCH;
+	op->mem_touch.access = PICK(dice, kinds);
+	op->mem_touch.len = access_length(dice, addr, PAGES(24));
+	/* One instruction, whole in its page, at an address that exists. */
+	if (op->mem_touch.access == ACCESS_EXEC) {
+		addr &= ((1ULL << 47) - 1) & ~0xfULL;
+		op->mem_touch.len = 1;
+	}
+	op->mem_touch.addr = addr;
+}
+
+static void make_read(struct dice *dice, const struct machine *m, mm_ref mm,
+		      struct op *op)
+{
+	op->code = OP_MEM_READ;
+	op->mem_read.addr = access_address(dice, m, mm);
+	op->mem_read.len = access_length(dice, op->mem_read.addr, PAGES(4));
+}
+
+static void make_write(struct dice *dice, const struct machine *m, mm_ref mm,
+		       struct deed *deed)
+{
+	deed->op.code = OP_MEM_WRITE;
+	deed->op.mem_write.addr = access_address(dice, m, mm);
+	deed->op.data_len = access_length(dice, deed->op.mem_write.addr,
+					  PAGES(4));
+	deed->phase = (uint32_t)dice_below(dice, PATTERN_BYTES);
+}
+
+static void make_setrlimit(struct dice *dice, struct op *op)
+{
+	static const uint32_t resources[] = {
+		RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_MEMLOCK,
+	};
+	struct op_setrlimit *a = &op->setrlimit;
+	const struct limit_pair *pair;
+
+	op->code = OP_SETRLIMIT;
+	a->resource = PICK(dice, resources);
+	pair = &limit_pairs[dice_below(dice, NR_LIMIT_PAIRS)];
+	/* A hard limit once lowered stays: rarely, but where it began low. */
+	if (pair->hard != RLIM_INFINITY && a->resource != RLIMIT_MEMLOCK &&
+	    percent(dice, 90))
+		pair = &limit_pairs[0];
+	if (pair->hard == RLIM_INFINITY && a->resource == RLIMIT_MEMLOCK &&
+	    percent(dice, 90))
+		pair = &limit_pairs[NR_LIMIT_PAIRS - 5];
+	if (a->resource != RLIMIT_MEMLOCK && percent(dice, 45))
+		pair = &limit_pairs[0];
+	a->soft = pair->soft;
+	a->hard = pair->hard;
+}
+
+static void make_fork(struct dice *dice, struct op *op)
+{
+	op->code = OP_FORK;
+	op->fork.flags = percent(dice, 15) ? CLONE_VM : 0;
+	if (percent(dice, 10))
+		op->fork.flags |= CLONE_FILES;
+}
+
+static struct deed any_deed(struct dice *dice, const struct machine *m)
+{
+	struct deed deed = { .phase = 0 };
+	uint64_t kind = dice_below(dice, 100), alive = nr_alive(m);
+	task_ref task = any_task(dice, m);
+	mm_ref mm = task_at(m, task)->mm;
+
+	deed.op.pid = (uint32_t)task_at(m, task)->pid;
+	if (kind < 30)
+		make_mmap(dice, m, mm, &deed.op);
+	else if (kind < 39)
+		make_munmap(dice, m, mm, &deed.op);
+	else if (kind < 53)
+		make_mprotect(dice, m, mm, &deed.op);
+	else if (kind < 58)
+		make_brk(dice, m, mm, &deed.op);
+	else if (kind < 60)
+		make_setrlimit(dice, &deed.op);
+	else if (kind < 63 && alive < MAX_ALIVE &&
+		 kernel_at(m)->last_pid < MAX_PROCESSES)
+		make_fork(dice, &deed.op);
+	else if (kind < 64 && alive > 1)
+		deed.op.code = OP_EXIT;
+	else if (kind < 80)
+		make_touch(dice, m, mm, &deed.op);
+	else if (kind < 92)
+		make_write(dice, m, mm, &deed);
+	else
+		make_read(dice, m, mm, &deed.op);
+	return deed;
+}
+
+/* Would it change or depend on the stub page? */
+static bool about_stub(const struct deed *deed)
+{
+	const struct op *op = &deed->op;
+
+	switch (op->code) {
+	case OP_MMAP:
+		return op->mmap.flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) &&
+		       hits_stub(op->mmap.addr, op->mmap.len);
+	case OP_MUNMAP:
+		return hits_stub(op->munmap.addr, op->munmap.len);
+	case OP_MPROTECT:
+		return hits_stub(op->mprotect.addr, op->mprotect.len);
+	case OP_MEM_TOUCH:
+		return hits_stub(op->mem_touch.addr, op->mem_touch.len);
+	case OP_MEM_READ:
+		return hits_stub(op->mem_read.addr, op->mem_read.len);
+	case OP_MEM_WRITE:
+		return hits_stub(op->mem_write.addr, op->data_len);
+	default:
+		return false;
+	}
+}
+
+struct deed generate(struct dice *dice, const struct machine *m)
+{
+	struct deed deed;
+
+	do
+		deed = any_deed(dice, m);
+	while (about_stub(&deed));
+	return deed;
+}

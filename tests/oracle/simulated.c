@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* The simulated side: deeds through mm_step(), answers from its /proc. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mmcore/uapi.h"
+#include "tests/lib/host.h"
+#include "tests/oracle/sides.h"
+
+#define MAX_ACCESS (1 << 16)	/* bytes of one read or write */
+
+struct simulated {
+	struct machine *machine;
+	struct inodes inodes;
+	uint64_t base_min_flt;	/* of pid 1, when the stage was set */
+	uint8_t bytes[MAX_ACCESS];
+};
+
+/* The stub page, made as the puppet makes its own. */
+static void make_stub(struct machine *m)
+{
+	host_mmap(m, 1, STUB_ADDR, STUB_LEN, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED);
+	host_touch(m, 1, STUB_ADDR, 1, ACCESS_WRITE);
+	host_mprotect(m, 1, STUB_ADDR, STUB_LEN, PROT_READ | PROT_EXEC);
+}
+
+struct simulated *simulated_start(uint64_t mmap_min_addr)
+{
+	struct simulated *side = calloc(1, sizeof(*side));
+	struct mm_config config = mm_config_default();
+
+	if (!side)
+		abort();
+	config.ram = SIMULATED_RAM;
+	config.mmap_min_addr = mmap_min_addr;
+	side->machine = host_machine_new(&config);
+	if (host_spawn(side->machine) != 1)
+		abort();
+	make_stub(side->machine);
+	side->base_min_flt = task_at(side->machine,
+				     mm_find_task(side->machine, 1))->min_flt;
+	return side;
+}
+
+struct machine *simulated_machine(struct simulated *side)
+{
+	return side->machine;
+}
+
+void simulated_stop(struct simulated *side)
+{
+	host_machine_free(side->machine);
+	free(side);
+}
+
+static uint64_t hash_bytes(const uint8_t *bytes, uint64_t len)
+{
+	uint64_t hash = 0;
+
+	for (uint64_t i = 0; i < len; i++)
+		hash = hash_byte(hash, bytes[i]);
+	return hash;
+}
+
+static void tell_outcome(struct simulated *side, const struct op *op,
+			 const struct op_result *res, struct answer *a)
+{
+	bool access = op->code == OP_MEM_READ || op->code == OP_MEM_WRITE ||
+		      op->code == OP_MEM_TOUCH;
+
+	if (res->outcome == OUT_SIGNAL)
+		outcome_signal(a, res->signo, res->si_code, res->si_addr,
+			       res->done);
+	else if (access)
+		outcome_access(a, res->done, op->code != OP_MEM_READ ? 0 :
+			       hash_bytes(side->bytes, res->done));
+	else
+		outcome_return(a, res->ret);
+}
+
+static void run(struct simulated *side, const struct deed *deed,
+		struct answer *a)
+{
+	struct op op = deed->op;
+	struct op_result res;
+
+	if (op.code == OP_MEM_WRITE) {
+		for (uint64_t i = 0; i < op.data_len && i < MAX_ACCESS; i++)
+			side->bytes[i] = pattern_byte(deed->phase + i);
+		op.data = side->bytes;
+	}
+	if (op.code == OP_MEM_READ)
+		op.buf = side->bytes;
+	res = host_run(side->machine, &op);
+	tell_outcome(side, &op, &res, a);
+}
+
+/* The next page at or after @addr that is present, or task_size. */
+static uint64_t next_present(const struct machine *m, mm_ref mm, uint64_t addr,
+			     uint64_t end)
+{
+	struct mm_walk_level levels[MM_WALK_LEVELS];
+
+	while (addr < end) {
+		pfn_t pfn;
+		int n = mm_walk(m, mm, addr, levels, &pfn);
+		/* The span of the entry where the walk ended. */
+		int shift = PAGE_SHIFT + 9 * (4 - n);
+
+		if (mm_pagemap_entry(m, mm, addr).present)
+			return addr;
+		addr = ((addr >> shift) + 1) << shift;
+	}
+	return end;
+}
+
+static void tell_pages(const struct machine *m, uint32_t pid, mm_ref mm,
+		       struct answer *a)
+{
+	uint64_t end = mm_at(m, mm)->task_size;
+	struct page_run run = { .pages = 0 };
+
+	for (uint64_t addr = next_present(m, mm, 0, end); addr < end;
+	     addr = next_present(m, mm, addr + PAGE_SIZE, end)) {
+		struct mm_pagemap entry = mm_pagemap_entry(m, mm, addr);
+		struct page_run page = {
+			.start = addr,
+			.zero = entry.pfn == kernel_at(m)->zero_pfn,
+			.file = entry.file,
+			.exclusive = entry.exclusive,
+		};
+
+		answer_page(a, pid, &run, &page);
+	}
+	answer_page_flush(a, pid, &run);
+}
+
+static char *proc_text(const struct machine *m, uint32_t pid, const char *name)
+{
+	char path[64], *text;
+
+	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
+	text = host_proc(m, path);
+	if (!text) {
+		fprintf(stderr, "oracle: no %s\n", path);
+		exit(99);
+	}
+	return text;
+}
+
+static void tell_process(struct simulated *side, uint32_t pid, mm_ref mm,
+			 struct answer *a)
+{
+	char *maps = proc_text(side->machine, pid, "maps");
+	char *status = proc_text(side->machine, pid, "status");
+	char *stat = proc_text(side->machine, pid, "stat");
+
+	answer_maps(a, &side->inodes, pid, maps);
+	answer_status(a, pid, status);
+	answer_min_flt(a, pid, stat_min_flt(stat) -
+		       (pid == 1 ? side->base_min_flt : 0));
+	tell_pages(side->machine, pid, mm, a);
+	free(maps);
+	free(status);
+	free(stat);
+}
+
+void simulated_do(struct simulated *side, const struct deed *deed,
+		  struct answer *a)
+{
+	const struct machine *m = side->machine;
+
+	answer_clear(a);
+	if (deed)
+		run(side, deed, a);
+	for (task_ref t = mm_first_task(m); !task_none(t);
+	     t = mm_next_task(m, t))
+		tell_process(side, (uint32_t)task_at(m, t)->pid,
+			     task_at(m, t)->mm, a);
+	answer_finish(a);
+}
