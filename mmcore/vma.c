@@ -1,0 +1,916 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The VMAs of an address space, kept three times over: in a list sorted by
+ * address, in a red-black tree keyed by vm_start, and counted in map_count.
+ *
+ * Gaps. Every node of the tree knows the largest gap before a VMA of its
+ * subtree (rb_subtree_gap), so that a free range is found in O(log n). The gap
+ * before a VMA depends on its vm_start and on the vm_end of its predecessor in
+ * the list, so whoever moves either must refresh the path from the *later* of
+ * the two to the root. A path may be left where a value stays as it was, but
+ * only above every node whose own gap is new: a VMA that comes changes the gap
+ * of its successor as well, which is one of its ancestors in the tree. And the
+ * tree must be true before it is rebalanced, since a rotation refreshes just
+ * the two nodes that it turns.
+ *
+ * Merging. Linux has eight cases; they are three questions. Does the range
+ * join the VMA before it, does it join the one after it, and does it leave
+ * something of the VMA it was part of? Whoever grows keeps its identity; the
+ * left one grows where both could. What makes two ranges joinable is in
+ * can_merge_left() and can_merge_right(), and the hard part of it is the
+ * anon_vma: see anon_vma_compatible().
+ */
+#include "mmcore/memory.h"
+#include "mmcore/slab.h"
+#include "mmcore/vma.h"
+
+/* ---- list and tree ---- */
+
+static uint64_t vma_node(vma_ref vma)
+{
+	return vma.pa + offsetof(struct vm_area_struct, vm_rb);
+}
+
+static vma_ref node_vma(uint64_t node)
+{
+	if (!node)
+		return vma_make(0);
+	return vma_make(node - offsetof(struct vm_area_struct, vm_rb));
+}
+
+static uint64_t mm_rb_pa(mm_ref mm)
+{
+	return mm.pa + offsetof(struct mm_struct, mm_rb);
+}
+
+static uint64_t subtree_gap(const struct machine *m, uint64_t node)
+{
+	return node ? vma_at(m, node_vma(node))->rb_subtree_gap : 0;
+}
+
+static bool update_gap(struct step *s, uint64_t node)
+{
+	const struct vm_area_struct *vma = vma_at(s->m, node_vma(node));
+	uint64_t left = subtree_gap(s->m, vma->vm_rb.rb_left);
+	uint64_t right = subtree_gap(s->m, vma->vm_rb.rb_right);
+	uint64_t gap = vma_gap(s->m, vma);
+
+	if (gap < left)
+		gap = left;
+	if (gap < right)
+		gap = right;
+	if (gap == vma->rb_subtree_gap)
+		return false;
+	vma_mut(s, node_vma(node))->rb_subtree_gap = gap;
+	return true;
+}
+
+static const struct rb_augment gaps = { update_gap };
+
+static uint64_t vma_end(const struct machine *m, vma_ref vma)
+{
+	return vma_none(vma) ? 0 : vma_at(m, vma)->vm_end;
+}
+
+static bool contains(const struct machine *m, vma_ref vma, uint64_t addr)
+{
+	return !vma_none(vma) && vma_at(m, vma)->vm_start <= addr &&
+	       addr < vma_at(m, vma)->vm_end;
+}
+
+vma_ref find_vma_prev(const struct machine *m, mm_ref mm, uint64_t addr,
+		      vma_ref *prev)
+{
+	uint64_t node = mm_at(m, mm)->mm_rb.rb_node;
+	uint64_t above = 0, below = 0;
+
+	while (node) {
+		const struct vm_area_struct *vma = vma_at(m, node_vma(node));
+
+		if (addr < vma->vm_end) {
+			above = node;
+			node = vma->vm_rb.rb_left;
+		} else {
+			below = node;
+			node = vma->vm_rb.rb_right;
+		}
+	}
+	*prev = node_vma(below);
+	return node_vma(above);
+}
+
+vma_ref vma_lookup(const struct machine *m, mm_ref mm, uint64_t addr)
+{
+	vma_ref cached = mm_at(m, mm)->mmap_cache, prev;
+
+	if (contains(m, cached, addr))
+		return cached;
+	return find_vma_prev(m, mm, addr, &prev);
+}
+
+vma_ref find_vma(struct step *s, mm_ref mm, uint64_t addr)
+{
+	vma_ref vma = vma_lookup(s->m, mm, addr);
+
+	if (!vma_none(vma) && !vma_same(vma, mm_at(s->m, mm)->mmap_cache))
+		mm_mut(s, mm)->mmap_cache = vma;
+	return vma;
+}
+
+vma_ref find_vma_intersection(const struct machine *m, mm_ref mm,
+			      uint64_t start, uint64_t end)
+{
+	vma_ref vma = vma_lookup(m, mm, start);
+
+	if (!vma_none(vma) && vma_at(m, vma)->vm_start >= end)
+		return vma_make(0);
+	return vma;
+}
+
+/* Two neighbours in order have one free link between them: hang it there. */
+static void tree_insert(struct step *s, mm_ref mm, vma_ref ref, vma_ref prev,
+			vma_ref next)
+{
+	const uint64_t node = vma_node(ref), successor = vma_node(next);
+	uint64_t parent = 0, link = mm_rb_pa(mm);
+	bool passed = vma_none(next);
+
+	if (!vma_none(prev) && !vma_at(s->m, prev)->vm_rb.rb_right) {
+		parent = vma_node(prev);
+		link = parent + offsetof(struct rb_node, rb_right);
+	} else if (!vma_none(next)) {
+		parent = successor;
+		link = parent + offsetof(struct rb_node, rb_left);
+	}
+	rb_link_node(s, node, parent, link);
+	update_gap(s, node);
+	while (parent) {
+		passed |= parent == successor;
+		if (!update_gap(s, parent) && passed)
+			break;
+		parent = rb_parent(rb_at(s->m, parent));
+	}
+	rb_insert_color(s, node, mm_rb_pa(mm), &gaps);
+}
+
+/*
+ * rb_erase() refreshes all from the place that is left empty to the root. The
+ * successor, whose gap is new, is there, unless it is @ref's only child.
+ */
+static void tree_erase(struct step *s, mm_ref mm, vma_ref ref)
+{
+	const struct rb_node *n = &vma_at(s->m, ref)->vm_rb;
+
+	if (n->rb_right && !n->rb_left)
+		rb_augment_path(s, n->rb_right, &gaps);
+	rb_erase(s, vma_node(ref), mm_rb_pa(mm), &gaps);
+}
+
+static bool shared_maywrite(uint64_t vm_flags)
+{
+	return (~vm_flags & (VM_SHARED | VM_MAYWRITE)) == 0;
+}
+
+/* What refers back to a VMA: its file's i_mmap, its anon_vma's list. */
+static void link_backing(struct step *s, vma_ref ref)
+{
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	mapping_ref mapping;
+
+	if (!anon_vma_none(vma->anon_vma))
+		anon_vma_link(s, ref);
+	if (file_none(vma->vm_file))
+		return;
+	mapping = file_at(s->m, vma->vm_file)->f_mapping;
+	list_add_tail(s, ref.pa + offsetof(struct vm_area_struct,
+					   shared.vm_set.list),
+		      mapping.pa + offsetof(struct address_space, i_mmap));
+	if (shared_maywrite(vma->vm_flags))
+		mapping_mut(s, mapping)->i_mmap_writable++;
+}
+
+static void unlink_file(struct step *s, vma_ref ref)
+{
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	mapping_ref mapping = file_at(s->m, vma->vm_file)->f_mapping;
+
+	list_del(s, ref.pa + offsetof(struct vm_area_struct,
+				      shared.vm_set.list));
+	if (shared_maywrite(vma->vm_flags))
+		mapping_mut(s, mapping)->i_mmap_writable--;
+}
+
+void vma_link_between(struct step *s, mm_ref mm, vma_ref ref, vma_ref prev,
+		      vma_ref next)
+{
+	struct vm_area_struct *vma = vma_mut(s, ref);
+	struct mm_struct *mms = mm_mut(s, mm);
+
+	vma->vm_prev = prev;
+	vma->vm_next = next;
+	if (vma_none(prev))
+		mms->mmap = ref;
+	else
+		vma_mut(s, prev)->vm_next = ref;
+	if (vma_none(next))
+		mms->highest_vm_end = vma->vm_end;
+	else
+		vma_mut(s, next)->vm_prev = ref;
+	tree_insert(s, mm, ref, prev, next);
+	mms->map_count++;
+	link_backing(s, ref);
+}
+
+void vma_link(struct step *s, mm_ref mm, vma_ref vma)
+{
+	vma_ref prev, next;
+
+	next = find_vma_prev(s->m, mm, vma_at(s->m, vma)->vm_start, &prev);
+	MM_ASSERT(vma_none(next) ||
+		  vma_at(s->m, vma)->vm_end <= vma_at(s->m, next)->vm_start);
+	vma_link_between(s, mm, vma, prev, next);
+}
+
+void vma_append(struct step *s, mm_ref mm, vma_ref vma)
+{
+	MM_ASSERT(mm_at(s->m, mm)->highest_vm_end <=
+		  vma_at(s->m, vma)->vm_start);
+	vma_link_between(s, mm, vma, node_vma(rb_last(s->m, mm_rb_pa(mm))),
+		     vma_make(0));
+}
+
+void vma_unlink(struct step *s, mm_ref mm, vma_ref ref)
+{
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	struct mm_struct *mms = mm_mut(s, mm);
+	vma_ref prev = vma->vm_prev, next = vma->vm_next;
+
+	if (vma_none(prev))
+		mms->mmap = next;
+	else
+		vma_mut(s, prev)->vm_next = next;
+	if (vma_none(next))
+		mms->highest_vm_end = vma_end(s->m, prev);
+	else
+		vma_mut(s, next)->vm_prev = prev;
+	tree_erase(s, mm, ref);
+	mms->map_count--;
+	if (vma_same(mms->mmap_cache, ref))
+		mms->mmap_cache = prev;
+}
+
+void remove_vma(struct step *s, vma_ref ref)
+{
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
+
+	if (!file_none(vma->vm_file)) {
+		unlink_file(s, ref);
+		fput(s, vma->vm_file);
+	}
+	if (!anon_vma_none(vma->anon_vma))
+		anon_vma_unlink(s, ref);
+	kmem_cache_free(s, CACHE_VMA, ref.pa);
+}
+
+/* ---- splitting ---- */
+
+int64_t split_vma(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr)
+{
+	struct vm_area_struct *vma = vma_mut(s, ref), *upper;
+	vma_ref new;
+
+	MM_ASSERT(vma->vm_start < addr && addr < vma->vm_end);
+	MM_ASSERT(!(addr & ~PAGE_MASK));
+	if (vma->vm_ops == VM_OPS_SPECIAL)
+		return refuse(s, EINVAL, "a special mapping cannot be split");
+	new = vma_make(kmem_cache_alloc(s, CACHE_VMA));
+	if (vma_none(new))
+		return refuse(s, ENOMEM, "no memory for a vm_area_struct");
+	trace_event(s, split_vma, vma->vm_start, addr, vma->vm_end);
+	upper = vma_mut(s, new);
+	*upper = *vma;
+	upper->vm_start = addr;
+	upper->vm_pgoff += (addr - vma->vm_start) >> PAGE_SHIFT;
+	upper->rb_subtree_gap = 0;
+	upper->anon_vma_node = (struct list_head){ 0 };
+	upper->shared.vm_set.list = (struct list_head){ 0 };
+	if (!file_none(upper->vm_file))
+		get_file(s, upper->vm_file);
+	vma->vm_end = addr;
+	vma_link_between(s, mm, new, ref, upper->vm_next);
+	return 0;
+}
+
+/* Splits by a change of flags, unlike those of munmap, are all counted. */
+static int64_t split_counted(struct step *s, mm_ref mm, vma_ref vma,
+			     uint64_t addr)
+{
+	if ((uint64_t)mm_at(s->m, mm)->map_count >=
+	    kernel_at(s->m)->max_map_count)
+		return refuse(s, ENOMEM,
+			      "splitting a VMA: map_count has reached vm.max_map_count");
+	return split_vma(s, mm, vma, addr);
+}
+
+/* ---- merging ---- */
+
+/*
+ * Pages find their VMAs through the anon_vma. Today's Linux gives each process
+ * of a family an anon_vma of its own and chains a forked VMA to its ancestors'
+ * as well; two VMAs may become one only if that loses no chain. So: both have
+ * the same anon_vma, or neither has one, or only one has and is chained to no
+ * ancestor (the other then takes it over). In 2.6.17, with one anon_vma a
+ * family and no chains, the last case needed no condition.
+ */
+static bool anon_vma_compatible(const struct vm_area_struct *vma,
+				const struct vma_merge *mg)
+{
+	bool has = !anon_vma_none(vma->anon_vma);
+	bool wants = !anon_vma_none(mg->anon_vma);
+
+	if (has != wants)
+		return has ? !vma->chain_multi : !mg->chain_multi;
+	return anon_vma_same(vma->anon_vma, mg->anon_vma) &&
+	       vma->anon_vma_ident == mg->anon_vma_ident;
+}
+
+static bool same_kind(const struct vm_area_struct *vma,
+		      const struct vma_merge *mg)
+{
+	return vma->vm_flags == mg->vm_flags &&
+	       file_same(vma->vm_file, mg->file) &&
+	       anon_vma_compatible(vma, mg);
+}
+
+static bool can_merge_left(const struct machine *m, const struct vma_merge *mg)
+{
+	const struct vm_area_struct *prev;
+
+	if (vma_none(mg->prev) || mg->vm_flags & VM_SPECIAL)
+		return false;
+	prev = vma_at(m, mg->prev);
+	return prev->vm_end == mg->start &&
+	       prev->vm_pgoff + vma_pages(prev) == mg->pgoff &&
+	       same_kind(prev, mg);
+}
+
+/* @left: the range joins its left side too, so both sides must agree. */
+static bool can_merge_right(const struct machine *m, const struct vma_merge *mg,
+			    bool left)
+{
+	const struct vm_area_struct *prev, *next;
+
+	if (vma_none(mg->next) || mg->vm_flags & VM_SPECIAL)
+		return false;
+	next = vma_at(m, mg->next);
+	if (mg->end != next->vm_start || !same_kind(next, mg) ||
+	    mg->pgoff + ((mg->end - mg->start) >> PAGE_SHIFT) != next->vm_pgoff)
+		return false;
+	if (!left)
+		return true;
+	prev = vma_at(m, mg->prev);
+	return anon_vma_none(prev->anon_vma) || anon_vma_none(next->anon_vma) ||
+	       (anon_vma_same(prev->anon_vma, next->anon_vma) &&
+		prev->anon_vma_ident == next->anon_vma_ident);
+}
+
+/* The survivor @to takes the anon_vma over from what it absorbs. */
+static void dup_anon_vma(struct step *s, vma_ref to, vma_ref from)
+{
+	const struct vm_area_struct *src = vma_at(s->m, from);
+	struct vm_area_struct *dst = vma_mut(s, to);
+
+	if (anon_vma_none(src->anon_vma) || !anon_vma_none(dst->anon_vma))
+		return;
+	dst->anon_vma = src->anon_vma;
+	dst->anon_vma_ident = src->anon_vma_ident;
+	dst->chain_multi = src->chain_multi;
+	anon_vma_link(s, to);
+}
+
+static void absorb(struct step *s, mm_ref mm, vma_ref vma)
+{
+	vma_unlink(s, mm, vma);
+	remove_vma(s, vma);
+}
+
+static void grow_up(struct step *s, mm_ref mm, vma_ref ref, uint64_t end)
+{
+	struct vm_area_struct *vma = vma_mut(s, ref);
+
+	vma->vm_end = end;
+	if (vma_none(vma->vm_next))
+		mm_mut(s, mm)->highest_vm_end = end;
+	else
+		rb_augment_path(s, vma_node(vma->vm_next), &gaps);
+}
+
+static void grow_down(struct step *s, vma_ref ref, uint64_t start)
+{
+	struct vm_area_struct *vma = vma_mut(s, ref);
+
+	vma->vm_pgoff -= (vma->vm_start - start) >> PAGE_SHIFT;
+	vma->vm_start = start;
+	rb_augment_path(s, vma_node(ref), &gaps);
+}
+
+/* Two VMAs touch; the border between them moves. No gap changes. */
+static void move_border(struct step *s, vma_ref lower, vma_ref upper,
+			uint64_t addr)
+{
+	struct vm_area_struct *vma = vma_mut(s, upper);
+
+	if (addr < vma->vm_start)
+		vma->vm_pgoff -= (vma->vm_start - addr) >> PAGE_SHIFT;
+	else
+		vma->vm_pgoff += (addr - vma->vm_start) >> PAGE_SHIFT;
+	vma->vm_start = addr;
+	vma_mut(s, lower)->vm_end = addr;
+}
+
+vma_ref vma_merge_new_range(struct step *s, const struct vma_merge *mg)
+{
+	bool left = can_merge_left(s->m, mg);
+	bool right = can_merge_right(s->m, mg, left);
+	uint64_t end = mg->end;
+
+	if (!left && !right)
+		return vma_make(0);
+	trace_event(s, vma_merge, mg->start, mg->end, left, right);
+	if (!left) {
+		grow_down(s, mg->next, mg->start);
+		return mg->next;
+	}
+	if (right) {
+		end = vma_at(s->m, mg->next)->vm_end;
+		dup_anon_vma(s, mg->prev, mg->next);
+		absorb(s, mg->mm, mg->next);
+	}
+	grow_up(s, mg->mm, mg->prev, end);
+	return mg->prev;
+}
+
+/* The range joins its left side, and if @right its right side as well. */
+static vma_ref merge_into_prev(struct step *s, const struct vma_merge *mg,
+			       vma_ref middle, bool right)
+{
+	uint64_t end = mg->end;
+
+	if (mg->end < vma_at(s->m, middle)->vm_end) {
+		dup_anon_vma(s, mg->prev, middle);
+		move_border(s, mg->prev, middle, mg->end);
+		return mg->prev;
+	}
+	if (right) {
+		end = vma_at(s->m, mg->next)->vm_end;
+		dup_anon_vma(s, mg->prev, mg->next);
+		absorb(s, mg->mm, mg->next);
+	}
+	dup_anon_vma(s, mg->prev, middle);
+	absorb(s, mg->mm, middle);
+	grow_up(s, mg->mm, mg->prev, end);
+	return mg->prev;
+}
+
+static vma_ref merge_into_next(struct step *s, const struct vma_merge *mg,
+			       vma_ref middle)
+{
+	dup_anon_vma(s, mg->next, middle);
+	if (mg->start > vma_at(s->m, middle)->vm_start) {
+		move_border(s, middle, mg->next, mg->start);
+		return mg->next;
+	}
+	absorb(s, mg->mm, middle);
+	grow_down(s, mg->next, mg->start);
+	return mg->next;
+}
+
+/* Part or all of the VMA @middle gets other flags: whom does it join? */
+static vma_ref vma_merge_existing_range(struct step *s,
+					const struct vma_merge *mg,
+					vma_ref middle)
+{
+	const struct vm_area_struct *vma = vma_at(s->m, middle);
+	bool left, right;
+
+	left = mg->start == vma->vm_start && can_merge_left(s->m, mg);
+	right = mg->end == vma->vm_end && can_merge_right(s->m, mg, left);
+	if (!left && !right)
+		return vma_make(0);
+	trace_event(s, vma_merge, mg->start, mg->end, left, right);
+	if (left)
+		return merge_into_prev(s, mg, middle, right);
+	return merge_into_next(s, mg, middle);
+}
+
+vma_ref vma_modify_flags(struct step *s, mm_ref mm, vma_ref ref,
+			 uint64_t start, uint64_t end, uint64_t new_flags,
+			 int64_t *err)
+{
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	const struct vma_merge mg = {
+		.mm = mm, .prev = vma->vm_prev, .next = vma->vm_next,
+		.start = start, .end = end, .vm_flags = new_flags,
+		.pgoff = vma->vm_pgoff + ((start - vma->vm_start) >> PAGE_SHIFT),
+		.file = vma->vm_file, .anon_vma = vma->anon_vma,
+		.anon_vma_ident = vma->anon_vma_ident,
+		.chain_multi = vma->chain_multi,
+	};
+	vma_ref merged;
+
+	MM_ASSERT(vma->vm_start <= start && start < end && end <= vma->vm_end);
+	merged = vma_merge_existing_range(s, &mg, ref);
+	if (!vma_none(merged))
+		return merged;
+	if (vma->vm_start < start) {
+		*err = split_counted(s, mm, ref, start);
+		if (*err)
+			return vma_make(0);
+		ref = vma_at(s->m, ref)->vm_next;
+	}
+	if (vma_at(s->m, ref)->vm_end > end) {
+		*err = split_counted(s, mm, ref, end);
+		if (*err)
+			return vma_make(0);
+	}
+	return ref;
+}
+
+/* ---- room ---- */
+
+/*
+ * Both searches look at one gap that a limit may cut, at the edge where they
+ * begin, and then walk the tree from there in the order of addresses, skipping
+ * subtrees without a gap that is long enough. A walk step: @node's own gap,
+ * then the side that lies ahead, then upwards until we come from behind.
+ */
+
+/* The last VMA of the subtree that has a gap of @len; there is one. */
+static uint64_t last_gap_in(const struct machine *m, uint64_t node,
+			    uint64_t len)
+{
+	for (;;) {
+		const struct vm_area_struct *vma = vma_at(m, node_vma(node));
+
+		if (subtree_gap(m, vma->vm_rb.rb_right) >= len)
+			node = vma->vm_rb.rb_right;
+		else if (vma_gap(m, vma) >= len)
+			return node;
+		else
+			node = vma->vm_rb.rb_left;
+	}
+}
+
+static uint64_t first_gap_in(const struct machine *m, uint64_t node,
+			     uint64_t len)
+{
+	for (;;) {
+		const struct vm_area_struct *vma = vma_at(m, node_vma(node));
+
+		if (subtree_gap(m, vma->vm_rb.rb_left) >= len)
+			node = vma->vm_rb.rb_left;
+		else if (vma_gap(m, vma) >= len)
+			return node;
+		else
+			node = vma->vm_rb.rb_right;
+	}
+}
+
+/* The VMA at or before @node, in order, with a gap of @len; 0: none. */
+static uint64_t gap_at_or_before(const struct machine *m, uint64_t node,
+				 uint64_t len)
+{
+	while (node) {
+		const struct vm_area_struct *vma = vma_at(m, node_vma(node));
+		uint64_t up;
+
+		if (vma_gap(m, vma) >= len)
+			return node;
+		if (subtree_gap(m, vma->vm_rb.rb_left) >= len)
+			return last_gap_in(m, vma->vm_rb.rb_left, len);
+		while ((up = rb_parent(rb_at(m, node))) &&
+		       rb_at(m, up)->rb_left == node)
+			node = up;
+		node = up;
+	}
+	return 0;
+}
+
+static uint64_t gap_after(const struct machine *m, uint64_t node, uint64_t len)
+{
+	while (node) {
+		const struct rb_node *n = rb_at(m, node);
+		uint64_t up;
+
+		if (subtree_gap(m, n->rb_right) >= len)
+			return first_gap_in(m, n->rb_right, len);
+		while ((up = rb_parent(rb_at(m, node))) &&
+		       rb_at(m, up)->rb_right == node)
+			node = up;
+		node = up;
+		if (node && vma_gap(m, vma_at(m, node_vma(node))) >= len)
+			return node;
+	}
+	return 0;
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static bool fits(uint64_t start, uint64_t end, uint64_t len)
+{
+	return start < end && end - start >= len;
+}
+
+/*
+ * The top end of the highest gap within [low, high), or 0. @above: the VMA
+ * that the range found is followed by, none if it is the last.
+ */
+static uint64_t highest_gap(const struct machine *m, mm_ref mm, uint64_t low,
+			    uint64_t high, uint64_t len, vma_ref *above)
+{
+	const struct vm_area_struct *vma;
+	uint64_t node = mm_at(m, mm)->mm_rb.rb_node, below = 0, over = 0;
+
+	while (node) {
+		vma = vma_at(m, node_vma(node));
+		if (vma->vm_start < high) {
+			below = node;
+			node = vma->vm_rb.rb_right;
+		} else {
+			over = node;
+			node = vma->vm_rb.rb_left;
+		}
+	}
+	*above = node_vma(over);
+	if (fits(max_u64(vma_end(m, node_vma(below)), low), high, len))
+		return high;
+	*above = node_vma(gap_at_or_before(m, below, len));
+	if (vma_none(*above))
+		return 0;
+	vma = vma_at(m, *above);
+	if (!fits(max_u64(vma_end(m, vma->vm_prev), low), vma->vm_start, len))
+		return 0;
+	return vma->vm_start;
+}
+
+/* The bottom of the lowest gap within [low, high), or 0. */
+static uint64_t lowest_gap(const struct machine *m, mm_ref mm, uint64_t low,
+			   uint64_t high, uint64_t len, vma_ref *above)
+{
+	vma_ref prev;
+	uint64_t start;
+
+	*above = find_vma_prev(m, mm, low, &prev);
+	if (!vma_none(*above) &&
+	    !fits(low, vma_at(m, *above)->vm_start, len))
+		*above = node_vma(gap_after(m, vma_node(*above), len));
+	start = vma_none(*above) ? mm_at(m, mm)->highest_vm_end
+				 : vma_end(m, vma_at(m, *above)->vm_prev);
+	start = max_u64(start, low);
+	return fits(start, high, len) ? start : 0;
+}
+
+/*
+ * A gap that only fits by using a stack's guard gap does not count. Linux then
+ * searches again from the guard's lower end, even where that lies below the
+ * VMA that the stack would have run into; so do we.
+ */
+static int64_t unmapped_area_topdown(const struct machine *m, mm_ref mm,
+				     uint64_t low, uint64_t high, uint64_t len)
+{
+	for (;;) {
+		vma_ref above;
+		uint64_t end = highest_gap(m, mm, low, high, len, &above);
+
+		if (!end)
+			return -ENOMEM;
+		if (vma_none(above) ||
+		    vm_start_gap(m, vma_at(m, above)) >= end)
+			return (int64_t)(end - len);
+		high = vm_start_gap(m, vma_at(m, above));
+	}
+}
+
+static int64_t unmapped_area(const struct machine *m, mm_ref mm, uint64_t low,
+			     uint64_t high, uint64_t len)
+{
+	for (;;) {
+		vma_ref above;
+		uint64_t start = lowest_gap(m, mm, low, high, len, &above);
+
+		if (!start)
+			return -ENOMEM;
+		if (vma_none(above) ||
+		    start + len <= vm_start_gap(m, vma_at(m, above)))
+			return (int64_t)start;
+		low = vma_at(m, above)->vm_end;
+	}
+}
+
+int64_t vm_unmapped_area(const struct machine *m, mm_ref mm,
+			 const struct vm_unmapped_area_info *info)
+{
+	uint64_t low = max_u64(info->low_limit, mmap_lowest(m));
+
+	MM_ASSERT(info->length && !(info->length & ~PAGE_MASK));
+	if (info->topdown)
+		return unmapped_area_topdown(m, mm, low, info->high_limit,
+					     info->length);
+	return unmapped_area(m, mm, low, info->high_limit, info->length);
+}
+
+/* ---- the stack ---- */
+
+/* Would the stack, grown down to @addr, be too near to what lies below? */
+static bool hits_guard_gap(const struct machine *m,
+			   const struct vm_area_struct *vma, uint64_t addr)
+{
+	const struct vm_area_struct *prev;
+
+	if (vma_none(vma->vm_prev))
+		return false;
+	prev = vma_at(m, vma->vm_prev);
+	if (prev->vm_flags & VM_GROWSDOWN ||
+	    !(prev->vm_flags & VM_ACCESS_FLAGS))
+		return false;
+	return addr - prev->vm_end <
+	       kernel_at(m)->stack_guard_gap << PAGE_SHIFT;
+}
+
+/* The limits of a growth by @pages down to @addr; charges it. */
+static int64_t acct_stack_growth(struct step *s, mm_ref mm,
+				 const struct vm_area_struct *vma,
+				 uint64_t addr, uint64_t pages)
+{
+	if (!may_expand_vm(s, mm, vma->vm_flags, pages))
+		return refuse(s, ENOMEM, "stack growth exceeds RLIMIT_AS");
+	if (vma->vm_end - addr > rlimit(s, RLIMIT_STACK))
+		return refuse(s, ENOMEM, "stack growth exceeds RLIMIT_STACK");
+	if (!mlock_future_ok(s, mm, vma->vm_flags, pages << PAGE_SHIFT))
+		return refuse(s, ENOMEM, "stack growth exceeds RLIMIT_MEMLOCK");
+	/*
+	 * D-001: Linux charges this growth always, but uncharges at munmap
+	 * only what is VM_ACCOUNT, so an unwritable or MAP_NORESERVE stack
+	 * leaks a promise for ever. Here both ask VM_ACCOUNT.
+	 */
+	if (!(vma->vm_flags & VM_ACCOUNT))
+		return 0;
+	return security_vm_enough_memory(s, mm, pages);
+}
+
+int64_t expand_stack(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr)
+{
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	uint64_t pages;
+	int64_t err;
+
+	addr &= PAGE_MASK;
+	MM_ASSERT(vma->vm_flags & VM_GROWSDOWN && addr < vma->vm_start);
+	pages = (vma->vm_start - addr) >> PAGE_SHIFT;
+	if (addr < mmap_lowest(s->m))
+		return refuse(s, EPERM, "the stack would grow below vm.mmap_min_addr");
+	if (hits_guard_gap(s->m, vma, addr))
+		return refuse(s, ENOMEM, "the stack would grow into its guard gap");
+	if (anon_vma_prepare(s, ref))
+		return refuse(s, ENOMEM, "no memory for an anon_vma");
+	if (pages > vma->vm_pgoff)
+		return refuse(s, ENOMEM, "vm_pgoff of the stack would become negative");
+	err = acct_stack_growth(s, mm, vma, addr, pages);
+	if (err)
+		return err;
+	trace_event(s, expand_stack, vma->vm_start, addr, pages);
+	if (vma->vm_flags & VM_LOCKED)
+		mm_mut(s, mm)->locked_vm += pages;
+	vm_stat_account(s, mm, vma->vm_flags, vma->vm_file, (int64_t)pages);
+	grow_down(s, ref, addr);
+	return 0;
+}
+
+/* ---- accounting ---- */
+
+static void add(uint64_t *counter, int64_t pages)
+{
+	*counter += (uint64_t)pages;
+}
+
+void vm_stat_account(struct step *s, mm_ref mm, uint64_t vm_flags,
+		     file_ref file, int64_t pages)
+{
+	struct mm_struct *mms = mm_mut(s, mm);
+
+	add(&mms->total_vm, pages);
+	if (is_exec_mapping(vm_flags))
+		add(&mms->exec_vm, pages);
+	else if (is_stack_mapping(vm_flags))
+		add(&mms->stack_vm, pages);
+	else if (is_data_mapping(vm_flags))
+		add(&mms->data_vm, pages);
+	if (!file_none(file))
+		add(&mms->shared_vm, pages);
+	if (vm_flags & (VM_RESERVED | VM_IO))
+		add(&mms->reserved_vm, pages);
+}
+
+/* A soft limit of 0 under a hard one that suffices: valgrind's habit. */
+static bool data_limit_ok(const struct step *s, uint64_t pages)
+{
+	const struct rlimit *rlim =
+		&task_at(s->m, s->current)->rlim[RLIMIT_DATA];
+
+	if (pages <= rlim->rlim_cur >> PAGE_SHIFT)
+		return true;
+	return !rlim->rlim_cur && pages <= rlim->rlim_max >> PAGE_SHIFT;
+}
+
+bool may_expand_vm(struct step *s, mm_ref mm, uint64_t vm_flags, uint64_t pages)
+{
+	const struct mm_struct *mms = mm_at(s->m, mm);
+
+	if (mms->total_vm + pages > rlimit(s, RLIMIT_AS) >> PAGE_SHIFT)
+		return false;
+	return !is_data_mapping(vm_flags) ||
+	       data_limit_ok(s, mms->data_vm + pages);
+}
+
+bool mlock_future_ok(const struct step *s, mm_ref mm, uint64_t vm_flags,
+		     uint64_t bytes)
+{
+	uint64_t pages;
+
+	if (!(vm_flags & VM_LOCKED) || capable(s))
+		return true;
+	pages = mm_at(s->m, mm)->locked_vm + (bytes >> PAGE_SHIFT);
+	return pages <= rlimit(s, RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+}
+
+uint64_t mmap_lowest(const struct machine *m)
+{
+	return max_u64(kernel_at(m)->mmap_min_addr, 65536);
+}
+
+uint64_t total_swap_pages(const struct machine *m)
+{
+	(void)m;
+	return 0;
+}
+
+uint64_t vm_commit_limit(const struct machine *m)
+{
+	const struct kernel *k = kernel_at(m);
+	uint64_t pages;
+
+	if (k->overcommit_kbytes)
+		pages = k->overcommit_kbytes >> (PAGE_SHIFT - 10);
+	else
+		pages = k->totalram_pages * k->overcommit_ratio / 100;
+	return pages + total_swap_pages(m);
+}
+
+/* What this process may bring the promises up to, in pages; may be negative. */
+static int64_t strict_limit(const struct step *s, mm_ref mm)
+{
+	const struct kernel *k = kernel_at(s->m);
+	int64_t allowed = (int64_t)vm_commit_limit(s->m);
+	uint64_t reserve = k->user_reserve_kbytes >> (PAGE_SHIFT - 10);
+	uint64_t share = mm_at(s->m, mm)->total_vm / 32;
+
+	if (!capable(s))
+		allowed -= (int64_t)(k->admin_reserve_kbytes >>
+				     (PAGE_SHIFT - 10));
+	return allowed - (int64_t)(share < reserve ? share : reserve);
+}
+
+static bool enough_memory(const struct step *s, mm_ref mm, uint64_t pages)
+{
+	const struct kernel *k = kernel_at(s->m);
+
+	switch (k->overcommit_memory) {
+	case 0:
+		return pages <= k->totalram_pages + total_swap_pages(s->m);
+	case 1:
+		return true;
+	default:
+		return (int64_t)(k->vm_committed_space + pages) <
+		       strict_limit(s, mm);
+	}
+}
+
+int64_t security_vm_enough_memory(struct step *s, mm_ref mm, uint64_t pages)
+{
+	if (!enough_memory(s, mm, pages))
+		return refuse(s, ENOMEM,
+			      kernel_at(s->m)->overcommit_memory
+			      ? "the promised memory would exceed CommitLimit (vm.overcommit_memory is 2)"
+			      : "more than all RAM and swap (vm.overcommit_memory is 0)");
+	kernel_mut(s)->vm_committed_space += pages;
+	return 0;
+}
+
+void vm_unacct_memory(struct step *s, uint64_t pages)
+{
+	MM_ASSERT(kernel_at(s->m)->vm_committed_space >= pages);
+	kernel_mut(s)->vm_committed_space -= pages;
+}
