@@ -674,7 +674,7 @@ static int64_t mmap_region(struct step *s, struct mmap_state *st)
 	if (err)
 		return err;
 	/*
-	 * D-002: the pool of huge pages is empty and stays so; Linux grants a
+	 * D-004: the pool of huge pages is empty and stays so; Linux grants a
 	 * MAP_NORESERVE mapping without it, and kills whoever touches that.
 	 */
 	if (st->huge)

@@ -752,7 +752,7 @@ static int64_t acct_stack_growth(struct step *s, mm_ref mm,
 	if (!mlock_future_ok(s, mm, vma->vm_flags, pages << PAGE_SHIFT))
 		return refuse(s, ENOMEM, "stack growth exceeds RLIMIT_MEMLOCK");
 	/*
-	 * D-001: Linux charges this growth always, but uncharges at munmap
+	 * D-003: Linux charges this growth always, but uncharges at munmap
 	 * only what is VM_ACCOUNT, so an unwritable or MAP_NORESERVE stack
 	 * leaks a promise for ever. Here both ask VM_ACCOUNT.
 	 */
