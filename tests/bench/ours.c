@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+/* The simulated side: the same work through mm_step(). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "mmcore/uapi.h"
+#include "tests/bench/subject.h"
+#include "tests/lib/host.h"
+
+#define RW (PROT_READ | PROT_WRITE)
+#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+
+static struct machine *machine;
+
+/*
+ * One operation, reused: a client fills in what it needs, it does not clear a
+ * struct op for each call.
+ */
+static struct op op = { .pid = 1 };
+
+static struct op_result run(void)
+{
+	struct op_result res;
+
+	if (mm_step(machine, &op, &res, NULL) != MM_OK ||
+	    res.outcome != OUT_OK) {
+		fprintf(stderr, "bench: operation %d: %s\n", op.code,
+			res.why ? res.why : "not accepted");
+		exit(1);
+	}
+	return res;
+}
+
+static uint64_t map(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags)
+{
+	op.code = OP_MMAP;
+	op.mmap = (struct op_mmap){ addr, len, prot, flags, -1, 0 };
+	return (uint64_t)run().ret;
+}
+
+static void unmap(uint64_t addr, uint64_t len)
+{
+	op.code = OP_MUNMAP;
+	op.munmap = (struct op_munmap){ addr, len };
+	run();
+}
+
+static void touch(uint64_t addr, uint64_t len, uint32_t access)
+{
+	op.code = OP_MEM_TOUCH;
+	op.mem_touch = (struct op_mem_touch){ addr, len, access };
+	run();
+}
+
+static void store(uint64_t addr)
+{
+	static const uint8_t bytes[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+
+	op.code = OP_MEM_WRITE;
+	op.mem_write.addr = addr;
+	op.data = bytes;
+	op.data_len = sizeof(bytes);
+	run();
+}
+
+static void protect(uint64_t addr, uint64_t prot)
+{
+	op.code = OP_MPROTECT;
+	op.mprotect = (struct op_mprotect){ addr, PAGE_SIZE, prot };
+	run();
+}
+
+static uint32_t fork_process(void)
+{
+	op.code = OP_FORK;
+	op.fork.flags = 0;
+	return (uint32_t)run().ret;
+}
+
+static void exit_process(uint32_t pid)
+{
+	op.code = OP_EXIT;
+	op.exit.status = 0;
+	op.pid = pid;
+	run();
+	op.pid = 1;
+}
+
+static void begin(uint64_t arg)
+{
+	struct mm_config config = mm_config_default();
+
+	(void)arg;
+	config.ram = 4ULL << 30;
+	machine = host_machine_new(&config);
+	host_spawn(machine);
+	map(0, 2 * PAGE_SIZE, PROT_NONE, ANON);
+}
+
+static void end(uint64_t arg)
+{
+	(void)arg;
+	host_machine_free(machine);
+}
+
+static double mmap_munmap_sample(uint64_t arg)
+{
+	double start = now_ns();
+
+	(void)arg;
+	for (int i = 0; i < PAIRS; i++)
+		unmap(map(0, PAGE_SIZE, RW, ANON), PAGE_SIZE);
+	return (now_ns() - start) / PAIRS;
+}
+
+const struct subject ours_mmap_munmap = { begin, mmap_munmap_sample, end };
+
+static double mmap_touch_munmap_sample(uint64_t arg)
+{
+	double start = now_ns();
+
+	(void)arg;
+	for (int i = 0; i < PAIRS; i++) {
+		uint64_t addr = map(0, PAGE_SIZE, RW, ANON);
+
+		touch(addr, 1, ACCESS_WRITE);
+		unmap(addr, PAGE_SIZE);
+	}
+	return (now_ns() - start) / PAIRS;
+}
+
+const struct subject ours_mmap_touch_munmap = {
+	begin, mmap_touch_munmap_sample, end
+};
+
+static double mmap_write_munmap_sample(uint64_t arg)
+{
+	double start = now_ns();
+
+	(void)arg;
+	for (int i = 0; i < PAIRS; i++) {
+		uint64_t addr = map(0, PAGE_SIZE, RW, ANON);
+
+		store(addr);
+		unmap(addr, PAGE_SIZE);
+	}
+	return (now_ns() - start) / PAIRS;
+}
+
+const struct subject ours_mmap_write_munmap = {
+	begin, mmap_write_munmap_sample, end
+};
+
+/* ---- faults: an operation a page, as each is a fault of its own ---- */
+
+static double store_all(uint64_t addr)
+{
+	double start = now_ns();
+
+	for (uint64_t i = 0; i < REGION_PAGES; i++)
+		store(addr + i * PAGE_SIZE);
+	return (now_ns() - start) / REGION_PAGES;
+}
+
+static double touch_all(uint64_t addr, uint32_t access)
+{
+	double start = now_ns();
+
+	for (uint64_t i = 0; i < REGION_PAGES; i++)
+		touch(addr + i * PAGE_SIZE, 1, access);
+	return (now_ns() - start) / REGION_PAGES;
+}
+
+static double touch_sample(uint64_t arg)
+{
+	uint64_t addr = map(0, REGION_PAGES * PAGE_SIZE, RW, ANON);
+	double ns = touch_all(addr, ACCESS_WRITE);
+
+	(void)arg;
+	unmap(addr, REGION_PAGES * PAGE_SIZE);
+	return ns;
+}
+
+const struct subject ours_touch = { begin, touch_sample, end };
+
+static double write_sample(uint64_t arg)
+{
+	uint64_t addr = map(0, REGION_PAGES * PAGE_SIZE, RW, ANON);
+	double ns = store_all(addr);
+
+	(void)arg;
+	unmap(addr, REGION_PAGES * PAGE_SIZE);
+	return ns;
+}
+
+/* Once before the first sample: the frames are recycled ones, as they are in
+ * a kernel that has been running for a while. */
+static void write_begin(uint64_t arg)
+{
+	begin(arg);
+	write_sample(arg);
+}
+
+const struct subject ours_write = { write_begin, write_sample, end };
+
+static double zero_read_sample(uint64_t arg)
+{
+	uint64_t addr = map(0, REGION_PAGES * PAGE_SIZE, RW, ANON);
+	double ns = touch_all(addr, ACCESS_READ);
+
+	(void)arg;
+	unmap(addr, REGION_PAGES * PAGE_SIZE);
+	return ns;
+}
+
+const struct subject ours_zero_read = { begin, zero_read_sample, end };
+
+static double cow_zero_sample(uint64_t arg)
+{
+	uint64_t addr = map(0, REGION_PAGES * PAGE_SIZE, RW, ANON);
+	double ns;
+
+	(void)arg;
+	touch(addr, REGION_PAGES * PAGE_SIZE, ACCESS_READ);
+	ns = touch_all(addr, ACCESS_WRITE);
+	unmap(addr, REGION_PAGES * PAGE_SIZE);
+	return ns;
+}
+
+const struct subject ours_cow_zero = { begin, cow_zero_sample, end };
+
+static uint64_t shared_region;
+
+static void fill(uint64_t addr, uint64_t len)
+{
+	op.code = OP_MEM_FILL;
+	op.mem_fill = (struct op_mem_fill){ addr, len, 0x5a };
+	run();
+}
+
+static void shared_begin(uint64_t arg)
+{
+	begin(arg);
+	shared_region = map(0, REGION_PAGES * PAGE_SIZE, RW, ANON);
+	fill(shared_region, REGION_PAGES * PAGE_SIZE);
+}
+
+static double cow_content_sample(uint64_t arg)
+{
+	uint32_t child;
+	double ns;
+
+	(void)arg;
+	child = fork_process();
+	ns = store_all(shared_region);
+	exit_process(child);
+	return ns;
+}
+
+/* The frames copied to are recycled ones from the second time on. */
+static void cow_content_begin(uint64_t arg)
+{
+	shared_begin(arg);
+	cow_content_sample(arg);
+}
+
+const struct subject ours_cow_content = {
+	cow_content_begin, cow_content_sample, end
+};
+
+/* A machine of its own for each sample: no frame was ever used. */
+static double cow_fresh_sample(uint64_t arg)
+{
+	double ns;
+
+	shared_begin(arg);
+	ns = cow_content_sample(arg);
+	end(arg);
+	return ns;
+}
+
+const struct subject ours_cow_fresh = { NULL, cow_fresh_sample, NULL };
+
+/* ---- fork ---- */
+
+static void fork_exit_begin(uint64_t mib)
+{
+	begin(mib);
+	touch(map(0, mib << 20, RW, ANON), mib << 20, ACCESS_WRITE);
+}
+
+static double fork_exit_sample(uint64_t arg)
+{
+	double start = now_ns();
+
+	(void)arg;
+	exit_process(fork_process());
+	return now_ns() - start;
+}
+
+const struct subject ours_fork_exit = {
+	fork_exit_begin, fork_exit_sample, end
+};
+
+/* ---- mprotect, brk ---- */
+
+static uint64_t three_pages;
+
+static void mprotect_begin(uint64_t arg)
+{
+	begin(arg);
+	three_pages = map(0, 3 * PAGE_SIZE, RW, ANON);
+	touch(three_pages, 3 * PAGE_SIZE, ACCESS_WRITE);
+}
+
+static double mprotect_sample(uint64_t arg)
+{
+	double start = now_ns();
+
+	(void)arg;
+	for (int i = 0; i < PAIRS; i++) {
+		protect(three_pages + PAGE_SIZE, PROT_READ);
+		protect(three_pages + PAGE_SIZE, RW);
+	}
+	return (now_ns() - start) / PAIRS;
+}
+
+const struct subject ours_mprotect = { mprotect_begin, mprotect_sample, end };
+
+static uint64_t set_brk(uint64_t addr)
+{
+	op.code = OP_BRK;
+	op.brk.addr = addr;
+	return (uint64_t)run().ret;
+}
+
+static double brk_sample(uint64_t arg)
+{
+	uint64_t low = set_brk(0);
+	double start = now_ns();
+
+	(void)arg;
+	for (int i = 0; i < PAIRS; i++) {
+		if (set_brk(low + PAGE_SIZE) != low + PAGE_SIZE)
+			exit(1);
+		set_brk(low);
+	}
+	return (now_ns() - start) / PAIRS;
+}
+
+const struct subject ours_brk = { begin, brk_sample, end };
+
+/* ---- many VMAs ---- */
+
+static void comb_begin(uint64_t nr_vmas)
+{
+	begin(nr_vmas);
+	for (uint64_t i = 0; i < nr_vmas; i++)
+		map(COMB_START + i * 2 * PAGE_SIZE, PAGE_SIZE, RW,
+		    ANON | MAP_FIXED);
+}
+
+const struct subject ours_mmap_munmap_comb = {
+	comb_begin, mmap_munmap_sample, end
+};
+
+static uint64_t chance = 88172645463325252ULL;
+
+static double flip_sample(uint64_t nr_vmas)
+{
+	double start = now_ns();
+
+	for (int i = 0; i < FLIPS; i++)
+		protect(comb_page(&chance, nr_vmas), i & 1 ? RW : PROT_READ);
+	return (now_ns() - start) / FLIPS;
+}
+
+const struct subject ours_flip = { comb_begin, flip_sample, end };
+
+static bool no_more(struct mm_sink *sink, size_t need)
+{
+	return sink->cap - sink->len >= need;
+}
+
+static double maps_sample(uint64_t arg)
+{
+	static char buffer[8 << 20];
+	struct mm_sink sink = {
+		.buf = buffer, .cap = sizeof(buffer), .more = no_more,
+	};
+	double start = now_ns(), ns;
+
+	if (mm_proc_read(machine, "/proc/1/maps", &sink) != MM_PROC_FILE)
+		exit(1);
+	ns = now_ns() - start;
+	if (sink.len < arg * 50) {
+		fprintf(stderr, "bench: maps is too short\n");
+		exit(1);
+	}
+	return ns;
+}
+
+const struct subject ours_maps = { comb_begin, maps_sample, end };
+const struct subject ours_fork_exit_comb = {
+	comb_begin, fork_exit_sample, end
+};

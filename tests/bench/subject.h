@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A subject is something whose cost is measured, on either side. Ours runs in
+ * the bench program; the reference runs in a process of its own that was forked
+ * before any machine existed, so its address space is a small one, and does
+ * the same with raw system calls. Samples of the two alternate.
+ */
+#ifndef TESTS_BENCH_SUBJECT_H
+#define TESTS_BENCH_SUBJECT_H
+
+#include <stdint.h>
+
+struct subject {
+	void (*begin)(uint64_t arg);	/* may be NULL */
+	double (*sample)(uint64_t arg);	/* nanoseconds a unit of work */
+	void (*end)(uint64_t arg);	/* may be NULL */
+};
+
+/* The work that both sides do in one sample. */
+#define PAIRS		2000		/* calls of mmap and munmap, … */
+#define REGION_PAGES	4096		/* pages faulted in */
+#define MANY_VMAS	60000
+#define FLIPS		20000
+
+/* A VMA of one page every second page, from here: none can merge. */
+#define COMB_START	0x100000000000ULL
+
+/* A page of the comb, by chance; the same sequence on both sides. */
+static inline uint64_t comb_page(uint64_t *state, uint64_t nr_vmas)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return COMB_START + (*state % nr_vmas) * 0x2000;
+}
+
+/* ours.c and reference.c: the same names, the same work. */
+#define SUBJECTS(X)							\
+	X(mmap_munmap)		/* a page; a pair */			\
+	X(mmap_touch_munmap)	/* a page, touched between */		\
+	X(mmap_write_munmap)	/* a page, bytes written between */	\
+	X(touch)		/* demand-zero faults; one */		\
+	X(write)		/* with bytes really written */		\
+	X(zero_read)		/* read faults; one */			\
+	X(cow_zero)		/* stores to pages so read; one */	\
+	X(cow_content)		/* stores to pages shared with a child */ \
+	X(cow_fresh)		/* the same into frames never used */	\
+	X(fork_exit)		/* arg: MiB resident */			\
+	X(mprotect)		/* a split and a merge */		\
+	X(brk)			/* up and down */			\
+	X(mmap_munmap_comb)	/* arg: VMAs; mmap and munmap of a page */ \
+	X(flip)			/* arg: VMAs; mprotect of a random one */ \
+	X(maps)			/* arg: VMAs; printing maps once */	\
+	X(fork_exit_comb)	/* arg: VMAs */
+
+#define X(name) extern const struct subject ours_##name, reference_##name;
+SUBJECTS(X)
+#undef X
+extern const struct subject reference_getppid;
+
+/* A reference in its own process. */
+struct reference;
+struct reference *reference_start(const struct subject *subject, uint64_t arg);
+double reference_sample(struct reference *reference);
+void reference_stop(struct reference *reference);
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+double now_ns(void);
+
+#endif
