@@ -283,7 +283,8 @@ static bool drop_capabilities(void)
 
 static _Noreturn void become_puppet(int elf)
 {
-	static char *argv[] = { "puppet", NULL }, *envp[] = { NULL };
+	static char name[] = "puppet";
+	static char *argv[] = { name, NULL }, *envp[] = { NULL };
 
 	if (personality(ADDR_NO_RANDOMIZE) < 0 || !set_limits() ||
 	    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) || !drop_capabilities() ||
