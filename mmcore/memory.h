@@ -23,6 +23,12 @@ struct vm_operations_struct {
 
 extern const struct vm_operations_struct vm_operations[NR_VM_OPS];
 
+/* shmem.c, exec.c: the fault methods of vm_operations[]. */
+enum vm_fault shmem_fault(struct step *s, mm_ref mm, vma_ref vma,
+			  uint64_t addr, uint64_t pte_pa, bool write);
+enum vm_fault special_mapping_fault(struct step *s, mm_ref mm, vma_ref vma,
+				    uint64_t addr, uint64_t pte_pa, bool write);
+
 /**
  * handle_mm_fault - make an access possible
  * @vma:   contains @addr and permits the access (the caller looked)
@@ -76,6 +82,9 @@ void fput(struct step *s, file_ref file);
 mm_ref mm_alloc(struct step *s);
 void mmput(struct step *s, mm_ref mm);	/* the last user unmaps everything */
 
+/* Let go of a task's descriptors (none is fine). */
+void exit_files(struct step *s, task_ref t);
+
 /* rmap.c */
 /* The VMA gets an anon_vma, its neighbour's if 6.18 would share. 0/-ENOMEM. */
 int64_t anon_vma_prepare(struct step *s, vma_ref vma);
@@ -83,7 +92,12 @@ void anon_vma_link(struct step *s, vma_ref vma);	/* vma->anon_vma is set */
 void anon_vma_unlink(struct step *s, vma_ref vma);	/* last one frees it */
 /* Fork: a new identity for the child's VMA, chain_multi set. */
 void anon_vma_fork(struct step *s, vma_ref child, vma_ref parent);
+/* A page just made is mapped for the first time: rmap, LRU, counters. */
 void page_add_new_anon_rmap(struct step *s, pfn_t pfn, vma_ref vma,
 			    uint64_t addr);
+/* One more PTE maps a page of a file (or of the kernel's). */
+void page_add_file_rmap(struct step *s, pfn_t pfn);
+/* One PTE fewer maps the page; the reference is the caller's to drop. */
+void page_remove_rmap(struct step *s, pfn_t pfn);
 
 #endif

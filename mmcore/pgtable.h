@@ -46,6 +46,27 @@ static inline pte_t pfn_pte(const struct machine *m, pfn_t pfn, uint64_t prot)
 	return (uint64_t)pfn << m->arch->pfn_shift | prot;
 }
 
+static inline bool pte_special(const struct machine *m, pte_t pte)
+{
+	return pte & m->arch->special;
+}
+
+/* Entry @i of a table or run whose first entry is at @first, borrowed. */
+static inline pte_t table_load(const void *first, uint32_t i, uint8_t shift)
+{
+	return shift == 3 ? ((const uint64_t *)first)[i]
+			  : ((const uint32_t *)first)[i];
+}
+
+static inline void table_store(void *first, uint32_t i, uint8_t shift,
+			       pte_t pte)
+{
+	if (shift == 3)
+		((uint64_t *)first)[i] = pte;
+	else
+		((uint32_t *)first)[i] = (uint32_t)pte;
+}
+
 /* PTE bits of a fresh mapping with these vm_flags (2.6.17 protection_map). */
 uint64_t vm_get_page_prot(const struct machine *m, uint64_t vm_flags);
 
@@ -66,6 +87,25 @@ uint64_t pte_lookup(const struct machine *m, const struct mm_struct *mm,
  * Counts them in nr_ptes, nr_tables. Returns 0 when RAM is gone.
  */
 uint64_t pte_alloc_map(struct step *s, mm_ref mm, uint64_t addr);
+
+/* Consecutive entries of one PTE table. */
+struct pte_run {
+	uint64_t addr;		/* of the first entry's page */
+	uint64_t pte_pa;	/* the first entry */
+	uint32_t nr;		/* entries, at least 1 */
+};
+
+/**
+ * next_pte_run - walk the PTE tables that exist in a range
+ * @addr: where to look; moved past the run found
+ * @end:  page aligned
+ * @run:  the next run of entries within [*addr, end)
+ *
+ * Returns: false when no table is left. Missing tables are skipped a whole
+ * span at a time. Reads only.
+ */
+bool next_pte_run(const struct machine *m, const struct mm_struct *mm,
+		  uint64_t *addr, uint64_t end, struct pte_run *run);
 
 /**
  * free_pgtables - free the tables of an unmapped range

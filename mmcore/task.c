@@ -6,8 +6,6 @@
 #include "mmcore/slab.h"
 #include "mmcore/task.h"
 
-#define MAX_PID (1u << 22)
-
 static task_ref node_task(uint64_t node)
 {
 	if (!node)
@@ -122,6 +120,12 @@ void free_task(struct step *s, task_ref t)
 	rb_erase(s, pid_node_pa(t), KERNEL_MEMBER(tasks), NULL);
 	kernel_mut(s)->nr_tasks--;
 	kmem_cache_free(s, CACHE_TASK, t.pa);
+}
+
+void undo_alloc_task(struct step *s, task_ref t)
+{
+	free_task(s, t);
+	kernel_mut(s)->last_pid--;
 }
 
 void init_rlimits(struct rlimit rlim[RLIM_NLIMITS])

@@ -6,8 +6,12 @@
 #include "mmcore/kernel.h"
 #include "mmcore/uapi.h"
 
+#define MAX_PID (1u << 22)	/* the largest pid; pids are not used again */
+
 /* A new task with the next pid, in the pid tree; no mm, no files. None: no RAM. */
 task_ref alloc_task(struct step *s, const char comm[TASK_COMM_LEN]);
+/* The task alloc_task() just made is not wanted after all: its pid as well. */
+void undo_alloc_task(struct step *s, task_ref t);
 /* Unlink and free it; its children become pid 1's, or nobody's. */
 void free_task(struct step *s, task_ref t);
 

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a program's own instructions do: the simulated CPU. It walks the page
+ * tables, sets accessed and dirty bits, and where an entry does not permit the
+ * access it faults and tries again, one page at a time.
+ */
+#include <string.h>
+
+#include "mmcore/memory.h"
+#include "mmcore/task.h"
+
+int64_t sys_access_ok(struct step *s, const struct op_access_ok *a)
+{
+	const uint64_t max = s->m->arch->user_ptr_max;
+	uint64_t end;
+
+	if (__builtin_add_overflow(a->addr, a->size, &end)) {
+		s->res->why = "addr + size wraps around";
+		return 0;
+	}
+	if (end > max) {
+		s->res->why = "the range reaches above user space";
+		return 0;
+	}
+	return 1;
+}
+
+/* The PTE the last access used: the next page's is likely its neighbour. */
+struct walker {
+	enum access_kind kind;
+	uint64_t need, none;	/* entry bits that must be set, must be clear */
+	uint64_t mark;		/* bits the CPU sets */
+	uint64_t addr, pte_pa;	/* page aligned; 0: nowhere yet */
+};
+
+static struct walker walker_for(const struct arch *a, enum access_kind kind)
+{
+	struct walker w = {
+		.kind = kind,
+		.need = a->present | a->user,
+		.mark = a->accessed,
+	};
+
+	if (kind == ACCESS_WRITE) {
+		w.need |= a->write;
+		w.mark |= a->dirty;
+	} else if (kind == ACCESS_EXEC) {
+		w.need |= a->exec;
+		w.none = a->noexec;
+	}
+	return w;
+}
+
+static uint64_t walker_pte(const struct machine *m, const struct mm_struct *mm,
+			   struct walker *w, uint64_t addr)
+{
+	const struct arch_level *last = &m->arch->level[m->arch->nr_levels - 1];
+
+	/* A table that was there may have been filled; it is never freed. */
+	if (w->pte_pa && addr == w->addr + PAGE_SIZE &&
+	    addr >> last->shift & ((1ULL << last->bits) - 1))
+		w->pte_pa += 1ULL << m->arch->entry_shift;
+	else if (!w->pte_pa || addr != w->addr)
+		w->pte_pa = addr < m->arch->task_size
+				    ? pte_lookup(m, mm, addr) : 0;
+	w->addr = addr;
+	return w->pte_pa;
+}
+
+/* Tells of a fatal fault at @addr; @done bytes had been accessed before. */
+static void access_failed(struct step *s, const struct access_fault *fault,
+			  uint64_t done)
+{
+	struct op_result *res = s->res;
+
+	res->done = done;
+	res->why = fault->why;
+	if (fault->signo == SIGKILL) {
+		res->outcome = OUT_ERRNO;
+		res->err = ENOMEM;
+		res->ret = -ENOMEM;
+		return;
+	}
+	res->outcome = OUT_SIGNAL;
+	res->signo = fault->signo;
+	res->si_code = fault->si_code;
+	res->si_addr = fault->si_addr;
+}
+
+/**
+ * access_page - one access of the current process
+ * @w:    walker of this run of accesses
+ * @addr: byte address
+ * @done: bytes accessed so far, for the answer
+ *
+ * Returns: the frame accessed, or 0 with the fatal fault told in s->res.
+ */
+static pfn_t access_page(struct step *s, struct walker *w, uint64_t addr,
+			 uint64_t done)
+{
+	const mm_ref mm = current_mm(s);
+
+	for (;;) {
+		uint64_t pte_pa = walker_pte(s->m, mm_at(s->m, mm), w,
+					     addr & PAGE_MASK);
+		pte_t pte = pte_pa ? entry_read(s->m, pte_pa) : 0;
+		struct access_fault fault;
+
+		if ((pte & w->need) == w->need && !(pte & w->none)) {
+			if ((pte & w->mark) != w->mark)
+				set_pte(s, pte_pa, pte | w->mark);
+			return pte_pfn(s->m, pte);
+		}
+		fault = do_page_fault(s, addr, w->kind);
+		if (fault.signo) {
+			access_failed(s, &fault, done);
+			return 0;
+		}
+	}
+}
+
+/* Bytes from @addr to the end of its page, at most @left. */
+static uint64_t piece(uint64_t addr, uint64_t left)
+{
+	uint64_t room = PAGE_SIZE - (addr & ~PAGE_MASK);
+
+	return room < left ? room : left;
+}
+
+void mem_read(struct step *s, const struct op_mem_read *a, uint8_t *buf)
+{
+	struct walker w = walker_for(s->m->arch, ACCESS_READ);
+	uint64_t done = 0, n;
+
+	for (; done < a->len; done += n) {
+		uint64_t addr = a->addr + done;
+		pfn_t pfn = access_page(s, &w, addr, done);
+
+		if (!pfn)
+			return;
+		n = piece(addr, a->len - done);
+		memcpy(buf + done, (const uint8_t *)
+		       ram_at(s->m, pfn_to_pa(pfn)) + (addr & ~PAGE_MASK), n);
+	}
+	s->res->done = done;
+}
+
+void mem_write(struct step *s, const struct op_mem_write *a,
+	       const uint8_t *data, size_t len)
+{
+	struct walker w = walker_for(s->m->arch, ACCESS_WRITE);
+	uint64_t done = 0, n;
+
+	for (; done < len; done += n) {
+		uint64_t addr = a->addr + done;
+		pfn_t pfn = access_page(s, &w, addr, done);
+
+		if (!pfn)
+			return;
+		n = piece(addr, len - done);
+		memcpy((uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
+		       (addr & ~PAGE_MASK), data + done, n);
+	}
+	s->res->done = done;
+}
+
+void mem_fill(struct step *s, const struct op_mem_fill *a)
+{
+	struct walker w = walker_for(s->m->arch, ACCESS_WRITE);
+	uint64_t done = 0, n;
+
+	for (; done < a->len; done += n) {
+		uint64_t addr = a->addr + done;
+		pfn_t pfn = access_page(s, &w, addr, done);
+
+		if (!pfn)
+			return;
+		n = piece(addr, a->len - done);
+		/* Zeros into a frame never written change nothing. */
+		if (a->byte || !ram_frame_is_blank(s->m, pfn))
+			memset((uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
+			       (addr & ~PAGE_MASK), a->byte, n);
+	}
+	s->res->done = done;
+}
+
+void mem_touch(struct step *s, const struct op_mem_touch *a)
+{
+	struct walker w = walker_for(s->m->arch, (enum access_kind)a->access);
+	uint64_t done = 0;
+
+	for (; done < a->len; done += piece(a->addr + done, a->len - done))
+		if (!access_page(s, &w, a->addr + done, done))
+			return;
+	s->res->done = done;
+}

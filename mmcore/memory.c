@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Faults, and the page-table side of mapping, protecting and unmapping.
+ *
+ * Copy on write. A private writable mapping starts with a read-only PTE. A
+ * page that fork shares is read-only in both address spaces and marked
+ * exclusive in neither. Whoever writes faults and must decide between taking
+ * the page over and copying it: it may be taken over when nobody else can see
+ * its bytes, that is, when the PTE says "exclusive" or when ours is the only
+ * reference. References, not mappings, are counted: a pipe that holds the page
+ * must keep the old bytes as much as a sibling's PTE must. So after a fork the
+ * first writer copies, and the last one left finds a single reference and
+ * reuses the frame (Linux 6.18 mm/memory.c do_wp_page()).
+ */
+#include "mmcore/memory.h"
+#include "mmcore/task.h"
+#include "mmcore/vma.h"
+
+const struct vm_operations_struct vm_operations[NR_VM_OPS] = {
+	[VM_OPS_NONE] = { "anonymous", NULL },
+	[VM_OPS_SHMEM] = { "shmem", shmem_fault },
+	[VM_OPS_SPECIAL] = { "special_mapping", special_mapping_fault },
+};
+
+static bool vma_is_anonymous(const struct vm_area_struct *vma)
+{
+	return vma->vm_ops == VM_OPS_NONE && file_none(vma->vm_file);
+}
+
+/* ---- counters ---- */
+
+/* The counter a page of this VMA belongs to (mm_counter(), 6.18). */
+static uint64_t *rss_counter(struct step *s, mm_ref mm, pfn_t pfn)
+{
+	const struct page_rest *page = page_at(s->m, pfn);
+	struct mm_struct *mms = mm_mut(s, mm);
+
+	if (page->mapping & PAGE_MAPPING_ANON)
+		return &mms->_anon_rss;
+	return page->flags >> PG_swapbacked & 1 ? &mms->_shmem_rss
+						: &mms->_file_rss;
+}
+
+static void update_hiwater_rss(struct step *s, mm_ref mm)
+{
+	struct mm_struct *mms = mm_mut(s, mm);
+	uint64_t rss = mms->_anon_rss + mms->_file_rss + mms->_shmem_rss;
+
+	if (mms->hiwater_rss < rss)
+		mms->hiwater_rss = rss;
+}
+
+/* ---- faults ---- */
+
+static pte_t mk_pte(const struct machine *m, const struct vm_area_struct *vma,
+		    pfn_t pfn)
+{
+	return pfn_pte(m, pfn, vma->vm_page_prot | m->arch->accessed);
+}
+
+/* A page that only this PTE maps: writable if the VMA is. */
+static pte_t mk_exclusive_pte(const struct machine *m,
+			      const struct vm_area_struct *vma, pfn_t pfn)
+{
+	pte_t pte = mk_pte(m, vma, pfn) | m->arch->exclusive | m->arch->dirty;
+
+	return vma->vm_flags & VM_WRITE ? pte | m->arch->write : pte;
+}
+
+static enum vm_fault do_anonymous_page(struct step *s, mm_ref mm, vma_ref ref,
+				       uint64_t addr, uint64_t pte_pa,
+				       bool write)
+{
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	pfn_t pfn;
+
+	if (!write) {
+		pfn = (pfn_t)kernel_at(s->m)->zero_pfn;
+		set_pte(s, pte_pa, mk_pte(s->m, vma, pfn) | s->m->arch->special);
+		trace_event(s, zero_page, addr, pfn);
+		return VM_FAULT_MINOR;
+	}
+	if (anon_vma_prepare(s, ref))
+		return VM_FAULT_OOM;
+	pfn = alloc_page(s, GFP_HIGHUSER);
+	if (!pfn)
+		return VM_FAULT_OOM;
+	page_add_new_anon_rmap(s, pfn, ref, addr);
+	mm_mut(s, mm)->_anon_rss++;
+	set_pte(s, pte_pa, mk_exclusive_pte(s->m, vma, pfn));
+	trace_event(s, anonymous_page, addr, pfn);
+	return VM_FAULT_MINOR;
+}
+
+/* Is this PTE's page ours alone, so that no copy is needed? */
+static bool can_reuse(const struct machine *m, pte_t pte, pfn_t pfn)
+{
+	if (pte_special(m, pte) ||
+	    !(page_at(m, pfn)->mapping & PAGE_MAPPING_ANON))
+		return false;
+	return pte & m->arch->exclusive || page_counts_at(m, pfn)->_count == 1;
+}
+
+/* wp_page_copy(): the write goes to a copy, the old page loses a mapper. */
+static enum vm_fault wp_page_copy(struct step *s, mm_ref mm, vma_ref ref,
+				  uint64_t addr, uint64_t pte_pa, pte_t pte)
+{
+	const struct machine *m = s->m;
+	const pfn_t old = pte_pfn(m, pte);
+	pfn_t new;
+
+	if (anon_vma_prepare(s, ref))
+		return VM_FAULT_OOM;
+	new = alloc_page(s, GFP_HIGHUSER);
+	if (!new)
+		return VM_FAULT_OOM;
+	trace_event(s, wp_copy, addr, old, new,
+		    pte_special(m, pte) ? 0
+				: (uint64_t)page_counts_at(m, old)->_count);
+	if (!pte_special(m, pte)) {
+		ram_copy_frame(s, new, old);
+		update_hiwater_rss(s, mm);
+		--*rss_counter(s, mm, old);
+		page_remove_rmap(s, old);
+		put_page(s, old);
+	}
+	page_add_new_anon_rmap(s, new, ref, addr);
+	mm_mut(s, mm)->_anon_rss++;
+	set_pte(s, pte_pa, mk_exclusive_pte(m, vma_at(m, ref), new));
+	return VM_FAULT_MINOR;
+}
+
+static enum vm_fault do_wp_page(struct step *s, mm_ref mm, vma_ref ref,
+				uint64_t addr, uint64_t pte_pa, pte_t pte)
+{
+	const struct arch *a = s->m->arch;
+	const pfn_t pfn = pte_pfn(s->m, pte);
+
+	if (vma_at(s->m, ref)->vm_flags & VM_SHARED) {
+		set_pte(s, pte_pa, pte | a->write | a->dirty | a->accessed);
+		return VM_FAULT_MINOR;
+	}
+	if (!can_reuse(s->m, pte, pfn))
+		return wp_page_copy(s, mm, ref, addr, pte_pa, pte);
+	set_pte(s, pte_pa, pte | a->write | a->dirty | a->accessed |
+			   a->exclusive);
+	trace_event(s, wp_reuse, addr, pfn);
+	return VM_FAULT_MINOR;
+}
+
+enum vm_fault handle_mm_fault(struct step *s, mm_ref mm, vma_ref ref,
+			      uint64_t addr, bool write)
+{
+	const struct arch *a = s->m->arch;
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	uint64_t pte_pa;
+	pte_t pte;
+
+	MM_ASSERT(vma->vm_start <= addr && addr < vma->vm_end);
+	addr &= PAGE_MASK;
+	pte_pa = pte_alloc_map(s, mm, addr);
+	if (!pte_pa)
+		return VM_FAULT_OOM;
+	pte = entry_read(s->m, pte_pa);
+	if (pte_none(pte)) {
+		if (vma_is_anonymous(vma))
+			return do_anonymous_page(s, mm, ref, addr, pte_pa,
+						 write);
+		return vm_operations[vma->vm_ops].fault(s, mm, ref, addr,
+							pte_pa, write);
+	}
+	MM_ASSERT(pte_present(s->m, pte));
+	if (write && !pte_write(s->m, pte))
+		return do_wp_page(s, mm, ref, addr, pte_pa, pte);
+	set_pte(s, pte_pa, pte | a->accessed | (write ? a->dirty : 0));
+	return VM_FAULT_MINOR;
+}
+
+static void count_fault(struct step *s, enum vm_fault fault)
+{
+	struct task_struct *task = task_mut(s, s->current);
+
+	if (fault == VM_FAULT_MAJOR) {
+		task->maj_flt++;
+		s->res->major++;
+		kernel_mut(s)->pgmajfault++;
+	} else {
+		task->min_flt++;
+		s->res->minor++;
+	}
+}
+
+static struct access_fault bad_area(struct step *s, uint64_t addr, int signo,
+				    int code, const char *why)
+{
+	trace_event(s, fault_fatal, addr, (uint64_t)signo, (uint64_t)code);
+	return (struct access_fault){ signo, code,
+				      code == SI_KERNEL ? 0 : addr, why };
+}
+
+/* access_error(): may this VMA be accessed so? NULL if it may. */
+static const char *access_error(const struct machine *m,
+				const struct vm_area_struct *vma,
+				enum access_kind kind, pte_t pte)
+{
+	if (kind == ACCESS_WRITE)
+		return vma->vm_flags & VM_WRITE
+			? NULL : "the VMA does not permit writing";
+	if (pte & m->arch->present)
+		return kind == ACCESS_EXEC
+			? "the page is present and not executable"
+			: "the page is present and not readable";
+	return vma->vm_flags & VM_ACCESS_FLAGS
+		? NULL : "the VMA permits no access (PROT_NONE)";
+}
+
+/* The VMA to fault in, the stack grown if need be; none: *why says it. */
+static vma_ref fault_vma(struct step *s, mm_ref mm, uint64_t addr,
+			 const char **why)
+{
+	vma_ref ref = find_vma(s, mm, addr);
+	const struct vm_area_struct *vma;
+
+	*why = "no VMA contains the address";
+	if (vma_none(ref))
+		return ref;
+	vma = vma_at(s->m, ref);
+	if (vma->vm_start <= addr)
+		return ref;
+	if (!(vma->vm_flags & VM_GROWSDOWN))
+		return vma_make(0);
+	if (expand_stack(s, mm, ref, addr & PAGE_MASK)) {
+		*why = s->res->why;
+		s->res->why = NULL;
+		return vma_make(0);
+	}
+	return ref;
+}
+
+struct access_fault do_page_fault(struct step *s, uint64_t addr,
+				  enum access_kind kind)
+{
+	const struct arch *a = s->m->arch;
+	const mm_ref mm = current_mm(s);
+	const uint64_t upper = a->task_size | (PAGE_SIZE - 1);
+	const char *why;
+	enum vm_fault fault;
+	uint64_t pte_pa;
+	vma_ref vma;
+	pte_t pte;
+
+	kernel_mut(s)->pgfault++;
+	if (addr > upper && ~addr > upper)
+		return bad_area(s, addr, SIGSEGV, SI_KERNEL,
+				"the address is not canonical");
+	if (addr >= a->task_size)
+		return bad_area(s, addr, SIGSEGV, SEGV_MAPERR,
+				"the address lies above user space");
+	pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
+	pte = pte_pa ? entry_read(s->m, pte_pa) : 0;
+	trace_event(s, page_fault, addr, kind == ACCESS_WRITE,
+		    kind == ACCESS_EXEC, (pte & a->present) != 0);
+	vma = fault_vma(s, mm, addr, &why);
+	if (vma_none(vma))
+		return bad_area(s, addr, SIGSEGV, SEGV_MAPERR, why);
+	why = access_error(s->m, vma_at(s->m, vma), kind, pte);
+	if (why)
+		return bad_area(s, addr, SIGSEGV, SEGV_ACCERR, why);
+	fault = handle_mm_fault(s, mm, vma, addr, kind == ACCESS_WRITE);
+	if (fault == VM_FAULT_SIGBUS)
+		return bad_area(s, addr, SIGBUS, BUS_ADRERR,
+				"the mapped object ends before the address");
+	if (fault == VM_FAULT_OOM)
+		return bad_area(s, addr, SIGKILL, 0, "no free frame is left");
+	count_fault(s, fault);
+	return (struct access_fault){ 0 };
+}
+
+/* ---- populate ---- */
+
+/* populate_vma_page_range(): false ends it for this VMA. */
+static bool populate_page(struct step *s, mm_ref mm, vma_ref vma,
+			  uint64_t addr, bool write)
+{
+	uint64_t pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
+	enum vm_fault fault;
+
+	if (pte_pa) {
+		pte_t pte = entry_read(s->m, pte_pa);
+
+		if (pte & s->m->arch->present && (!write || pte_write(s->m, pte)))
+			return true;
+	}
+	fault = handle_mm_fault(s, mm, vma, addr, write);
+	if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_OOM)
+		return false;
+	count_fault(s, fault);
+	return true;
+}
+
+void make_pages_present(struct step *s, mm_ref mm, uint64_t start,
+			uint64_t end)
+{
+	const uint64_t before = s->res->minor + s->res->major;
+
+	for (vma_ref ref = vma_lookup(s->m, mm, start);
+	     !vma_none(ref) && vma_at(s->m, ref)->vm_start < end;
+	     ref = vma_at(s->m, ref)->vm_next) {
+		const struct vm_area_struct *vma = vma_at(s->m, ref);
+		const bool write = (vma->vm_flags & (VM_WRITE | VM_SHARED)) ==
+				   VM_WRITE;
+		uint64_t addr = vma->vm_start > start ? vma->vm_start : start;
+
+		if (!(vma->vm_flags & VM_ACCESS_FLAGS) ||
+		    vma->vm_flags & (VM_PFNMAP | VM_IO))
+			continue;
+		for (; addr < end && addr < vma->vm_end; addr += PAGE_SIZE)
+			if (!populate_page(s, mm, ref, addr, write))
+				break;
+	}
+	trace_event(s, populate, start, end,
+		    s->res->minor + s->res->major - before);
+}
+
+/* ---- unmapping ---- */
+
+/*
+ * The counts of consecutive pages tend to lie in one group: its address is
+ * worked out once per group, not once per page.
+ */
+struct counts_cursor {
+	uint64_t group;
+	struct page_counts *counts;
+};
+
+static inline struct page_counts *cursor_counts(struct step *s,
+						struct counts_cursor *c,
+						pfn_t pfn)
+{
+	if (unlikely(c->group != pfn / PAGES_PER_GROUP || !c->counts)) {
+		c->group = pfn / PAGES_PER_GROUP;
+		c->counts = ram_mut(s, page_group_pa(s->m, pfn));
+	}
+	return &c->counts[pfn % PAGES_PER_GROUP];
+}
+
+/* The last PTE of an anonymous page is gone: free it unless it is held. */
+static void drop_last_anon_map(struct step *s, pfn_t pfn)
+{
+	page_remove_rmap(s, pfn);
+	put_page(s, pfn);
+}
+
+static uint64_t zap_anon_run(struct step *s, const struct pte_run *run)
+{
+	const struct arch *a = s->m->arch;
+	const uint8_t shift = a->entry_shift;
+	struct counts_cursor cursor = { 0 };
+	void *ptes = ram_mut(s, run->pte_pa);
+	uint64_t zapped = 0;
+
+	for (uint32_t i = 0; i < run->nr; i++) {
+		pte_t pte = table_load(ptes, i, shift);
+		struct page_counts *counts;
+		pfn_t pfn;
+
+		if (!pte)
+			continue;
+		table_store(ptes, i, shift, 0);
+		if (pte & a->special)
+			continue;
+		zapped++;
+		pfn = pte_pfn(s->m, pte);
+		counts = cursor_counts(s, &cursor, pfn);
+		if (counts->_mapcount > 0) {
+			counts->_mapcount--;
+			counts->_count--;
+		} else {
+			drop_last_anon_map(s, pfn);
+		}
+	}
+	return zapped;
+}
+
+static uint64_t zap_file_run(struct step *s, mm_ref mm,
+			     const struct pte_run *run)
+{
+	const struct arch *a = s->m->arch;
+	void *ptes = ram_mut(s, run->pte_pa);
+	uint64_t zapped = 0;
+
+	for (uint32_t i = 0; i < run->nr; i++) {
+		pte_t pte = table_load(ptes, i, a->entry_shift);
+		pfn_t pfn;
+
+		if (!pte)
+			continue;
+		table_store(ptes, i, a->entry_shift, 0);
+		if (pte & a->special)
+			continue;
+		zapped++;
+		pfn = pte_pfn(s->m, pte);
+		if (pte & a->dirty)
+			page_mut(s, pfn)->flags |= 1ULL << PG_dirty;
+		--*rss_counter(s, mm, pfn);
+		page_remove_rmap(s, pfn);
+		put_page(s, pfn);
+	}
+	return zapped;
+}
+
+void zap_page_range(struct step *s, vma_ref ref, uint64_t start, uint64_t end)
+{
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	const mm_ref mm = vma->vm_mm;
+	const bool anon = vma_is_anonymous(vma);
+	struct pte_run run;
+	uint64_t addr = start, zapped = 0, n;
+
+	update_hiwater_rss(s, mm);
+	while (next_pte_run(s->m, mm_at(s->m, mm), &addr, end, &run)) {
+		n = anon ? zap_anon_run(s, &run) : zap_file_run(s, mm, &run);
+		if (anon)
+			mm_mut(s, mm)->_anon_rss -= n;
+		zapped += n;
+	}
+	trace_event(s, zap, start, end, zapped);
+}
+
+/* ---- mprotect ---- */
+
+/* pte_modify(): the new rights; frame, accessed, dirty and marks stay. */
+static pte_t pte_modify(const struct arch *a, pte_t pte, uint64_t newprot)
+{
+	const uint64_t keep = a->pfn_mask | a->accessed | a->dirty | a->special |
+			      a->exclusive;
+
+	return (pte & keep) | (newprot & ~keep);
+}
+
+void change_protection(struct step *s, vma_ref ref, uint64_t start,
+		       uint64_t end, uint64_t newprot)
+{
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	const struct arch *a = s->m->arch;
+	/* A private page that is ours alone needs no fault to be written to. */
+	const bool upgrade = (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+	struct pte_run run;
+	uint64_t addr = start, changed = 0;
+
+	while (next_pte_run(s->m, mm_at(s->m, vma->vm_mm), &addr, end, &run)) {
+		for (uint32_t i = 0; i < run.nr; i++) {
+			uint64_t at = run.pte_pa + ((uint64_t)i << a->entry_shift);
+			pte_t old = entry_read(s->m, at), pte;
+
+			if (!pte_present(s->m, old))
+				continue;
+			pte = pte_modify(a, old, newprot);
+			if (upgrade && pte & a->exclusive)
+				pte |= a->write;
+			if (pte != old)
+				set_pte(s, at, pte);
+			changed++;
+		}
+	}
+	trace_event(s, change_protection, start, end, changed);
+}
+
+/* ---- fork ---- */
+
+struct copy {
+	mm_ref dst;
+	bool cow;	/* private and may be written: share read-only */
+	bool shared;
+	bool anon;	/* all of its counted pages are anonymous */
+	uint64_t copied;
+};
+
+/* copy_pte_range(): the entries of one table; both tables are there. */
+static void copy_run(struct step *s, struct copy *c, const struct pte_run *run,
+		     uint64_t dst_pa)
+{
+	const struct arch *a = s->m->arch;
+	const uint8_t shift = a->entry_shift;
+	const uint64_t shed = c->cow ? a->write | a->exclusive : 0;
+	const uint64_t child_shed = a->accessed | (c->shared ? a->dirty : 0);
+	void *src = ram_mut(s, run->pte_pa), *dst = ram_mut(s, dst_pa);
+	struct counts_cursor cursor = { 0 };
+
+	for (uint32_t i = 0; i < run->nr; i++) {
+		pte_t pte = table_load(src, i, shift);
+		struct page_counts *counts;
+
+		if (!pte)
+			continue;
+		if (pte & shed) {
+			pte &= ~shed;
+			table_store(src, i, shift, pte);
+		}
+		table_store(dst, i, shift, pte & ~child_shed);
+		if (pte & a->special)
+			continue;
+		counts = cursor_counts(s, &cursor, pte_pfn(s->m, pte));
+		counts->_count++;
+		counts->_mapcount++;
+		c->copied++;
+		if (!c->anon)
+			++*rss_counter(s, c->dst, pte_pfn(s->m, pte));
+	}
+}
+
+int64_t copy_page_range(struct step *s, mm_ref dst, mm_ref src, vma_ref ref)
+{
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	struct copy c = {
+		.dst = dst,
+		.cow = (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE,
+		.shared = vma->vm_flags & VM_SHARED,
+		.anon = vma_is_anonymous(vma),
+	};
+	uint64_t addr = vma->vm_start, dst_pa;
+	bool failed = false;
+	struct pte_run run;
+
+	/* What a fault can bring back is left to fault. */
+	if (anon_vma_none(vma->anon_vma) && !(vma->vm_flags & VM_PFNMAP))
+		return 0;
+	while (!failed && next_pte_run(s->m, mm_at(s->m, src), &addr,
+				       vma->vm_end, &run)) {
+		dst_pa = pte_alloc_map(s, dst, run.addr);
+		failed = !dst_pa;
+		if (!failed)
+			copy_run(s, &c, &run, dst_pa);
+	}
+	if (c.anon)
+		mm_mut(s, dst)->_anon_rss += c.copied;
+	trace_event(s, dup_mmap, vma->vm_start, vma->vm_end, c.copied);
+	return failed ? refuse(s, ENOMEM, "no memory for the child's page tables")
+		      : 0;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page tables of any geometry: tables are frames, entries are real. A table of
+ * level L covers, with each of its entries, 1 << level[L].shift bytes; a table
+ * as a whole covers the span of the one entry of level L-1 that points to it.
+ */
+#include "mmcore/pgtable.h"
+#include "mmcore/trace.h"
+
+uint64_t vm_get_page_prot(const struct machine *m, uint64_t vm_flags)
+{
+	return m->arch->protection_map[vm_flags & (VM_READ | VM_WRITE | VM_EXEC |
+						   VM_SHARED)];
+}
+
+static pfn_t table_alloc(struct step *s)
+{
+	pfn_t pfn = alloc_page(s, GFP_KERNEL);
+
+	if (!pfn)
+		return 0;
+	page_mut(s, pfn)->flags |= 1ULL << PG_pgtable;
+	kernel_mut(s)->nr_page_table_pages++;
+	return pfn;
+}
+
+/* The table is empty: all of its entries are none. */
+static void table_free(struct step *s, pfn_t pfn)
+{
+	page_mut(s, pfn)->flags &= ~(1ULL << PG_pgtable);
+	kernel_mut(s)->nr_page_table_pages--;
+	free_zeroed_page(s, pfn);
+}
+
+uint64_t pgd_alloc(struct step *s)
+{
+	return pfn_to_pa(table_alloc(s));
+}
+
+void pgd_free(struct step *s, uint64_t pgd)
+{
+	table_free(s, (pfn_t)(pgd >> PAGE_SHIFT));
+}
+
+static uint64_t entry_pa(const struct arch *a, int level, uint64_t table,
+			 uint64_t addr)
+{
+	const struct arch_level *l = &a->level[level];
+	uint64_t index = addr >> l->shift & ((1ULL << l->bits) - 1);
+
+	return table + (index << a->entry_shift);
+}
+
+static uint64_t entry_table(const struct machine *m, pte_t entry)
+{
+	return pfn_to_pa(pte_pfn(m, entry));
+}
+
+uint64_t pte_lookup(const struct machine *m, const struct mm_struct *mm,
+		    uint64_t addr)
+{
+	const struct arch *a = m->arch;
+	uint64_t table = mm->pgd;
+
+	for (int level = 0; level < a->nr_levels - 1; level++) {
+		pte_t entry = entry_read(m, entry_pa(a, level, table, addr));
+
+		if (!entry)
+			return 0;
+		table = entry_table(m, entry);
+	}
+	return entry_pa(a, a->nr_levels - 1, table, addr);
+}
+
+uint64_t pte_alloc_map(struct step *s, mm_ref mm, uint64_t addr)
+{
+	const struct machine *m = s->m;
+	const struct arch *a = m->arch;
+	uint64_t table = mm_at(m, mm)->pgd;
+
+	for (int level = 0; level < a->nr_levels - 1; level++) {
+		uint64_t at = entry_pa(a, level, table, addr);
+		pte_t entry = entry_read(m, at);
+
+		if (!entry) {
+			pfn_t pfn = table_alloc(s);
+
+			if (!pfn)
+				return 0;
+			entry = pfn_pte(m, pfn, a->table);
+			set_pte(s, at, entry);
+			mm_mut(s, mm)->nr_tables++;
+			if (level == a->nr_levels - 2)
+				mm_mut(s, mm)->nr_ptes++;
+			trace_event(s, table_alloc, (uint64_t)level + 1, pfn, addr);
+		}
+		table = entry_table(m, entry);
+	}
+	return entry_pa(a, a->nr_levels - 1, table, addr);
+}
+
+bool next_pte_run(const struct machine *m, const struct mm_struct *mm,
+		  uint64_t *addr, uint64_t end, struct pte_run *run)
+{
+	const struct arch *a = m->arch;
+	const int last = a->nr_levels - 1;
+
+	while (*addr < end) {
+		uint64_t table = mm->pgd, span, stop;
+		int level;
+
+		for (level = 0; level < last; level++) {
+			pte_t entry = entry_read(m, entry_pa(a, level, table,
+							     *addr));
+
+			if (!entry)
+				break;
+			table = entry_table(m, entry);
+		}
+		span = 1ULL << a->level[level < last ? level : last - 1].shift;
+		stop = (*addr & ~(span - 1)) + span;
+		if (stop > end || stop < *addr)
+			stop = end;
+		if (level == last) {
+			run->addr = *addr;
+			run->pte_pa = entry_pa(a, last, table, *addr);
+			run->nr = (uint32_t)((stop - *addr) >> PAGE_SHIFT);
+			*addr = stop;
+			return true;
+		}
+		*addr = stop;
+	}
+	return false;
+}
+
+struct freeing {
+	mm_ref mm;
+	uint64_t floor, ceiling;	/* ceiling 0: the top */
+};
+
+/* May the table that covers [start, start + span) go? */
+static bool span_is_free(const struct freeing *f, uint64_t start, uint64_t span)
+{
+	return start >= f->floor &&
+	       (f->ceiling == 0 || start + span - 1 <= f->ceiling - 1);
+}
+
+/* The tables below @table whose spans meet [start, end), deepest first. */
+static void free_tables_below(struct step *s, const struct freeing *f,
+			      int level, uint64_t table, uint64_t start,
+			      uint64_t end)
+{
+	const struct arch *a = s->m->arch;
+	const uint64_t span = 1ULL << a->level[level].shift;
+
+	for (uint64_t at = start; at < end; at = (at & ~(span - 1)) + span) {
+		uint64_t entry_at = entry_pa(a, level, table, at);
+		pte_t entry = entry_read(s->m, entry_at);
+		uint64_t below, stop = (at & ~(span - 1)) + span;
+
+		if (!entry)
+			continue;
+		below = entry_table(s->m, entry);
+		if (level < a->nr_levels - 2)
+			free_tables_below(s, f, level + 1, below, at,
+					  stop < end ? stop : end);
+		if (!span_is_free(f, stop - span, span))
+			continue;
+		set_pte(s, entry_at, 0);
+		mm_mut(s, f->mm)->nr_tables--;
+		if (level == a->nr_levels - 2)
+			mm_mut(s, f->mm)->nr_ptes--;
+		trace_event(s, table_free, (uint64_t)level + 1,
+			    below >> PAGE_SHIFT, stop - span);
+		table_free(s, (pfn_t)(below >> PAGE_SHIFT));
+	}
+}
+
+void free_pgtables(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
+		   uint64_t floor, uint64_t ceiling)
+{
+	const struct freeing f = { mm, floor, ceiling };
+
+	free_tables_below(s, &f, 0, mm_at(s->m, mm)->pgd, start, end);
+}
