@@ -10,7 +10,7 @@
  *	00401000 r-x	text			00406000 rw-	[heap]
  *	00403000 r--	read-only data		mmap_base	[vdso], [vvar]
  *
- * The program's segments are anonymous memory until there are files (D-004).
+ * The program's segments are anonymous memory until there are files (D-006).
  */
 #include <string.h>
 

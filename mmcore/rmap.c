@@ -11,7 +11,7 @@
  *
  * Today's Linux gives each process an anon_vma of its own. Whether two VMAs
  * merge depends on that, so a VMA also remembers which one it would be: see
- * anon_vma_ident and chain_multi in mm_types.h (D-003).
+ * anon_vma_ident and chain_multi in mm_types.h (D-005).
  */
 #include "mmcore/memory.h"
 #include "mmcore/slab.h"
