@@ -84,7 +84,7 @@ static void access_failed(struct step *s, const struct access_fault *fault,
 	res->outcome = OUT_SIGNAL;
 	res->signo = fault->signo;
 	res->si_code = fault->si_code;
-	res->si_addr = fault->si_addr;
+	res->fault_addr = fault->fault_addr;
 }
 
 /**

@@ -43,7 +43,7 @@ enum vm_fault handle_mm_fault(struct step *s, mm_ref mm, vma_ref vma,
 struct access_fault {
 	int signo;		/* 0: the access may go on */
 	int si_code;
-	uint64_t si_addr;
+	uint64_t fault_addr;
 	const char *why;
 };
 

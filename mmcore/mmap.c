@@ -99,7 +99,10 @@ static int64_t munmap_gather(struct step *s, struct munmap *u)
 	return 0;
 }
 
-/* 2.6.17's search began below the last area found; kept true, not used. */
+/*
+ * 2.6.17's search began below the last area found, free_area_cache. Ours does
+ * not, but remembers it and lets munmap raise it as 2.6.17 does.
+ */
 static void arch_unmap_area(struct step *s, mm_ref mm, vma_ref next)
 {
 	struct mm_struct *mms = mm_mut(s, mm);
@@ -208,23 +211,22 @@ int64_t sys_munmap(struct step *s, const struct op_munmap *a)
 /* ---- choosing an address ---- */
 
 /* Is the hint usable: in user space, and free with its guard gap? */
-static bool hint_is_free(struct step *s, mm_ref mm, uint64_t addr,
+static bool hint_is_free(const struct machine *m, mm_ref mm, uint64_t addr,
 			 uint64_t len, uint64_t limit)
 {
 	vma_ref vma;
 
 	if (limit < len || limit - len < addr)
 		return false;
-	vma = find_vma(s, mm, addr);
-	return vma_none(vma) ||
-	       addr + len <= vm_start_gap(s->m, vma_at(s->m, vma));
+	vma = vma_lookup(m, mm, addr);
+	return vma_none(vma) || addr + len <= vm_start_gap(m, vma_at(m, vma));
 }
 
 /* Upwards: for MAP_32BIT, and when nothing is left below mmap_base. */
-static int64_t area_bottomup(struct step *s, mm_ref mm, uint64_t addr,
+static int64_t area_bottomup(const struct machine *m, mm_ref mm, uint64_t addr,
 			     uint64_t len, uint64_t flags)
 {
-	const uint64_t task_size = mm_at(s->m, mm)->task_size;
+	const uint64_t task_size = mm_at(m, mm)->task_size;
 	struct vm_unmapped_area_info info = { .length = len };
 
 	if (flags & MAP_32BIT) {
@@ -234,15 +236,15 @@ static int64_t area_bottomup(struct step *s, mm_ref mm, uint64_t addr,
 		info.low_limit = PAGE_ALIGN(task_size / 3);
 		info.high_limit = task_size;
 	}
-	if (addr && hint_is_free(s, mm, addr, len, info.high_limit))
+	if (addr && hint_is_free(m, mm, addr, len, info.high_limit))
 		return (int64_t)addr;
-	return vm_unmapped_area(s->m, mm, &info);
+	return vm_unmapped_area(m, mm, &info);
 }
 
-static int64_t area_topdown(struct step *s, mm_ref mm, uint64_t addr,
+static int64_t area_topdown(const struct machine *m, mm_ref mm, uint64_t addr,
 			    uint64_t len, uint64_t flags)
 {
-	const struct mm_struct *mms = mm_at(s->m, mm);
+	const struct mm_struct *mms = mm_at(m, mm);
 	struct vm_unmapped_area_info info = {
 		.topdown = true, .length = len,
 		.low_limit = flags & MAP_ABOVE4G ? 1ULL << 32 : PAGE_SIZE,
@@ -251,14 +253,11 @@ static int64_t area_topdown(struct step *s, mm_ref mm, uint64_t addr,
 	int64_t ret;
 
 	if (flags & MAP_32BIT)
-		return area_bottomup(s, mm, addr, len, flags);
-	if (addr && hint_is_free(s, mm, addr, len, mms->task_size))
+		return area_bottomup(m, mm, addr, len, flags);
+	if (addr && hint_is_free(m, mm, addr, len, mms->task_size))
 		return (int64_t)addr;
-	ret = vm_unmapped_area(s->m, mm, &info);
-	if (ret < 0)
-		return area_bottomup(s, mm, addr, len, flags);
-	mm_mut(s, mm)->free_area_cache = (uint64_t)ret;
-	return ret;
+	ret = vm_unmapped_area(m, mm, &info);
+	return ret < 0 ? area_bottomup(m, mm, addr, len, flags) : ret;
 }
 
 /*
@@ -267,29 +266,29 @@ static int64_t area_topdown(struct step *s, mm_ref mm, uint64_t addr,
  * gets. A gap that would just do is therefore passed by, and a gap found from
  * its aligned lower end gives the next aligned address.
  */
-static int64_t area_aligned(struct step *s, mm_ref mm, uint64_t len,
+static int64_t area_aligned(const struct machine *m, mm_ref mm, uint64_t len,
 			    uint64_t flags)
 {
 	int64_t ret = -ENOMEM;
 	uint64_t rest;
 
-	if (len + PMD_SIZE > len &&
-	    len + PMD_SIZE <= mm_at(s->m, mm)->task_size)
-		ret = area_topdown(s, mm, 0, len + PMD_SIZE, flags);
+	if (len + PMD_SIZE <= mm_at(m, mm)->task_size)
+		ret = area_topdown(m, mm, 0, len + PMD_SIZE, flags);
 	if (ret < 0)
-		return area_topdown(s, mm, 0, len, flags);
+		return area_topdown(m, mm, 0, len, flags);
 	rest = (uint64_t)ret & (PMD_SIZE - 1);
 	return ret + (int64_t)(PMD_SIZE - rest);
 }
 
-static int64_t choose_area(struct step *s, mm_ref mm, uint64_t addr,
-			   uint64_t len, uint64_t flags)
+static int64_t choose_area(const struct machine *m, mm_ref mm, file_ref file,
+			   uint64_t addr, uint64_t len, uint64_t flags)
 {
 	if (flags & MAP_FIXED)
 		return (int64_t)addr;
-	if (!(flags & MAP_SHARED) && !addr && !(len & (PMD_SIZE - 1)))
-		return area_aligned(s, mm, len, flags);
-	return area_topdown(s, mm, addr, len, flags);
+	if (file_none(file) && !(flags & MAP_SHARED) && !addr &&
+	    !(len & (PMD_SIZE - 1)))
+		return area_aligned(m, mm, len, flags);
+	return area_topdown(m, mm, addr, len, flags);
 }
 
 /**
@@ -317,11 +316,7 @@ int64_t get_unmapped_area(struct step *s, mm_ref mm, file_ref file,
 	/* A fixed place may be any 64-bit number, so it is no return value. */
 	if (flags & MAP_FIXED && addr > task_size - len)
 		return refuse(s, ENOMEM, "the range is not in user space");
-	if (file_none(file))
-		ret = choose_area(s, mm, addr, len, flags);
-	else
-		ret = flags & MAP_FIXED ? (int64_t)addr
-					: area_topdown(s, mm, addr, len, flags);
+	ret = choose_area(s->m, mm, file, addr, len, flags);
 	if (ret < 0)
 		return refuse(s, ENOMEM, "no free range is long enough");
 	area = (uint64_t)ret;
@@ -614,21 +609,41 @@ static bool merge_with_neighbour(struct step *s, const struct mmap_state *st,
 	return true;
 }
 
+/* The object behind shared memory is promised as a whole, up front. */
+static int64_t shmem_zero_setup(struct step *s, struct mmap_state *st)
+{
+	const uint64_t pages = st->len >> PAGE_SHIFT;
+	const bool accounted = !(st->vm_flags & VM_NORESERVE);
+	int64_t err = 0;
+
+	if (accounted)
+		err = security_vm_enough_memory(s, st->mm, pages);
+	if (err)
+		return err;
+	st->file = shmem_file_setup(s, st->len, accounted);
+	if (!file_none(st->file))
+		return 0;
+	if (accounted)
+		vm_unacct_memory(s, pages);
+	return refuse(s, ENOMEM, "no memory for a shared memory object");
+}
+
 /* Step 10: what stands behind the memory. */
 static int64_t set_backing(struct step *s, struct mmap_state *st,
 			   struct vm_area_struct *vma)
 {
+	int64_t err = 0;
+
 	if (!file_none(st->file)) {
 		get_file(s, st->file);
 	} else if (st->vm_flags & VM_SHARED) {
-		st->file = shmem_file_setup(s, st->len,
-					    !(st->vm_flags & VM_NORESERVE));
-		if (file_none(st->file))
-			return -ENOMEM;
+		err = shmem_zero_setup(s, st);
 	} else {
 		trace_skip(s, mmap_file_mmap, "anonymous memory has no file");
 		return 0;
 	}
+	if (err)
+		return err;
 	vma->vm_file = st->file;
 	vma->vm_ops = VM_OPS_SHMEM;
 	trace_event(s, mmap_file_mmap,
@@ -695,6 +710,8 @@ static void account_mapping(struct step *s, const struct mmap_state *st)
 	vm_stat_account(s, st->mm, st->vm_flags, st->file, (int64_t)pages);
 	if (st->vm_flags & VM_LOCKED)
 		mm_mut(s, st->mm)->locked_vm += pages;
+	if (!(st->flags & MAP_FIXED))
+		mm_mut(s, st->mm)->free_area_cache = st->addr;
 	trace_event(s, mmap_stats, mm_at(s->m, st->mm)->total_vm, st->addr);
 	if (st->vm_flags & VM_LOCKED ||
 	    (st->flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE)

@@ -92,7 +92,7 @@ struct op {
 enum outcome {
 	OUT_OK,			/* ret is the system call's value */
 	OUT_ERRNO,		/* refused: err, why; ret is -err */
-	OUT_SIGNAL,		/* a fatal fault: signo, si_code, si_addr */
+	OUT_SIGNAL,		/* a fatal fault: signo, si_code, fault_addr */
 	OUT_BLOCKED,		/* would block: why; nothing has changed */
 };
 
@@ -104,7 +104,7 @@ struct op_result {
 	int32_t err;		/* positive errno of OUT_ERRNO */
 	int32_t signo;		/* OUT_SIGNAL */
 	int32_t si_code;	/* SEGV_MAPERR …; 0 for the OOM killer */
-	uint64_t si_addr;	/* byte exact */
+	uint64_t fault_addr;	/* siginfo's si_addr, byte exact */
 	const char *why;	/* a constant sentence; NULL when all went well */
 	uint64_t minor, major;	/* faults this operation took */
 	uint64_t done;		/* mem.*: bytes accessed */
