@@ -71,7 +71,7 @@ static void tell_outcome(struct simulated *side, const struct op *op,
 		      op->code == OP_MEM_TOUCH;
 
 	if (res->outcome == OUT_SIGNAL)
-		outcome_signal(a, res->signo, res->si_code, res->si_addr,
+		outcome_signal(a, res->signo, res->si_code, res->fault_addr,
 			       res->done);
 	else if (access)
 		outcome_access(a, res->done, op->code != OP_MEM_READ ? 0 :
