@@ -163,16 +163,49 @@ void rpc_scratch_free(struct rpc_scratch *scratch);
 bool rpc_call_method(void *server, const char *name, const json_t *params,
 		     struct json_writer *out, struct rpc_error *error);
 
+/*
+ * A loop serves many connections and must not wait. While rpc_may_wait() is
+ * false, whoever finds that a call would take long (a lock that is held, an
+ * operation on many frames) changes nothing and says "return rpc_defer(error)"
+ * instead; the envelope then stops in front of that call, and the rest of the
+ * body runs in the thread pool, where rpc_may_wait() is true. A method flagged
+ * RPC_METHOD_SLOW is only ever run there.
+ */
+bool rpc_may_wait(void);
+/* Fills in an error that no client ever sees; returns false. */
+bool rpc_defer(struct rpc_error *error);
+#define RPC_DEFERRED	1	/* error->code of that */
+
+enum rpc_outcome {
+	RPC_ANSWER,		/* the answer is complete */
+	RPC_SILENCE,		/* nothing to answer: notifications alone */
+	RPC_LATER,		/* not on a loop: call again where waiting is fine */
+};
+
+/* How far a body has come; zero to begin with. */
+struct rpc_progress {
+	uint32_t done;		/* requests of the batch that are finished */
+};
+
 /**
  * rpc_handle - one HTTP body
- * @server: passed on to the methods
- * @body:   the bytes of the request
- * @len:    how many
- * @out:    the answer's bytes
- * Returns: false where there is nothing to answer (notifications alone: 204).
+ * @server:   passed on to the methods
+ * @body:     the bytes of the request
+ * @len:      how many
+ * @out:      the answer's bytes; its limit is set here
+ * @progress: where the last call stopped; kept with @out until the next
+ * @may_wait: on a thread that may wait
+ *
+ * Returns: RPC_LATER only where @may_wait is false.
  */
-bool rpc_handle(void *server, const char *body, size_t len,
-		struct json_writer *out);
+enum rpc_outcome rpc_handle(void *server, const char *body, size_t len,
+			    struct json_writer *out,
+			    struct rpc_progress *progress, bool may_wait);
+/* The same for work without an envelope, such as a file of /proc: runs @work
+ * with rpc_may_wait() as given. Returns what it returned. */
+bool rpc_run(bool may_wait, bool (*work)(void *ctx), void *ctx);
+
+#define RPC_ANSWER_MAX	(32U << 20)	/* bytes; then -32004 */
 
 /* Writes {"code", "message", "data"?} as one value. */
 void rpc_write_error(struct json_writer *out, const struct rpc_error *error);
