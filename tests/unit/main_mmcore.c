@@ -9,7 +9,11 @@
 	X(rbtree)	\
 	X(page_alloc)	\
 	X(slab)		\
-	X(task)
+	X(task)		\
+	X(vma)		\
+	X(mmap)		\
+	X(mprotect)	\
+	X(brk)
 
 #define X(name) Suite *suite_##name(void);
 SUITES(X)
