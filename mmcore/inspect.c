@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* Looking inside a machine: walks, pages and names. Nothing here changes it. */
+#include "mmcore/pgtable.h"
+
+int mm_walk(const struct machine *m, mm_ref mm, uint64_t addr,
+	    struct mm_walk_level out[MM_WALK_LEVELS], pfn_t *pfn)
+{
+	const struct arch *a = m->arch;
+	uint64_t table = mm_at(m, mm)->pgd;
+	int level;
+
+	*pfn = 0;
+	for (level = 0; level < a->nr_levels; level++) {
+		const struct arch_level *l = &a->level[level];
+		struct mm_walk_level *step = &out[level];
+
+		step->level = l->name;
+		step->index = (uint32_t)(addr >> l->shift &
+					 ((1ULL << l->bits) - 1));
+		step->entry_at = table + ((uint64_t)step->index << a->entry_shift);
+		step->entry = entry_read(m, step->entry_at);
+		if (!pte_present(m, step->entry))
+			return level + 1;
+		if (level == a->nr_levels - 1)
+			*pfn = pte_pfn(m, step->entry);
+		table = pfn_to_pa(pte_pfn(m, step->entry));
+	}
+	return level;
+}
+
+void mm_entry_flags(const struct machine *m, uint64_t entry,
+		    const char *names[16])
+{
+	const struct arch *a = m->arch;
+	int nr = 0;
+
+	for (size_t i = 0;
+	     i < sizeof(a->flag_names) / sizeof(a->flag_names[0]); i++)
+		if (entry & a->flag_names[i].bit)
+			names[nr++] = a->flag_names[i].name;
+	names[nr] = NULL;
+}
+
+struct mm_pagemap mm_pagemap_entry(const struct machine *m, mm_ref mm,
+				   uint64_t addr)
+{
+	const struct arch *a = m->arch;
+	struct mm_pagemap entry = { 0 };
+	const struct page_rest *page;
+	uint64_t pte_pa;
+	pte_t pte;
+
+	if (addr >= a->task_size)
+		return entry;
+	pte_pa = pte_lookup(m, mm_at(m, mm), addr);
+	pte = pte_pa ? entry_read(m, pte_pa) : 0;
+	if (!pte_present(m, pte))
+		return entry;
+	entry.present = true;
+	entry.pfn = pte_pfn(m, pte);
+	entry.dirty = pte & a->dirty;
+	entry.accessed = pte & a->accessed;
+	entry.writable = pte_write(m, pte);
+	if (pte_special(m, pte))
+		return entry;
+	page = page_at(m, entry.pfn);
+	entry.file = !(page->mapping & 1);
+	entry.exclusive = page_counts_at(m, entry.pfn)->_mapcount == 0;
+	return entry;
+}
+
+uint64_t mm_vma_rss(const struct machine *m, vma_ref ref)
+{
+	const struct vm_area_struct *vma = vma_at(m, ref);
+	uint64_t addr = vma->vm_start, rss = 0;
+	struct pte_run run;
+
+	while (next_pte_run(m, mm_at(m, vma->vm_mm), &addr, vma->vm_end, &run)) {
+		const void *ptes = ram_at(m, run.pte_pa);
+
+		for (uint32_t i = 0; i < run.nr; i++) {
+			pte_t pte = table_load(ptes, i, m->arch->entry_shift);
+
+			rss += pte_present(m, pte) && !pte_special(m, pte);
+		}
+	}
+	return rss;
+}
+
+static const char *special_name(uint64_t kind)
+{
+	switch (kind) {
+	case SPECIAL_VVAR:
+		return "[vvar]";
+	case SPECIAL_VVAR_VCLOCK:
+		return "[vvar_vclock]";
+	default:
+		return "[vdso]";
+	}
+}
+
+const char *mm_vma_name(const struct machine *m, vma_ref ref)
+{
+	const struct vm_area_struct *vma = vma_at(m, ref);
+	const struct mm_struct *mm = mm_at(m, vma->vm_mm);
+
+	if (!file_none(vma->vm_file))
+		return "/dev/zero (deleted)";
+	if (vma->vm_ops == VM_OPS_SPECIAL)
+		return special_name(vma->vm_private_data);
+	if (vma->vm_start < mm->brk && vma->vm_end > mm->start_brk)
+		return "[heap]";
+	if (vma->vm_start <= mm->start_stack && mm->start_stack <= vma->vm_end)
+		return "[stack]";
+	return "";
+}
+
+void mm_vma_backing(const struct machine *m, vma_ref ref, uint32_t *major,
+		    uint32_t *minor, uint64_t *ino)
+{
+	const file_ref file = vma_at(m, ref)->vm_file;
+	const struct inode *inode;
+
+	*major = 0;
+	*minor = 0;
+	*ino = 0;
+	if (file_none(file))
+		return;
+	inode = inode_at(m, file_at(m, file)->f_inode);
+	*major = inode->i_dev >> 20;
+	*minor = inode->i_dev & 0xfffff;
+	*ino = inode->i_ino;
+}
+
+/* ---- the picture of RAM ---- */
+
+/* What a frame that is neither reserved nor on the frontier is used for. */
+static enum frame_use page_use(const struct machine *m, pfn_t pfn)
+{
+	const struct page_counts *counts = page_counts_at(m, pfn);
+	const struct page_rest *page = page_at(m, pfn);
+
+	if (counts->_count == 0)
+		return FRAME_FREE;
+	if (page->flags >> PG_slab & 1)
+		return FRAME_SLAB;
+	if (page->flags >> PG_pgtable & 1)
+		return FRAME_PGTABLE;
+	if (page->mapping & PAGE_MAPPING_ANON)
+		return FRAME_ANON;
+	return page->mapping ? FRAME_FILE : FRAME_KERNEL;
+}
+
+/* The use of @pfn and, in *len, how many frames are known to share it. */
+static enum frame_use frame_span(const struct machine *m, uint64_t pfn,
+				 uint64_t *len)
+{
+	const struct kernel *k = kernel_at(m);
+	const struct zone *z = &k->zones[page_zone(m, (pfn_t)pfn)];
+	const struct page_rest *page;
+
+	*len = 1;
+	if (pfn >= k->mem_map_pfn) {
+		*len = k->ram_frames - pfn;
+		return FRAME_RESERVED;
+	}
+	if (page_is_boot_reserved(m, (pfn_t)pfn))
+		return FRAME_RESERVED;
+	if (pfn >= z->frontier_start && pfn < z->frontier_end) {
+		*len = z->frontier_end - pfn;
+		return FRAME_FREE;
+	}
+	page = page_at(m, (pfn_t)pfn);
+	if (page->flags >> PG_buddy & 1) {
+		*len = 1ULL << page->private;
+		return FRAME_FREE;
+	}
+	return page_use(m, (pfn_t)pfn);
+}
+
+uint64_t mm_frame_run(const struct machine *m, uint64_t first, uint64_t end,
+		      enum frame_use *use)
+{
+	uint64_t pfn = first, len;
+
+	*use = frame_span(m, pfn, &len);
+	for (pfn += len; pfn < end; pfn += len)
+		if (frame_span(m, pfn, &len) != *use)
+			break;
+	return (pfn < end ? pfn : end) - first;
+}

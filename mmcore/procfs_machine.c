@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /proc's files of the machine, byte for byte as Linux 6.18 prints them (slabinfo:
+ * the format is 2.6.17's too). What the simulation does not have is 0.
+ */
+#include "mmcore/page_alloc.h"
+#include "mmcore/procfs.h"
+#include "mmcore/slab.h"
+#include "mmcore/vma.h"
+
+#define KB(pages) ((uint64_t)(pages) << (PAGE_SHIFT - 10))
+
+/* ---- meminfo ---- */
+
+static uint64_t slab_pages(const struct kernel *k, bool reclaimable)
+{
+	uint64_t pages = 0;
+
+	for (int i = 0; i < NR_KMEM_CACHES; i++)
+		if ((i == CACHE_INODE || i == CACHE_RADIX) == reclaimable)
+			pages += k->caches[i].nr_slabs;
+	return pages;
+}
+
+static uint64_t lru_pages(const struct kernel *k, bool active)
+{
+	uint64_t pages = 0;
+
+	for (int type = 0; type < MAX_NR_ZONES; type++)
+		pages += active ? k->zones[type].nr_active
+				: k->zones[type].nr_inactive;
+	return pages;
+}
+
+/* calculate_totalreserve_pages() */
+static uint64_t totalreserve_pages(const struct kernel *k)
+{
+	uint64_t total = 0;
+
+	for (int type = 0; type < MAX_NR_ZONES; type++) {
+		const struct zone *z = &k->zones[type];
+		uint64_t reserve = 0;
+
+		for (int j = type; j < MAX_NR_ZONES; j++)
+			if (z->lowmem_reserve[j] > reserve)
+				reserve = z->lowmem_reserve[j];
+		reserve += z->pages_high;
+		total += reserve < z->managed_pages ? reserve
+						    : z->managed_pages;
+	}
+	return total;
+}
+
+/* si_mem_available(): there is no page cache of files to give up yet. */
+static uint64_t available_pages(const struct machine *m)
+{
+	const struct kernel *k = kernel_at(m);
+	uint64_t free = nr_free_pages(m) + slab_pages(k, true);
+	uint64_t reserve = totalreserve_pages(k);
+
+	return free > reserve ? free - reserve : 0;
+}
+
+static void kb_line(struct text *t, const char *label, uint64_t kb)
+{
+	char *p = text_room(t, 64);
+
+	if (!p)
+		return;
+	p = put_padded(p, label, 16);
+	p = put_dec(p, kb, 8);
+	text_done(t, put_text(p, " kB\n"));
+}
+
+static void count_line(struct text *t, const char *label, uint64_t count)
+{
+	char *p = text_room(t, 64);
+
+	if (!p)
+		return;
+	p = put_padded(p, label, 16);
+	p = put_dec(p, count, 8);
+	*p++ = '\n';
+	text_done(t, p);
+}
+
+static void zero_lines(struct text *t, const char *const *labels)
+{
+	for (; *labels; labels++)
+		kb_line(t, *labels, 0);
+}
+
+static void meminfo_lru(const struct kernel *k, struct text *t)
+{
+	static const char *const none[] = {
+		"Active(file):", "Inactive(file):", "Unevictable:", "Mlocked:",
+		"SwapTotal:", "SwapFree:", "Zswap:", "Zswapped:", "Dirty:",
+		"Writeback:", NULL,
+	};
+	const uint64_t active = KB(lru_pages(k, true));
+	const uint64_t inactive = KB(lru_pages(k, false));
+
+	kb_line(t, "Active:", active);
+	kb_line(t, "Inactive:", inactive);
+	kb_line(t, "Active(anon):", active);
+	kb_line(t, "Inactive(anon):", inactive);
+	zero_lines(t, none);
+}
+
+static void meminfo_kernel(const struct machine *m, struct text *t)
+{
+	static const char *const none[] = {
+		"SecPageTables:", "NFS_Unstable:", "Bounce:", "WritebackTmp:",
+		NULL,
+	};
+
+	const struct kernel *k = kernel_at(m);
+
+	kb_line(t, "AnonPages:", KB(k->nr_anon_pages));
+	kb_line(t, "Mapped:", KB(k->nr_file_mapped));
+	kb_line(t, "Shmem:", KB(k->nr_shmem));
+	kb_line(t, "KReclaimable:", KB(slab_pages(k, true)));
+	kb_line(t, "Slab:", KB(slab_pages(k, true) + slab_pages(k, false)));
+	kb_line(t, "SReclaimable:", KB(slab_pages(k, true)));
+	kb_line(t, "SUnreclaim:", KB(slab_pages(k, false)));
+	kb_line(t, "KernelStack:", 0);
+	kb_line(t, "PageTables:", KB(k->nr_page_table_pages));
+	zero_lines(t, none);
+	kb_line(t, "CommitLimit:", KB(vm_commit_limit(m)));
+	kb_line(t, "Committed_AS:", KB(k->vm_committed_space));
+}
+
+static void show_meminfo(const struct machine *m, struct text *t)
+{
+	static const char *const none[] = {
+		"VmallocUsed:", "VmallocChunk:", "Percpu:", "AnonHugePages:",
+		"ShmemHugePages:", "ShmemPmdMapped:", "FileHugePages:",
+		"FilePmdMapped:", "Balloon:", NULL,
+	};
+	const struct kernel *k = kernel_at(m);
+
+	kb_line(t, "MemTotal:", KB(k->totalram_pages));
+	kb_line(t, "MemFree:", KB(nr_free_pages(m)));
+	kb_line(t, "MemAvailable:", KB(available_pages(m)));
+	kb_line(t, "Buffers:", 0);
+	kb_line(t, "Cached:", KB(k->nr_file_pages));
+	kb_line(t, "SwapCached:", 0);
+	meminfo_lru(k, t);
+	meminfo_kernel(m, t);
+	kb_line(t, "VmallocTotal:", 34359738367ULL);
+	zero_lines(t, none);
+	count_line(t, "HugePages_Total:", k->nr_hugepages);
+	count_line(t, "HugePages_Free:", k->nr_hugepages);
+	count_line(t, "HugePages_Rsvd:", 0);
+	count_line(t, "HugePages_Surp:", 0);
+	kb_line(t, "Hugepagesize:", 2048);
+	kb_line(t, "Hugetlb:", k->nr_hugepages * 2048);
+	kb_line(t, "DirectMap4k:", KB(k->ram_frames));
+	kb_line(t, "DirectMap2M:", 0);
+	kb_line(t, "DirectMap1G:", 0);
+}
+
+/* ---- zones and slabs ---- */
+
+static void show_buddyinfo(const struct machine *m, struct text *t)
+{
+	const struct kernel *k = kernel_at(m);
+
+	for (int type = 0; type < MAX_NR_ZONES; type++) {
+		const struct zone *z = &k->zones[type];
+		const char *name = zone_name((enum zone_type)type);
+		char *p = z->present_pages ? text_room(t, 320) : NULL;
+
+		if (!p)
+			continue;
+		p = put_text(p, "Node 0, zone ");
+		p = put_spaces(p, 8 - text_length(name));
+		p = put_text(p, name);
+		*p++ = ' ';
+		for (int order = 0; order < MAX_ORDER; order++) {
+			p = put_dec(p, z->free_area[order].nr_free, 6);
+			*p++ = ' ';
+		}
+		*p++ = '\n';
+		text_done(t, p);
+	}
+}
+
+static void slabinfo_line(struct text *t, const char *name,
+			  const struct kmem_cache *c)
+{
+	char *p = text_room(t, 256);
+
+	if (!p)
+		return;
+	p = put_padded(p, name, 17);
+	*p++ = ' ';
+	p = put_dec(p, c->nr_active, 6);
+	*p++ = ' ';
+	p = put_dec(p, c->nr_slabs * c->num, 6);
+	*p++ = ' ';
+	p = put_dec(p, c->objsize, 6);
+	*p++ = ' ';
+	p = put_dec(p, c->num, 4);
+	*p++ = ' ';
+	p = put_dec(p, 1, 4);
+	p = put_text(p, " : tunables    0    0    0 : slabdata ");
+	p = put_dec(p, c->nr_slabs - c->nr_free_slabs, 6);
+	*p++ = ' ';
+	p = put_dec(p, c->nr_slabs, 6);
+	*p++ = ' ';
+	p = put_dec(p, 0, 6);
+	*p++ = '\n';
+	text_done(t, p);
+}
+
+static void show_slabinfo(const struct machine *m, struct text *t)
+{
+	text_put(t, "slabinfo - version: 2.1\n"
+		    "# name            <active_objs> <num_objs> <objsize>"
+		    " <objperslab> <pagesperslab>"
+		    " : tunables <limit> <batchcount> <sharedfactor>"
+		    " : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+	for (int i = 0; i < NR_KMEM_CACHES; i++)
+		slabinfo_line(t, kmem_cache_name((enum kmem_cache_id)i),
+			      &kernel_at(m)->caches[i]);
+}
+
+/* ---- the small ones ---- */
+
+static void show_swaps(const struct machine *m, struct text *t)
+{
+	(void)m;
+	text_put(t, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+}
+
+static void show_loadavg(const struct machine *m, struct text *t)
+{
+	const struct kernel *k = kernel_at(m);
+	char *p = text_room(t, 96);
+
+	if (!p)
+		return;
+	p = put_text(p, "0.00 0.00 0.00 1/");
+	p = put_dec(p, k->nr_tasks, 0);
+	*p++ = ' ';
+	p = put_dec(p, k->last_pid, 0);
+	*p++ = '\n';
+	text_done(t, p);
+}
+
+#define HZ 250	/* jiffies a second */
+
+static void show_uptime(const struct machine *m, struct text *t)
+{
+	const uint64_t jiffies = kernel_at(m)->jiffies;
+	char *p = text_room(t, 96);
+
+	if (!p)
+		return;
+	for (int i = 0; i < 2; i++) {	/* since boot; idle: all of it */
+		const uint64_t cents = jiffies % HZ * 100 / HZ;
+
+		p = put_dec(p, jiffies / HZ, 0);
+		*p++ = '.';
+		*p++ = (char)('0' + cents / 10);
+		*p++ = (char)('0' + cents % 10);
+		*p++ = i ? '\n' : ' ';
+	}
+	text_done(t, p);
+}
+
+static void show_version(const struct machine *m, struct text *t)
+{
+	(void)m;
+	text_put(t, "Linux version 6.18.0 (mmapd) (simulated) #1\n");
+}
+
+static void show_filesystems(const struct machine *m, struct text *t)
+{
+	(void)m;
+	text_put(t, "nodev\tproc\nnodev\ttmpfs\n");
+}
+
+const struct proc_file proc_files[] = {
+	{ "buddyinfo", show_buddyinfo },
+	{ "filesystems", show_filesystems },
+	{ "loadavg", show_loadavg },
+	{ "meminfo", show_meminfo },
+	{ "slabinfo", show_slabinfo },
+	{ "swaps", show_swaps },
+	{ "uptime", show_uptime },
+	{ "version", show_version },
+	{ NULL, NULL },
+};

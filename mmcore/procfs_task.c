@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /proc's files of a process, byte for byte as Linux 6.18 prints them. What has
+ * no meaning here (credentials, signals, scheduling) has the value an ordinary
+ * root process shows.
+ */
+#include "mmcore/procfs.h"
+#include "mmcore/uapi.h"
+
+#define KB(pages) ((uint64_t)(pages) << (PAGE_SHIFT - 10))
+
+static const struct mm_struct *task_mm(const struct machine *m, task_ref task)
+{
+	return mm_at(m, task_at(m, task)->mm);
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t rss(const struct mm_struct *mm)
+{
+	return mm->_anon_rss + mm->_file_rss + mm->_shmem_rss;
+}
+
+/* ---- maps ---- */
+
+#define NAME_COLUMN 73
+
+static char *put_flag(char *p, uint64_t flag, char letter)
+{
+	*p = flag ? letter : '-';
+	return p + 1;
+}
+
+/* show_map_vma(): the offset of anonymous memory is 0, whatever vm_pgoff is. */
+static void show_map_vma(const struct machine *m, vma_ref ref, struct text *t)
+{
+	const struct vm_area_struct *vma = vma_at(m, ref);
+	const char *name = mm_vma_name(m, ref);
+	char *line = text_room(t, NAME_COLUMN + 64 + text_length(name)), *p;
+	uint32_t major = 0, minor = 0;
+	uint64_t ino = 0;
+
+	if (!line)
+		return;
+	if (!file_none(vma->vm_file))
+		mm_vma_backing(m, ref, &major, &minor, &ino);
+	p = put_hex(line, vma->vm_start, 8);
+	*p++ = '-';
+	p = put_hex(p, vma->vm_end, 8);
+	*p++ = ' ';
+	p = put_flag(p, vma->vm_flags & VM_READ, 'r');
+	p = put_flag(p, vma->vm_flags & VM_WRITE, 'w');
+	p = put_flag(p, vma->vm_flags & VM_EXEC, 'x');
+	*p++ = vma->vm_flags & VM_MAYSHARE ? 's' : 'p';
+	*p++ = ' ';
+	p = put_hex(p, file_none(vma->vm_file) ? 0
+					: vma->vm_pgoff << PAGE_SHIFT, 8);
+	*p++ = ' ';
+	p = put_hex(p, major, 2);
+	*p++ = ':';
+	p = put_hex(p, minor, 2);
+	*p++ = ' ';
+	p = put_dec(p, ino, 0);
+	*p++ = ' ';
+	if (*name) {
+		while (p < line + NAME_COLUMN)
+			*p++ = ' ';
+		p = put_text(p, name);
+	}
+	*p++ = '\n';
+	text_done(t, p);
+}
+
+static void show_maps(const struct machine *m, task_ref task, struct text *t)
+{
+	vma_ref v = task_mm(m, task)->mmap;
+
+	for (; !vma_none(v); v = vma_at(m, v)->vm_next)
+		show_map_vma(m, v, t);
+	text_put(t, "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0"
+		    "                  [vsyscall]\n");
+}
+
+/* ---- status ---- */
+
+static void status_kb(struct text *t, const char *label, uint64_t pages)
+{
+	char *p = text_room(t, 64);
+
+	if (!p)
+		return;
+	p = put_text(p, label);
+	*p++ = '\t';
+	p = put_dec(p, KB(pages), 8);
+	text_done(t, put_text(p, " kB\n"));
+}
+
+static void status_number(struct text *t, const char *label, uint64_t number)
+{
+	char *p = text_room(t, 64);
+
+	if (!p)
+		return;
+	p = put_text(p, label);
+	*p++ = '\t';
+	p = put_dec(p, number, 0);
+	*p++ = '\n';
+	text_done(t, p);
+}
+
+/* A name may hold anything: what would break a line is escaped in octal. */
+static char *put_comm(char *p, const char *comm)
+{
+	for (; *comm; comm++) {
+		if (*comm == '\n') {
+			p = put_text(p, "\\n");
+		} else if (*comm == '\\') {
+			p = put_text(p, "\\\\");
+		} else {
+			*p++ = *comm;
+		}
+	}
+	return p;
+}
+
+static void status_name(struct text *t, const struct task_struct *task)
+{
+	char *p = text_room(t, 64);
+
+	if (!p)
+		return;
+	p = put_text(p, "Name:\t");
+	p = put_comm(p, task->comm);
+	*p++ = '\n';
+	text_done(t, p);
+}
+
+static void status_ids(const struct machine *m, const struct task_struct *task,
+		       struct text *t)
+{
+	const uint64_t pid = (uint64_t)task->pid;
+	const bool root = task->flags & PF_PRIVILEGED;
+	const char *id = root ? "0\t0\t0\t0\n" : "1000\t1000\t1000\t1000\n";
+
+	status_name(t, task);
+	text_put(t, "Umask:\t0022\nState:\tS (sleeping)\n");
+	status_number(t, "Tgid:", pid);
+	status_number(t, "Ngid:", 0);
+	status_number(t, "Pid:", pid);
+	status_number(t, "PPid:", (uint64_t)task->ppid);
+	status_number(t, "TracerPid:", 0);
+	text_put(t, "Uid:\t");
+	text_put(t, id);
+	text_put(t, "Gid:\t");
+	text_put(t, id);
+	status_number(t, "FDSize:", files_at(m, task->files)->max_fds);
+	text_put(t, "Groups:\t \n");
+	status_number(t, "NStgid:", pid);
+	status_number(t, "NSpid:", pid);
+	status_number(t, "NSpgid:", pid);
+	status_number(t, "NSsid:", pid);
+	status_number(t, "Kthread:", 0);
+}
+
+/* The program's own text, at most what is mapped executable (task_mem()). */
+static uint64_t text_pages(const struct mm_struct *mm)
+{
+	uint64_t pages = (PAGE_ALIGN(mm->end_code) -
+			  (mm->start_code & PAGE_MASK)) >> PAGE_SHIFT;
+
+	return pages < mm->exec_vm ? pages : mm->exec_vm;
+}
+
+static void status_mem(const struct mm_struct *mm, struct text *t)
+{
+	status_kb(t, "VmPeak:", larger(mm->hiwater_vm, mm->total_vm));
+	status_kb(t, "VmSize:", mm->total_vm);
+	status_kb(t, "VmLck:", mm->locked_vm);
+	status_kb(t, "VmPin:", mm->pinned_vm);
+	status_kb(t, "VmHWM:", larger(mm->hiwater_rss, rss(mm)));
+	status_kb(t, "VmRSS:", rss(mm));
+	status_kb(t, "RssAnon:", mm->_anon_rss);
+	status_kb(t, "RssFile:", mm->_file_rss);
+	status_kb(t, "RssShmem:", mm->_shmem_rss);
+	status_kb(t, "VmData:", mm->data_vm);
+	status_kb(t, "VmStk:", mm->stack_vm);
+	status_kb(t, "VmExe:", text_pages(mm));
+	status_kb(t, "VmLib:", mm->exec_vm - text_pages(mm));
+	status_kb(t, "VmPTE:", mm->nr_tables);
+	status_kb(t, "VmSwap:", mm->_swap_ents);
+	status_kb(t, "HugetlbPages:", 0);
+}
+
+static void status_signals(const struct task_struct *task, struct text *t)
+{
+	const char *caps = task->flags & PF_PRIVILEGED
+		? "000001ffffffffff\n" : "0000000000000000\n";
+	static const char *const sets[] = {
+		"CapInh:\t", "CapPrm:\t", "CapEff:\t", "CapBnd:\t", "CapAmb:\t",
+	};
+	char *p;
+
+	text_put(t, "CoreDumping:\t0\nTHP_enabled:\t1\n"
+		    "untag_mask:\t0xffffffffffffffff\nThreads:\t1\nSigQ:\t0/");
+	p = text_room(t, 24);
+	if (p)
+		text_done(t, put_dec(p, task->rlim[RLIMIT_SIGPENDING].rlim_cur, 0));
+	text_put(t, "\nSigPnd:\t0000000000000000\nShdPnd:\t0000000000000000\n"
+		    "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"
+		    "SigCgt:\t0000000000000000\n");
+	for (int i = 0; i < 5; i++) {
+		text_put(t, sets[i]);
+		text_put(t, i == 0 || i == 4 ? "0000000000000000\n"
+				  : i == 3 ? "000001ffffffffff\n" : caps);
+	}
+	text_put(t, "NoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n"
+		    "Speculation_Store_Bypass:\tvulnerable\n"
+		    "SpeculationIndirectBranch:\talways enabled\n");
+}
+
+static void status_cpus(const struct machine *m, struct text *t)
+{
+	const uint32_t cpus = kernel_at(m)->cpus;
+	const uint64_t mask = cpus == 64 ? ~0ULL : (1ULL << cpus) - 1;
+	char *p = text_room(t, 160);
+
+	if (!p)
+		return;
+	p = put_text(p, "Cpus_allowed:\t");
+	p = put_hex(p, mask, 1);
+	p = put_text(p, "\nCpus_allowed_list:\t0");
+	if (cpus > 1) {
+		*p++ = '-';
+		p = put_dec(p, cpus - 1, 0);
+	}
+	p = put_text(p, "\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
+	text_done(t, p);
+	status_number(t, "voluntary_ctxt_switches:", 0);
+	status_number(t, "nonvoluntary_ctxt_switches:", 0);
+}
+
+static void show_status(const struct machine *m, task_ref ref, struct text *t)
+{
+	const struct task_struct *task = task_at(m, ref);
+
+	status_ids(m, task, t);
+	status_mem(task_mm(m, ref), t);
+	status_signals(task, t);
+	status_cpus(m, t);
+}
+
+/* ---- statm, stat ---- */
+
+static char *put_fields(char *p, const uint64_t *field, int nr)
+{
+	for (int i = 0; i < nr; i++) {
+		if (i)
+			*p++ = ' ';
+		p = put_dec(p, field[i], 0);
+	}
+	*p++ = '\n';
+	return p;
+}
+
+static void show_statm(const struct machine *m, task_ref task, struct text *t)
+{
+	const struct mm_struct *mm = task_mm(m, task);
+	const uint64_t text = (PAGE_ALIGN(mm->end_code) -
+			       (mm->start_code & PAGE_MASK)) >> PAGE_SHIFT;
+	const uint64_t field[] = {
+		mm->total_vm, rss(mm), mm->_file_rss + mm->_shmem_rss, text, 0,
+		mm->data_vm + mm->stack_vm, 0,
+	};
+	char *p = text_room(t, 8 * 24);
+
+	if (p)
+		text_done(t, put_fields(p, field, 7));
+}
+
+static void show_stat(const struct machine *m, task_ref ref, struct text *t)
+{
+	const struct task_struct *task = task_at(m, ref);
+	const struct mm_struct *mm = task_mm(m, ref);
+	const uint64_t pid = (uint64_t)task->pid;
+	/* Fields 4 … 52 of proc(5); 8, tpgid, is -1 and written apart. */
+	const uint64_t head[] = { (uint64_t)task->ppid, pid, pid, 0 };
+	const uint64_t tail[] = {
+		0, task->min_flt, 0, task->maj_flt, 0, 0, 0, 0, 0, 20, 0, 1, 0,
+		task->start_time * 100 / 250, mm->total_vm << PAGE_SHIFT,
+		rss(mm), task->rlim[RLIMIT_RSS].rlim_cur, mm->start_code,
+		mm->end_code, mm->start_stack, 0, 0, 0, 0, 0, 0, 0, 0, 0, 17, 0,
+		0, 0, 0, 0, 0, mm->start_data, mm->end_data, mm->start_brk,
+		mm->arg_start, mm->arg_end, mm->env_start, mm->env_end, 0,
+	};
+	char *p = text_room(t, 64 + 52 * 24);
+
+	if (!p)
+		return;
+	p = put_dec(p, pid, 0);
+	p = put_text(p, " (");
+	p = put_text(p, task->comm);
+	p = put_text(p, ") S ");
+	p = put_fields(p, head, 4);
+	p[-1] = ' ';
+	p = put_text(p, "-1 ");
+	text_done(t, put_fields(p, tail, sizeof(tail) / sizeof(tail[0])));
+}
+
+/* ---- the small ones ---- */
+
+static void show_comm(const struct machine *m, task_ref task, struct text *t)
+{
+	text_put(t, task_at(m, task)->comm);
+	text_put(t, "\n");
+}
+
+/* A program without arguments in memory shows an empty file. */
+static void show_cmdline(const struct machine *m, task_ref task,
+			 struct text *t)
+{
+	const struct mm_struct *mm = task_mm(m, task);
+	struct mm_walk_level levels[MM_WALK_LEVELS];
+	uint64_t addr, offset;
+	pfn_t pfn;
+	char *p;
+
+	for (addr = mm->arg_start; addr < mm->arg_end; addr++) {
+		mm_walk(m, task_at(m, task)->mm, addr, levels, &pfn);
+		p = pfn ? text_room(t, 1) : NULL;
+		if (!p)
+			return;
+		offset = ((uint64_t)pfn << PAGE_SHIFT) + (addr & ~PAGE_MASK);
+		*p = *(const char *)ram_at(m, offset);
+		text_done(t, p + 1);
+	}
+}
+
+static char *put_limit(char *p, uint64_t value)
+{
+	char *end;
+
+	if (value == RLIM_INFINITY)
+		return put_padded(p, "unlimited", 20);
+	end = put_dec(p, value, 0);
+	while (end < p + 20)
+		*end++ = ' ';
+	return end;
+}
+
+static void show_limits(const struct machine *m, task_ref task, struct text *t)
+{
+	static const struct { const char *name, *unit; } limit[RLIM_NLIMITS] = {
+		[RLIMIT_CPU] = { "Max cpu time", "seconds" },
+		[RLIMIT_FSIZE] = { "Max file size", "bytes" },
+		[RLIMIT_DATA] = { "Max data size", "bytes" },
+		[RLIMIT_STACK] = { "Max stack size", "bytes" },
+		[RLIMIT_CORE] = { "Max core file size", "bytes" },
+		[RLIMIT_RSS] = { "Max resident set", "bytes" },
+		[RLIMIT_NPROC] = { "Max processes", "processes" },
+		[RLIMIT_NOFILE] = { "Max open files", "files" },
+		[RLIMIT_MEMLOCK] = { "Max locked memory", "bytes" },
+		[RLIMIT_AS] = { "Max address space", "bytes" },
+		[RLIMIT_LOCKS] = { "Max file locks", "locks" },
+		[RLIMIT_SIGPENDING] = { "Max pending signals", "signals" },
+		[RLIMIT_MSGQUEUE] = { "Max msgqueue size", "bytes" },
+		[RLIMIT_NICE] = { "Max nice priority", "" },
+		[RLIMIT_RTPRIO] = { "Max realtime priority", "" },
+		[RLIMIT_RTTIME] = { "Max realtime timeout", "us" },
+	};
+
+	text_put(t, "Limit                     Soft Limit           "
+		    "Hard Limit           Units     \n");
+	for (int r = 0; r < RLIM_NLIMITS; r++) {
+		const struct rlimit *rlim = &task_at(m, task)->rlim[r];
+		char *p = text_room(t, 128);
+
+		if (!p)
+			return;
+		p = put_padded(p, limit[r].name, 26);
+		p = put_limit(p, rlim->rlim_cur);
+		*p++ = ' ';
+		p = put_limit(p, rlim->rlim_max);
+		*p++ = ' ';
+		if (*limit[r].unit)
+			p = put_padded(p, limit[r].unit, 10);
+		*p++ = '\n';
+		text_done(t, p);
+	}
+}
+
+const struct proc_pid_file proc_pid_files[] = {
+	{ "cmdline", show_cmdline },
+	{ "comm", show_comm },
+	{ "limits", show_limits },
+	{ "maps", show_maps },
+	{ "stat", show_stat },
+	{ "statm", show_statm },
+	{ "status", show_status },
+	{ NULL, NULL },
+};
