@@ -104,6 +104,61 @@ static pfn_t shmem_new_page(struct step *s, mapping_ref mapping,
 	return pfn;
 }
 
+/* One more PTE for a page of the object. */
+static void map_page(struct step *s, mm_ref mm,
+		     const struct vm_area_struct *vma, uint64_t pte_pa,
+		     pfn_t pfn, uint64_t extra)
+{
+	get_page(s, pfn);
+	page_add_file_rmap(s, pfn);
+	mm_mut(s, mm)->_shmem_rss++;
+	set_pte(s, pte_pa, pfn_pte(s->m, pfn, vma->vm_page_prot |
+					      s->m->arch->accessed | extra));
+}
+
+#define FAULT_AROUND_PAGES 16	/* fault_around_bytes, 64 KiB */
+
+/*
+ * do_fault_around(): a read fault also maps the pages near it that are already
+ * there. The window begins at a multiple of 16 entries of the PTE table, or at
+ * the VMA's first; it is clipped by the table, the VMA and the object.
+ */
+static void fault_around(struct step *s, mm_ref mm,
+			 const struct vm_area_struct *vma, uint64_t addr,
+			 uint64_t pte_pa)
+{
+	const struct arch *a = s->m->arch;
+	const struct arch_level *last = &a->level[a->nr_levels - 1];
+	const struct file *file = file_at(s->m, vma->vm_file);
+	const uint64_t at = addr >> PAGE_SHIFT & ((1ULL << last->bits) - 1);
+	const uint64_t in_vma = (addr - vma->vm_start) >> PAGE_SHIFT;
+	const uint64_t size = PAGE_ALIGN(inode_at(s->m, file->f_inode)->i_size)
+			      >> PAGE_SHIFT;
+	uint64_t from = at & ~(uint64_t)(FAULT_AROUND_PAGES - 1), to;
+
+	if (at - from > in_vma)
+		from = at - in_vma;
+	to = from + FAULT_AROUND_PAGES;
+	if (to > 1ULL << last->bits)
+		to = 1ULL << last->bits;
+	if (to - at > vma_pages(vma) - in_vma)
+		to = at + vma_pages(vma) - in_vma;
+	for (uint64_t i = from; i < to; i++) {
+		uint64_t entry = pte_pa + ((i - at) << a->entry_shift);
+		uint64_t index = vma->vm_pgoff + in_vma + i - at;
+		pfn_t pfn;
+
+		if (index >= size || !pte_none(entry_read(s->m, entry)))
+			continue;
+		pfn = radix_tree_lookup(s->m, file->f_mapping, index);
+		if (!pfn)
+			continue;
+		map_page(s, mm, vma, entry, pfn, 0);
+		trace_event(s, fault_around, addr + ((i - at) << PAGE_SHIFT),
+			    index, pfn);
+	}
+}
+
 enum vm_fault shmem_fault(struct step *s, mm_ref mm, vma_ref ref,
 			  uint64_t addr, uint64_t pte_pa, bool write)
 {
@@ -118,17 +173,17 @@ enum vm_fault shmem_fault(struct step *s, mm_ref mm, vma_ref ref,
 	if (index >= PAGE_ALIGN(inode_at(s->m, file->f_inode)->i_size) >>
 		     PAGE_SHIFT)
 		return VM_FAULT_SIGBUS;
+	if (!write)
+		fault_around(s, mm, vma, addr, pte_pa);
+	if (!pte_none(entry_read(s->m, pte_pa)))
+		return VM_FAULT_MINOR;
 	pfn = radix_tree_lookup(s->m, file->f_mapping, index);
 	fresh = !pfn;
 	if (fresh)
 		pfn = shmem_new_page(s, file->f_mapping, index);
 	if (!pfn)
 		return VM_FAULT_OOM;
-	get_page(s, pfn);
-	page_add_file_rmap(s, pfn);
-	mm_mut(s, mm)->_shmem_rss++;
-	set_pte(s, pte_pa, pfn_pte(s->m, pfn, vma->vm_page_prot | a->accessed) |
-			   (write ? a->dirty : 0));
+	map_page(s, mm, vma, pte_pa, pfn, write ? a->dirty : 0);
 	trace_event(s, shmem_fault, addr, index, pfn, fresh);
 	return VM_FAULT_MINOR;
 }
