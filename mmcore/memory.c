@@ -522,11 +522,19 @@ int64_t copy_page_range(struct step *s, mm_ref dst, mm_ref src, vma_ref ref)
 	bool failed = false;
 	struct pte_run run;
 
-	/* What a fault can bring back is left to fault. */
+	/*
+	 * What a fault can bring back is left to fault. Else the child's upper
+	 * tables become as deep as the parent's, even above nothing.
+	 */
 	if (anon_vma_none(vma->anon_vma) && !(vma->vm_flags & VM_PFNMAP))
 		return 0;
-	while (!failed && next_pte_run(s->m, mm_at(s->m, src), &addr,
-				       vma->vm_end, &run)) {
+	while (!failed && next_table_span(s->m, mm_at(s->m, src), &addr,
+					  vma->vm_end, &run)) {
+		if (!run.nr) {
+			failed = !upper_tables_alloc(s, dst, run.addr,
+						     run.depth);
+			continue;
+		}
 		dst_pa = pte_alloc_map(s, dst, run.addr);
 		failed = !dst_pa;
 		if (!failed)

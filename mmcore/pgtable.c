@@ -72,13 +72,15 @@ uint64_t pte_lookup(const struct machine *m, const struct mm_struct *mm,
 	return entry_pa(a, a->nr_levels - 1, table, addr);
 }
 
-uint64_t pte_alloc_map(struct step *s, mm_ref mm, uint64_t addr)
+/* The table @depth levels below the top; those on the way are made. 0: no RAM. */
+static uint64_t table_alloc_down(struct step *s, mm_ref mm, uint64_t addr,
+				 int depth)
 {
 	const struct machine *m = s->m;
 	const struct arch *a = m->arch;
 	uint64_t table = mm_at(m, mm)->pgd;
 
-	for (int level = 0; level < a->nr_levels - 1; level++) {
+	for (int level = 0; level < depth; level++) {
 		uint64_t at = entry_pa(a, level, table, addr);
 		pte_t entry = entry_read(m, at);
 
@@ -96,40 +98,58 @@ uint64_t pte_alloc_map(struct step *s, mm_ref mm, uint64_t addr)
 		}
 		table = entry_table(m, entry);
 	}
-	return entry_pa(a, a->nr_levels - 1, table, addr);
+	return table;
+}
+
+uint64_t pte_alloc_map(struct step *s, mm_ref mm, uint64_t addr)
+{
+	const struct arch *a = s->m->arch;
+	const int last = a->nr_levels - 1;
+	uint64_t table = table_alloc_down(s, mm, addr, last);
+
+	return table ? entry_pa(a, last, table, addr) : 0;
+}
+
+bool upper_tables_alloc(struct step *s, mm_ref mm, uint64_t addr, int depth)
+{
+	return table_alloc_down(s, mm, addr, depth);
+}
+
+bool next_table_span(const struct machine *m, const struct mm_struct *mm,
+		     uint64_t *addr, uint64_t end, struct pte_run *run)
+{
+	const struct arch *a = m->arch;
+	const int last = a->nr_levels - 1;
+	uint64_t table = mm->pgd, span, stop;
+	int level;
+
+	if (*addr >= end)
+		return false;
+	for (level = 0; level < last; level++) {
+		pte_t entry = entry_read(m, entry_pa(a, level, table, *addr));
+
+		if (!entry)
+			break;
+		table = entry_table(m, entry);
+	}
+	span = 1ULL << a->level[level < last ? level : last - 1].shift;
+	stop = (*addr & ~(span - 1)) + span;
+	if (stop > end || stop < *addr)
+		stop = end;
+	run->addr = *addr;
+	run->depth = level;
+	run->pte_pa = level == last ? entry_pa(a, last, table, *addr) : 0;
+	run->nr = level == last ? (uint32_t)((stop - *addr) >> PAGE_SHIFT) : 0;
+	*addr = stop;
+	return true;
 }
 
 bool next_pte_run(const struct machine *m, const struct mm_struct *mm,
 		  uint64_t *addr, uint64_t end, struct pte_run *run)
 {
-	const struct arch *a = m->arch;
-	const int last = a->nr_levels - 1;
-
-	while (*addr < end) {
-		uint64_t table = mm->pgd, span, stop;
-		int level;
-
-		for (level = 0; level < last; level++) {
-			pte_t entry = entry_read(m, entry_pa(a, level, table,
-							     *addr));
-
-			if (!entry)
-				break;
-			table = entry_table(m, entry);
-		}
-		span = 1ULL << a->level[level < last ? level : last - 1].shift;
-		stop = (*addr & ~(span - 1)) + span;
-		if (stop > end || stop < *addr)
-			stop = end;
-		if (level == last) {
-			run->addr = *addr;
-			run->pte_pa = entry_pa(a, last, table, *addr);
-			run->nr = (uint32_t)((stop - *addr) >> PAGE_SHIFT);
-			*addr = stop;
+	while (next_table_span(m, mm, addr, end, run))
+		if (run->nr)
 			return true;
-		}
-		*addr = stop;
-	}
 	return false;
 }
 

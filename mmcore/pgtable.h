@@ -92,7 +92,8 @@ uint64_t pte_alloc_map(struct step *s, mm_ref mm, uint64_t addr);
 struct pte_run {
 	uint64_t addr;		/* of the first entry's page */
 	uint64_t pte_pa;	/* the first entry */
-	uint32_t nr;		/* entries, at least 1 */
+	uint32_t nr;		/* entries; 0: there is no table */
+	int depth;		/* tables on the way below the top one */
 };
 
 /**
@@ -106,6 +107,16 @@ struct pte_run {
  */
 bool next_pte_run(const struct machine *m, const struct mm_struct *mm,
 		  uint64_t *addr, uint64_t end, struct pte_run *run);
+
+/*
+ * The same, but tells of the spans without a PTE table, too (nr 0): how many
+ * of the tables on the way to it are there is in run->depth.
+ */
+bool next_table_span(const struct machine *m, const struct mm_struct *mm,
+		     uint64_t *addr, uint64_t end, struct pte_run *run);
+
+/* Make the @depth tables below the top one for an address. False: no RAM. */
+bool upper_tables_alloc(struct step *s, mm_ref mm, uint64_t addr, int depth);
 
 /**
  * free_pgtables - free the tables of an unmapped range

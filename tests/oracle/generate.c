@@ -17,19 +17,22 @@
 #define MAX_ALIVE 4
 #define MAX_POPULATED PAGES(1024)
 
-struct dice dice_new(uint64_t seed)
-{
-	return (struct dice){ seed * 0x9e3779b97f4a7c15ULL + 1 };
-}
-
 /* splitmix64 */
-uint64_t dice_below(struct dice *dice, uint64_t n)
+static uint64_t scramble(uint64_t z)
 {
-	uint64_t z = dice->state += 0x9e3779b97f4a7c15ULL;
-
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return (z ^ (z >> 31)) % n;
+	return z ^ (z >> 31);
+}
+
+struct dice dice_new(uint64_t seed)
+{
+	return (struct dice){ scramble(seed + 1) };
+}
+
+uint64_t dice_below(struct dice *dice, uint64_t n)
+{
+	return scramble(dice->state += 0x9e3779b97f4a7c15ULL) % n;
 }
 
 static bool percent(struct dice *dice, uint64_t chance)

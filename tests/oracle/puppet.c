@@ -73,6 +73,8 @@ struct puppets {
 	char text[TEXT_MAX];
 };
 
+#define EFLAGS_TF 0x100		/* trap after one instruction */
+
 /* Above every address, and still so when two are added: see exec_touch(). */
 #define NOWHERE 0x4000000000000000ULL
 
@@ -546,7 +548,8 @@ static void tell_signal(pid_t pid, uint64_t done, struct answer *a)
 /*
  * Jump there for one instruction. What is there is zeros or traps, and with
  * these registers no operand is a valid address: so it was fetched unless the
- * signal is a page fault at the address itself.
+ * signal is a page fault at the address itself. (PTRACE_SINGLESTEP would not
+ * do: it looks at the instruction, so the tracer takes the fault.)
  */
 static void exec_touch(pid_t pid, uint64_t addr, struct answer *a)
 {
@@ -556,8 +559,9 @@ static void exec_touch(pid_t pid, uint64_t addr, struct answer *a)
 
 	regs.rax = regs.rbx = regs.rcx = regs.rdx = NOWHERE;
 	regs.rsi = regs.rdi = regs.rbp = regs.rsp = NOWHERE;
+	regs.eflags |= EFLAGS_TF;
 	set_regs(pid, &regs);
-	if (!resume(pid, PTRACE_SINGLESTEP, &status))
+	if (!resume(pid, PTRACE_CONT, &status))
 		fail("exec touch");
 	if (ptrace(PTRACE_GETSIGINFO, pid, NULL, &si))
 		fail("ptrace: siginfo");
