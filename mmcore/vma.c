@@ -745,6 +745,8 @@ static int64_t acct_stack_growth(struct step *s, mm_ref mm,
 				 const struct vm_area_struct *vma,
 				 uint64_t addr, uint64_t pages)
 {
+	int64_t err;
+
 	if (!may_expand_vm(s, mm, vma->vm_flags, pages))
 		return refuse(s, ENOMEM, "stack growth exceeds RLIMIT_AS");
 	if (vma->vm_end - addr > rlimit(s, RLIMIT_STACK))
@@ -754,11 +756,13 @@ static int64_t acct_stack_growth(struct step *s, mm_ref mm,
 	/*
 	 * D-003: Linux charges this growth always, but uncharges at munmap
 	 * only what is VM_ACCOUNT, so an unwritable or MAP_NORESERVE stack
-	 * leaks a promise for ever. Here both ask VM_ACCOUNT.
+	 * leaks a promise for ever. Here it is asked for, and given back at
+	 * once where nothing would give it back later.
 	 */
-	if (!(vma->vm_flags & VM_ACCOUNT))
-		return 0;
-	return security_vm_enough_memory(s, mm, pages);
+	err = security_vm_enough_memory(s, mm, pages);
+	if (!err && !(vma->vm_flags & VM_ACCOUNT))
+		vm_unacct_memory(s, pages);
+	return err;
 }
 
 int64_t expand_stack(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr)
