@@ -4,10 +4,27 @@
 
 #include "mmcore/ram.h"
 
+/* The frame is about to change for the first time since ram_clear_dirty(). */
+static void save_frame(struct machine *m, uint64_t pfn)
+{
+	struct ram_saved *saved = m->saved;
+
+	MM_ASSERT(saved->nr < saved->capacity);
+	memcpy(saved->bytes + (saved->nr << PAGE_SHIFT),
+	       m->ram + (pfn << PAGE_SHIFT), PAGE_SIZE);
+	saved->pfn[saved->nr++] = (uint32_t)pfn;
+}
+
 void ram_note_write(struct machine *m, uint64_t pfn)
 {
-	if (!(m->frame_map[pfn] & FRAME_RESIDENT))
+	const uint8_t state = m->frame_map[pfn];
+
+	if (!(state & FRAME_RESIDENT))
 		m->nr_resident++;
+	if (!(state & FRAME_WRITTEN))
+		m->nr_written++;
+	else if (m->saved && !(state & FRAME_DIRTY))
+		save_frame(m, pfn);
 	m->frame_map[pfn] = FRAME_HOT;
 	m->chunk_map[pfn >> FRAMES_PER_CHUNK_SHIFT] = 1;
 }
@@ -18,8 +35,11 @@ void ram_clear_frame(struct step *s, pfn_t pfn)
 
 	if (!(*state & FRAME_WRITTEN))
 		return;
+	if (s->m->saved && !(*state & FRAME_DIRTY))
+		save_frame(s->m, pfn);
 	memset(s->m->ram + ((uint64_t)pfn << PAGE_SHIFT), 0, PAGE_SIZE);
 	*state = FRAME_RESIDENT | FRAME_DIRTY;
+	s->m->nr_written--;
 }
 
 #ifdef MM_CHECKS
@@ -39,8 +59,10 @@ void ram_forget_frame(struct step *s, pfn_t pfn)
 	uint8_t *state = &s->m->frame_map[pfn];
 
 	MM_CHECK(frame_is_zero(s->m, pfn));
-	if (*state & FRAME_WRITTEN)
-		*state = FRAME_RESIDENT | FRAME_DIRTY;
+	if (!(*state & FRAME_WRITTEN))
+		return;
+	*state = FRAME_RESIDENT | FRAME_DIRTY;
+	s->m->nr_written--;
 }
 
 void ram_copy_frame(struct step *s, pfn_t to, pfn_t from)
@@ -101,4 +123,26 @@ void ram_clear_dirty(struct machine *m)
 	     pfn != UINT64_MAX;
 	     pfn = ram_next_frame(m, pfn + 1, FRAME_DIRTY))
 		m->frame_map[pfn] &= (uint8_t)~FRAME_DIRTY;
+}
+
+static bool is_idle(const struct machine *m, uint64_t pfn)
+{
+	return (m->frame_map[pfn] & (FRAME_RESIDENT | FRAME_WRITTEN)) ==
+	       FRAME_RESIDENT;
+}
+
+uint64_t ram_release_run(struct machine *m, uint64_t pfn, uint64_t *nr)
+{
+	const uint64_t end = m->ram_bytes >> PAGE_SHIFT;
+	uint64_t first = ram_next_frame(m, pfn, FRAME_RESIDENT);
+
+	while (first != UINT64_MAX && !is_idle(m, first))
+		first = ram_next_frame(m, first + 1, FRAME_RESIDENT);
+	if (first == UINT64_MAX)
+		return first;
+	for (pfn = first; pfn < end && is_idle(m, pfn); pfn++)
+		m->frame_map[pfn] &= (uint8_t)~FRAME_RESIDENT;
+	*nr = pfn - first;
+	m->nr_resident -= *nr;
+	return first;
 }

@@ -12,6 +12,16 @@
  * A second, coarser map (one byte per 4,096 frames) lets a walk over the
  * frames of a 1 TiB machine skip what was never used.
  *
+ * A frame that holds memory although it is all zero (RESIDENT, not WRITTEN: it
+ * was freed) may be taken back by the host between two operations; the frame
+ * reads the same. ram_release_run() names such frames.
+ *
+ * A host that wants to return to a state marks it with ram_clear_dirty() and
+ * gives the machine room for saved frames. From then on the first change of a
+ * frame that was not blank saves its bytes there. A frame that is DIRTY and was
+ * not saved was blank, so bytes and marks together tell the whole difference.
+ * Each frame is saved once at most: room for nr_written frames is room enough.
+ *
  * Every write goes through ram_mut(), directly or through a KIND_mut().
  */
 #ifndef MMCORE_RAM_H
@@ -40,6 +50,14 @@ struct arch;
 struct trace;
 struct op_result;
 
+/* Bytes that frames had when ram_clear_dirty() was called, in the order in
+ * which they changed. The memory is the host's. */
+struct ram_saved {
+	uint8_t *bytes;		/* capacity frames */
+	uint32_t *pfn;		/* whose bytes; capacity entries */
+	uint64_t nr, capacity;
+};
+
 /*
  * A machine as its host holds it: where the bytes are. Nothing in it is
  * simulated state; copy the RAM and you have copied the machine.
@@ -50,6 +68,8 @@ struct machine {
 	uint8_t *chunk_map;	/* one byte per 4,096 frames: any byte set? */
 	uint64_t ram_bytes;	/* a multiple of PAGE_SIZE */
 	uint64_t nr_resident;	/* frames with FRAME_RESIDENT */
+	uint64_t nr_written;	/* frames with FRAME_WRITTEN */
+	struct ram_saved *saved;	/* NULL: nobody wants to go back */
 	const struct arch *arch;	/* geometry of its page tables */
 };
 
@@ -108,6 +128,20 @@ uint64_t ram_next_frame(const struct machine *m, uint64_t pfn, uint8_t mask);
 
 /* A snapshot was taken: from here on FRAME_DIRTY means "changed since". */
 void ram_clear_dirty(struct machine *m);
+
+/**
+ * ram_release_run - find memory that the host may take back
+ * @m:   machine, between two operations
+ * @pfn: where to begin looking
+ * @nr:  set to the length of the run
+ *
+ * The run found is no longer marked resident: the host now takes its memory
+ * away, after which the frames still read as zero. They stay DIRTY where they
+ * were.
+ *
+ * Returns: the first frame of the run, or UINT64_MAX.
+ */
+uint64_t ram_release_run(struct machine *m, uint64_t pfn, uint64_t *nr);
 
 #define DEFINE_OBJECT(kind, type)					\
 	static inline const type *kind##_at(const struct machine *m,	\
