@@ -29,10 +29,21 @@ struct machine_limits {
 	uint64_t op_frames;		/* one operation's bound: 1048576 */
 };
 
+/* An operation that may visit more frames than this is not run on a loop. */
+#define LOOP_WORK_MAX	4096
+
 struct machine_limits machine_limits_default(void);
 
 struct machines *machines_new(const struct machine_limits *limits);
+/* Nobody may hold a machine any more. */
 void machines_free(struct machines *all);
+const struct machine_limits *machines_limits(const struct machines *all);
+/* Hosted now; frames of host memory that all of them hold. */
+uint32_t machines_count(struct machines *all);
+uint64_t machines_frames(const struct machines *all);
+/* Where a quarantined machine's RAM and history are written for us; NULL (the
+ * default): only the log tells. Borrowed. */
+void machines_set_dump_dir(struct machines *all, const char *dir);
 
 /**
  * machines_create - make and boot a machine
@@ -45,20 +56,28 @@ struct hosted *machines_create(struct machines *all, const char *name,
 
 /**
  * machines_lock - find a machine and hold its lock
- * Returns: NULL with *error = -32001 if there is none. A machine is never
- * freed while somebody holds it. The lock is recursive: machine.run holds it
- * around the methods it calls.
+ * Returns: NULL with *error = -32001 if there is none, or deferred where it is
+ * held and rpc_may_wait() is false. A machine is never freed while somebody
+ * holds it. The lock is recursive: machine.run holds it around the methods it
+ * calls.
  */
 struct hosted *machines_lock(struct machines *all, const char *name,
 			     struct rpc_error *error);
+/* Never waits: NULL with *busy true where another thread holds it, else with
+ * *error = -32001. */
+struct hosted *machines_trylock(struct machines *all, const char *name,
+				bool *busy, struct rpc_error *error);
 void machines_unlock(struct hosted *h);
 
-/* Remove from the registry; freed when the last holder lets go. */
+/* Remove from the registry; @h stays locked, and is freed when the last holder
+ * lets go. Whoever waits for its lock is told -32001. */
 void machines_destroy(struct hosted *h);
 
-/* Calls @visit with each machine, by name, holding its lock. */
-void machines_each(struct machines *all,
-		   void (*visit)(struct hosted *h, void *ctx), void *ctx);
+/* Calls @visit with each machine, by name, holding its lock (one at a time).
+ * False: deferred, one was held and rpc_may_wait() is false. */
+bool machines_each(struct machines *all,
+		   void (*visit)(struct hosted *h, void *ctx), void *ctx,
+		   struct rpc_error *error);
 
 const char *hosted_name(const struct hosted *h);
 const struct machine *hosted_machine(const struct hosted *h);
@@ -78,27 +97,60 @@ uint64_t hosted_bytes(const struct hosted *h);
  * @error: filled in where it returns false; then nothing has changed
  *
  * Checks quotas, runs mm_step() guarded against our own panics, and where the
- * operation ran raises seq and appends it to the history.
+ * operation ran raises seq and appends it to the history. A panic quarantines
+ * the machine: this operation answers -32603, each later one -32005 with the
+ * reason; what was done before can still be looked at.
+ *
+ * Errors: -32002 no such process, -32004 a quota, -32005, -32602, -32603; or
+ * deferred: more than LOOP_WORK_MAX frames where rpc_may_wait() is false.
  */
 bool hosted_apply(struct hosted *h, const struct op *op,
 		  struct op_result *res, struct trace *trace,
 		  struct rpc_error *error);
 
+/**
+ * hosted_read - look inside, guarded
+ * @look: only reads the machine; it must own nothing that a longjmp() past it
+ *        would leak, and hold no other lock
+ *
+ * Returns: false with *error = -32603 where it ran into a broken invariant (the
+ * machine is quarantined then), else what @look returned.
+ */
+bool hosted_read(struct hosted *h, bool (*look)(void *ctx), void *ctx,
+		 struct rpc_error *error);
+
 /* The digest: XXH3-128 over the frames in use, 32 hex digits and a NUL. */
 void hosted_digest(const struct hosted *h, char hex[33]);
 
-/* Snapshots, by name (or "" with a seq: the state at that seq, if held). */
+/*
+ * A snapshot of the state now. @name: not empty; a name that is in use moves
+ * here. Costs what changed since the snapshot before; what it will hold is
+ * copied as it changes. Fails with -32004.
+ */
 bool hosted_snapshot(struct hosted *h, const char *name,
 		     struct rpc_error *error);
-/* An operation of its own: seq grows. @name or, if "", @seq. */
+/* Names and seqs, oldest first. */
+void hosted_snapshots(const struct hosted *h,
+		      void (*visit)(const char *name, uint64_t seq, void *ctx),
+		      void *ctx);
+/* The seq a snapshot was taken at; false: there is none of that name. */
+bool hosted_snapshot_seq(const struct hosted *h, const char *name,
+			 uint64_t *seq);
+/*
+ * Back to a snapshot: an operation of its own, so seq grows. @name or, if "",
+ * the state at @seq: a snapshot taken there, or replayed from the nearest
+ * state before it through the history. -32006: no such snapshot, or the
+ * history needed has been dropped.
+ */
 bool hosted_revert(struct hosted *h, const char *name, uint64_t seq,
 		   struct rpc_error *error);
-/* A new machine with this one's state (now, or at @seq); locked. */
+/* A new machine with this one's state and seq (now, or at @seq as above), its
+ * own history and future; locked. */
 struct hosted *hosted_fork(struct hosted *h, const char *name, bool at_seq,
 			   uint64_t seq, struct rpc_error *error);
 
 /* An unnamed snapshot for machine.run's atomic: taken, dropped, or restored
- * with seq and history as they were. */
+ * with seq, history and snapshots as they were. Does not nest. */
 bool hosted_begin(struct hosted *h, struct rpc_error *error);
 void hosted_commit(struct hosted *h);
 void hosted_rollback(struct hosted *h);
@@ -111,6 +163,7 @@ struct history_entry {
 	const struct op_result *res;
 	const char *snapshot;	/* revert: what was restored */
 	uint64_t to_seq;
+	bool data_dropped;	/* op->data was too long to be kept */
 };
 
 /* Entries with seq > @since, oldest first, at most @limit. Returns the first
