@@ -70,7 +70,7 @@ static int64_t dup_vma(struct step *s, mm_ref dst, mm_ref src, vma_ref parent)
 		if (err)
 			return err;
 	}
-	child = vma_make(kmem_cache_alloc(s, CACHE_VMA));
+	child = vm_area_alloc(s, dst, from->vm_start);
 	if (vma_none(child)) {
 		if (from->vm_flags & VM_ACCOUNT)
 			vm_unacct_memory(s, vma_pages(from));
@@ -83,12 +83,12 @@ static int64_t dup_vma(struct step *s, mm_ref dst, mm_ref src, vma_ref parent)
 	vma->anon_vma = anon_vma_make(0);
 	vma->anon_vma_ident = 0;
 	vma->chain_multi = 0;
-	vma->rb_subtree_gap = 0;
 	vma->anon_vma_node = (struct list_head){ 0 };
 	vma->shared.vm_set.list = (struct list_head){ 0 };
 	if (!file_none(vma->vm_file))
 		get_file(s, vma->vm_file);
-	anon_vma_fork(s, child, parent);
+	if (!(vma->vm_flags & VM_WIPEONFORK))	/* it starts with a clean slate */
+		anon_vma_fork(s, child, parent);
 	vma_append(s, dst, child);
 	vm_stat_account(s, dst, vma->vm_flags, vma->vm_file,
 			(int64_t)vma_pages(vma));
