@@ -393,7 +393,7 @@ static double maps_sample(uint64_t arg)
 	if (mm_proc_read(machine, "/proc/1/maps", &sink) != MM_PROC_FILE)
 		exit(1);
 	ns = now_ns() - start;
-	if (sink.len < arg * 50) {
+	if (sink.len < arg * 48) {
 		fprintf(stderr, "bench: maps is too short\n");
 		exit(1);
 	}
