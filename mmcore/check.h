@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state of one mm_check(), shared by the files that know a part of the
+ * laws each. Nothing is trusted: what a handle names is looked at only after
+ * check_has() said that it lies in RAM, and every walk is bounded.
+ *
+ * Counts of references and mappings are compared without a table of counters:
+ * each reference found adds mix(pfn) to a sum, each page adds count * mix(pfn)
+ * to another, and where all counts are right the sums are equal. (That a wrong
+ * pair of counts keeps 64 mixed bits equal by chance is left to chance.)
+ */
+#ifndef MMCORE_CHECK_H
+#define MMCORE_CHECK_H
+
+#include "mmcore/pgtable.h"
+#include "mmcore/slab.h"
+
+enum law {
+#define LAW(id, what) LAW_##id,
+#include "mmcore/invariants.def"
+#undef LAW
+	NR_LAWS,
+};
+
+struct check {
+	const struct machine *m;
+	void (*report)(void *ctx, const char *law, const char *what);
+	void *ctx;
+	uint64_t violations;
+	uint64_t limit;		/* no walk is longer */
+	/* sums of mix(pfn), see above */
+	uint64_t refs_found, refs_held;
+	uint64_t maps_found, maps_held;
+	/* recounts */
+	uint64_t vmas, anon_vmas_linked, file_refs, fd_refs, accounted;
+	uint64_t tables, anon_mapped, file_mapped, shmem, kernel_pages;
+	uint64_t lru_flagged, lru_listed, slab_frames, slab_flagged;
+};
+
+/* Report @id unless @ok. Returns @ok. */
+bool check_law(struct check *c, enum law id, bool ok);
+
+/* Do @bytes at @pa lie in one frame of RAM, aligned to 4? */
+static inline bool check_has(const struct check *c, uint64_t pa, uint64_t bytes)
+{
+	return pa >= PAGE_SIZE && pa < c->m->ram_bytes && !(pa & 3) &&
+	       (pa & ~PAGE_MASK) + bytes <= PAGE_SIZE;
+}
+
+/* Is @pa an object that this cache handed out? */
+bool check_object(const struct check *c, uint64_t pa, enum kmem_cache_id id);
+
+static inline uint64_t check_mix(uint64_t pfn)
+{
+	pfn = (pfn + 1) * 0x9e3779b97f4a7c15ULL;
+	pfn = (pfn ^ pfn >> 30) * 0xbf58476d1ce4e5b9ULL;
+	return pfn ^ pfn >> 31;
+}
+
+void check_frames(struct check *c);		/* check_frames.c */
+void check_lru(struct check *c);
+void check_slabs(struct check *c);		/* check_objects.c */
+void check_objects(struct check *c);
+void check_tasks(struct check *c);
+void check_spaces(struct check *c);		/* check_space.c */
+void check_tables(struct check *c, mm_ref mm);	/* check_tables.c */
+
+#endif

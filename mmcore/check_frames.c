@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws D, E and G: frames, zones, buddy lists, LRU lists. */
+#include <string.h>
+
+#include "mmcore/check.h"
+
+static bool all_zero(const void *bytes, size_t n)
+{
+	const uint8_t *b = bytes;
+
+	return n == 0 || (b[0] == 0 && !memcmp(b, b + 1, n - 1));
+}
+
+static bool page_is_blank(const struct machine *m, pfn_t pfn)
+{
+	return all_zero(page_counts_at(m, pfn), sizeof(struct page_counts)) &&
+	       all_zero(page_at(m, pfn), sizeof(struct page_rest));
+}
+
+/* The struct pages of [pfn, end) are blank; whole groups at a time. */
+static bool pages_are_blank(const struct machine *m, uint64_t pfn, uint64_t end)
+{
+	while (pfn < end) {
+		const uint64_t group = page_group_pa(m, (pfn_t)pfn);
+		const bool whole = pfn % PAGES_PER_GROUP == 0 &&
+				   end - pfn >= PAGES_PER_GROUP;
+
+		if (ram_frame_is_blank(m, (pfn_t)(group >> PAGE_SHIFT))) {
+			pfn = (pfn / PAGES_PER_GROUP + 1) * PAGES_PER_GROUP;
+		} else if (whole) {
+			if (!all_zero(ram_at(m, group), PAGE_SIZE))
+				return false;
+			pfn += PAGES_PER_GROUP;
+		} else {
+			if (!page_is_blank(m, (pfn_t)pfn))
+				return false;
+			pfn++;
+		}
+	}
+	return true;
+}
+
+static bool frames_are_unwritten(const struct machine *m, uint64_t pfn,
+				 uint64_t end)
+{
+	return ram_next_frame(m, pfn, FRAME_WRITTEN) >= end;
+}
+
+static bool is_free_block(const struct machine *m, uint64_t pfn,
+			  unsigned int order)
+{
+	return pfn < kernel_at(m)->mem_map_pfn &&
+	       page_has(m, (pfn_t)pfn, PG_buddy) &&
+	       page_at(m, (pfn_t)pfn)->private == order;
+}
+
+static bool on_frontier(const struct zone *z, uint64_t pfn)
+{
+	return pfn >= z->frontier_start && pfn < z->frontier_end;
+}
+
+static void check_block(struct check *c, const struct zone *z, uint64_t pfn,
+			unsigned int order)
+{
+	const uint64_t end = pfn + (1ULL << order);
+
+	check_law(c, LAW_buddy_block,
+		  pfn % (1ULL << order) == 0 && pfn >= z->zone_start_pfn &&
+		  end <= z->zone_start_pfn + z->spanned_pages &&
+		  end <= kernel_at(c->m)->mem_map_pfn &&
+		  is_free_block(c->m, pfn, order) && !on_frontier(z, pfn));
+	if (order < MAX_ORDER - 1)
+		check_law(c, LAW_buddy_coalesced,
+			  !is_free_block(c->m, pfn ^ (1ULL << order), order));
+	check_law(c, LAW_frame_free, frames_are_unwritten(c->m, pfn, end) &&
+		  all_zero(page_counts_at(c->m, (pfn_t)pfn),
+			   sizeof(struct page_counts)) &&
+		  pages_are_blank(c->m, pfn + 1, end));
+}
+
+/* Walk one free list; returns the number of blocks on it. */
+static uint64_t check_free_list(struct check *c, const struct zone *z,
+				uint64_t head, unsigned int order)
+{
+	const uint64_t max = z->free_area[order].nr_free;
+	uint64_t pos = list_at(c->m, head)->next, back = head, nr = 0;
+
+	for (; pos != head && nr <= max; nr++) {
+		uint64_t pfn;
+
+		if (!check_law(c, LAW_buddy_block,
+			       check_has(c, pos, sizeof(struct list_head)) &&
+			       pos >> PAGE_SHIFT >= kernel_at(c->m)->mem_map_pfn &&
+			       list_at(c->m, pos)->prev == back))
+			break;
+		pfn = lru_to_pfn(c->m, pos);
+		if (!check_law(c, LAW_buddy_block,
+			       pfn < kernel_at(c->m)->mem_map_pfn &&
+			       page_lru_pa(c->m, (pfn_t)pfn) == pos))
+			break;
+		check_block(c, z, pfn, order);
+		back = pos;
+		pos = list_at(c->m, pos)->next;
+	}
+	return nr;
+}
+
+static void check_zone(struct check *c, int type)
+{
+	const struct zone *z = &kernel_at(c->m)->zones[type];
+	const uint64_t base = KERNEL_MEMBER(zones) +
+			      (uint64_t)type * sizeof(struct zone);
+	uint64_t free = 0;
+
+	check_law(c, LAW_watermarks, z->pages_min <= z->pages_low &&
+				     z->pages_low <= z->pages_high);
+	check_law(c, LAW_zone_pages, z->managed_pages <= z->present_pages &&
+				     z->present_pages <= z->spanned_pages);
+	for (unsigned int order = 0; order < MAX_ORDER; order++) {
+		uint64_t nr = check_free_list(c, z, base +
+			offsetof(struct zone, free_area) +
+			order * sizeof(struct free_area), order);
+
+		if (order == MAX_ORDER - 1)
+			nr += (z->frontier_end - z->frontier_start) >> order;
+		check_law(c, LAW_zone_free, nr == z->free_area[order].nr_free);
+		free += nr << order;
+	}
+	check_law(c, LAW_zone_free, free == z->free_pages);
+	check_law(c, LAW_frame_free, z->frontier_start <= z->frontier_end &&
+		  frames_are_unwritten(c->m, z->frontier_start,
+				       z->frontier_end) &&
+		  pages_are_blank(c->m, z->frontier_start, z->frontier_end));
+}
+
+/* A frame that some block or user must own; adds up what its page says. */
+static void check_page(struct check *c, pfn_t pfn)
+{
+	const struct page_counts *counts = page_counts_at(c->m, pfn);
+	const struct page_rest *page = page_at(c->m, pfn);
+
+	if (!check_law(c, LAW_frame_state,
+		       counts->_count > 0 && counts->_mapcount >= -1))
+		return;
+	c->refs_held += (uint64_t)counts->_count * check_mix(pfn);
+	c->maps_held += (uint64_t)(counts->_mapcount + 1) * check_mix(pfn);
+	c->lru_flagged += page->flags >> PG_lru & 1;
+	c->slab_flagged += page->flags >> PG_slab & 1;
+	c->kernel_pages += page->flags >> PG_kernel & 1;
+	if (counts->_mapcount < 0)
+		return;
+	if (page->mapping & PAGE_MAPPING_ANON)
+		c->anon_mapped++;
+	else
+		c->file_mapped++;
+}
+
+static void check_all_pages(struct check *c)
+{
+	const struct kernel *k = kernel_at(c->m);
+	uint64_t pfn = k->zero_pfn + 1, free = 0, used = 0;
+
+	while (pfn < k->mem_map_pfn) {
+		const struct zone *z = &k->zones[page_zone(c->m, (pfn_t)pfn)];
+
+		if (on_frontier(z, pfn)) {
+			free += z->frontier_end - pfn;
+			pfn = z->frontier_end;
+		} else if (page_has(c->m, (pfn_t)pfn, PG_buddy) &&
+			   page_at(c->m, (pfn_t)pfn)->private < MAX_ORDER) {
+			free += 1ULL << page_at(c->m, (pfn_t)pfn)->private;
+			pfn += 1ULL << page_at(c->m, (pfn_t)pfn)->private;
+		} else {
+			check_page(c, (pfn_t)pfn);
+			used++;
+			pfn++;
+		}
+	}
+	check_law(c, LAW_frame_state, free == nr_free_pages(c->m) &&
+				      free + used == k->totalram_pages);
+}
+
+void check_frames(struct check *c)
+{
+	const struct kernel *k = kernel_at(c->m);
+	uint64_t managed = 0, at = 0;
+
+	for (int type = 0; type < MAX_NR_ZONES; type++) {
+		const struct zone *z = &k->zones[type];
+
+		check_zone(c, type);
+		managed += z->managed_pages;
+		if (!z->spanned_pages)
+			continue;
+		check_law(c, LAW_zone_pages, z->zone_start_pfn == at);
+		at += z->spanned_pages;
+	}
+	check_law(c, LAW_zone_pages, managed == k->totalram_pages &&
+				     at == k->ram_frames);
+	check_law(c, LAW_zero_page,
+		  ram_frame_is_blank(c->m, (pfn_t)k->zero_pfn));
+	check_all_pages(c);
+}
+
+static uint64_t check_lru_list(struct check *c, uint64_t head, bool active,
+			       int type, uint64_t max)
+{
+	uint64_t pos = list_at(c->m, head)->next, nr = 0;
+
+	for (; pos != head && nr <= max; nr++) {
+		pfn_t pfn;
+
+		if (!check_law(c, LAW_lru_lists,
+			       check_has(c, pos, sizeof(struct list_head)) &&
+			       pos >> PAGE_SHIFT >= kernel_at(c->m)->mem_map_pfn))
+			break;
+		pfn = lru_to_pfn(c->m, pos);
+		check_law(c, LAW_lru_lists,
+			  page_has(c->m, pfn, PG_lru) &&
+			  page_has(c->m, pfn, PG_active) == active &&
+			  (int)page_zone(c->m, pfn) == type &&
+			  page_at(c->m, pfn)->mapping != 0);
+		pos = list_at(c->m, pos)->next;
+	}
+	return nr;
+}
+
+void check_lru(struct check *c)
+{
+	for (int type = 0; type < MAX_NR_ZONES; type++) {
+		const struct zone *z = &kernel_at(c->m)->zones[type];
+		const uint64_t base = KERNEL_MEMBER(zones) +
+				      (uint64_t)type * sizeof(struct zone);
+		uint64_t active, inactive;
+
+		active = check_lru_list(c, base + offsetof(struct zone,
+				active_list), true, type, z->nr_active);
+		inactive = check_lru_list(c, base + offsetof(struct zone,
+				inactive_list), false, type, z->nr_inactive);
+		check_law(c, LAW_lru_lists, active == z->nr_active &&
+					    inactive == z->nr_inactive);
+		c->lru_listed += active + inactive;
+	}
+}

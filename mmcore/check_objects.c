@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws F, H and part of J: slabs, tasks, open files, objects in memory. */
+#include "mmcore/check.h"
+#include "mmcore/radix.h"
+
+bool check_object(const struct check *c, uint64_t pa, enum kmem_cache_id id)
+{
+	const struct kmem_cache *cache = &kernel_at(c->m)->caches[id];
+	const struct slab *slab;
+	uint64_t offset, i;
+
+	if (!check_has(c, pa, cache->objsize) ||
+	    pa >> PAGE_SHIFT >= kernel_at(c->m)->mem_map_pfn ||
+	    !page_has(c->m, (pfn_t)(pa >> PAGE_SHIFT), PG_slab))
+		return false;
+	slab = ram_at(c->m, pa & PAGE_MASK);
+	offset = pa & ~PAGE_MASK;
+	if (slab->cache != (uint32_t)id || offset < slab->s_mem ||
+	    (offset - slab->s_mem) % cache->objsize)
+		return false;
+	i = (offset - slab->s_mem) / cache->objsize;
+	return i < cache->num &&
+	       ((const uint32_t *)(slab + 1))[i] == BUFCTL_ACTIVE;
+}
+
+/* The free list of a slab visits each free object once. */
+static void check_slab_free(struct check *c, const struct slab *slab,
+			    const struct kmem_cache *cache)
+{
+	const uint32_t *ctl = (const uint32_t *)(slab + 1);
+	uint32_t i = slab->free, listed = 0, active = 0;
+
+	while (i < cache->num && listed <= cache->num) {
+		listed++;
+		i = ctl[i];
+	}
+	for (i = 0; i < cache->num; i++)
+		active += ctl[i] == BUFCTL_ACTIVE;
+	check_law(c, LAW_slab_free, listed + slab->inuse == cache->num &&
+				    active == slab->inuse);
+}
+
+/* Which of a cache's lists a slab with this fill belongs on: 0, 1, 2. */
+static int list_for(const struct slab *slab, const struct kmem_cache *cache)
+{
+	return slab->inuse == cache->num ? 0 : slab->inuse ? 1 : 2;
+}
+
+static void check_cache(struct check *c, enum kmem_cache_id id)
+{
+	const struct kmem_cache *cache = &kernel_at(c->m)->caches[id];
+	uint64_t slabs = 0, active = 0, empty = 0;
+
+	for (int which = 0; which < 3; which++) {
+		const uint64_t head = KERNEL_MEMBER(caches) +
+				      (uint64_t)id * sizeof(*cache) +
+				      (uint64_t)which * sizeof(struct list_head);
+		uint64_t pos = list_at(c->m, head)->next;
+
+		for (; pos != head && slabs <= cache->nr_slabs; slabs++) {
+			const struct slab *slab;
+
+			if (!check_law(c, LAW_slab_lists, !(pos & ~PAGE_MASK) &&
+				       check_has(c, pos, sizeof(*slab))))
+				return;
+			slab = ram_at(c->m, pos);
+			check_law(c, LAW_slab_lists,
+				  slab->cache == (uint32_t)id &&
+				  page_has(c->m, (pfn_t)(pos >> PAGE_SHIFT),
+					   PG_slab) &&
+				  list_for(slab, cache) == which);
+			check_slab_free(c, slab, cache);
+			c->refs_found += check_mix(pos >> PAGE_SHIFT);
+			active += slab->inuse;
+			empty += slab->inuse == 0;
+			pos = slab->list.next;
+		}
+	}
+	c->slab_frames += slabs;
+	check_law(c, LAW_slab_lists, slabs == cache->nr_slabs &&
+				     active == cache->nr_active &&
+				     empty == cache->nr_free_slabs);
+}
+
+void check_slabs(struct check *c)
+{
+	for (int id = 0; id < NR_KMEM_CACHES; id++)
+		check_cache(c, (enum kmem_cache_id)id);
+}
+
+/* ---- tasks ---- */
+
+static void check_children(struct check *c, task_ref t)
+{
+	const uint64_t head = t.pa + offsetof(struct task_struct, children);
+	uint64_t pos = list_at(c->m, head)->next, nr = 0;
+
+	for (; pos != head && nr <= kernel_at(c->m)->nr_tasks; nr++) {
+		task_ref child = task_make(pos - offsetof(struct task_struct,
+							  sibling));
+
+		if (!check_law(c, LAW_tasks, check_object(c, child.pa,
+							  CACHE_TASK)))
+			return;
+		check_law(c, LAW_tasks, task_at(c->m, child)->ppid ==
+					task_at(c->m, t)->pid);
+		pos = list_at(c->m, pos)->next;
+	}
+	check_law(c, LAW_tasks, pos == head);
+}
+
+void check_tasks(struct check *c)
+{
+	const struct kernel *k = kernel_at(c->m);
+	uint64_t nr = 0;
+	int32_t before = 0;
+
+	for (task_ref t = mm_first_task(c->m); !task_none(t) &&
+	     nr <= k->nr_tasks; t = mm_next_task(c->m, t), nr++) {
+		const struct task_struct *task;
+
+		if (!check_law(c, LAW_tasks, check_object(c, t.pa, CACHE_TASK)))
+			return;
+		task = task_at(c->m, t);
+		check_law(c, LAW_tasks, task->pid > before &&
+			  (uint64_t)task->pid <= k->last_pid &&
+			  check_object(c, task->mm.pa, CACHE_MM) &&
+			  check_object(c, task->files.pa, CACHE_FILES));
+		before = task->pid;
+		check_children(c, t);
+	}
+	check_law(c, LAW_tasks, nr == k->nr_tasks);
+	check_law(c, LAW_slab_objects, nr == k->caches[CACHE_TASK].nr_active);
+}
+
+/* ---- open files and their objects ---- */
+
+static void check_files(struct check *c)
+{
+	for (uint64_t pa = kmem_cache_next(c->m, CACHE_FILES, 0); pa;
+	     pa = kmem_cache_next(c->m, CACHE_FILES, pa)) {
+		const struct files_struct *files = files_at(c->m, files_make(pa));
+
+		for (uint32_t fd = 0; fd < NR_OPEN_DEFAULT; fd++) {
+			if (file_none(files->fd[fd]))
+				continue;
+			c->fd_refs++;
+			check_law(c, LAW_file_count,
+				  check_object(c, files->fd[fd].pa, CACHE_FILE));
+		}
+	}
+}
+
+/* The VMAs an object lists. Returns how many. */
+static uint64_t check_i_mmap(struct check *c, mapping_ref mapping)
+{
+	const struct address_space *as = mapping_at(c->m, mapping);
+	const uint64_t head = mapping.pa + offsetof(struct address_space, i_mmap);
+	uint64_t pos = list_at(c->m, head)->next, nr = 0, writable = 0;
+
+	for (; pos != head && nr <= c->limit; nr++) {
+		const struct vm_area_struct *vma;
+		vma_ref ref = vma_make(pos - offsetof(struct vm_area_struct,
+						      shared.vm_set.list));
+
+		if (!check_law(c, LAW_i_mmap, check_object(c, ref.pa, CACHE_VMA)))
+			return nr;
+		vma = vma_at(c->m, ref);
+		if (!check_law(c, LAW_i_mmap, check_object(c, vma->vm_file.pa,
+							   CACHE_FILE)))
+			return nr;
+		check_law(c, LAW_i_mmap, mapping_same(mapping,
+			  file_at(c->m, vma->vm_file)->f_mapping));
+		writable += !(~vma->vm_flags & (VM_SHARED | VM_MAYWRITE));
+		pos = list_at(c->m, pos)->next;
+	}
+	check_law(c, LAW_i_mmap, writable == as->i_mmap_writable);
+	return nr;
+}
+
+static void check_page_tree(struct check *c, mapping_ref mapping)
+{
+	const struct address_space *as = mapping_at(c->m, mapping);
+	const uint64_t size = PAGE_ALIGN(inode_at(c->m, as->host)->i_size);
+	uint64_t index = 0, nr = 0;
+	pfn_t pfn;
+
+	for (; radix_tree_next(c->m, mapping, &index, &pfn); index++, nr++) {
+		if (!check_law(c, LAW_page_tree, nr <= as->nrpages &&
+			       pfn < kernel_at(c->m)->mem_map_pfn))
+			return;
+		check_law(c, LAW_page_tree,
+			  page_at(c->m, pfn)->mapping == mapping.pa &&
+			  page_at(c->m, pfn)->index == index &&
+			  index << PAGE_SHIFT < size);
+		c->refs_found += check_mix(pfn);
+	}
+	check_law(c, LAW_page_tree, nr == as->nrpages);
+	c->shmem += nr;
+}
+
+void check_objects(struct check *c)
+{
+	const struct kernel *k = kernel_at(c->m);
+	uint64_t files = 0, inodes = 0, opened = 0, counted = 0, mapped = 0;
+
+	check_files(c);
+	for (uint64_t pa = kmem_cache_next(c->m, CACHE_FILE, 0); pa;
+	     pa = kmem_cache_next(c->m, CACHE_FILE, pa)) {
+		const struct file *file = file_at(c->m, file_make(pa));
+
+		files += (uint64_t)file->f_count;
+		opened += !inode_none(file->f_inode);
+	}
+	for (uint64_t pa = kmem_cache_next(c->m, CACHE_INODE, 0); pa;
+	     pa = kmem_cache_next(c->m, CACHE_INODE, pa)) {
+		const mapping_ref mapping =
+			mapping_make(pa + offsetof(struct inode, i_data));
+
+		inodes += (uint64_t)inode_at(c->m, inode_make(pa))->i_count;
+		counted += inode_at(c->m, inode_make(pa))->i_accounted;
+		mapped += check_i_mmap(c, mapping);
+		check_page_tree(c, mapping);
+	}
+	c->accounted += counted;
+	c->file_refs = mapped;
+	check_law(c, LAW_file_count, inodes == opened &&
+		  files == c->fd_refs + mapped + !file_none(k->null_file));
+	for (int kind = 0; kind < 3; kind++)
+		for (int i = 0; i < 4; i++)
+			if (k->special_pfn[kind][i])
+				c->refs_found += check_mix(k->special_pfn[kind][i]);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* Law B: the page tables of an address space against its VMAs and pages. */
+#include "mmcore/check.h"
+
+struct table_walk {
+	struct check *c;
+	const struct mm_struct *mm;
+	vma_ref vma;		/* first VMA that ends above the walk's place */
+	uint64_t nr_tables, nr_ptes;
+	uint64_t anon, file, shmem;
+};
+
+/* The VMA that contains @addr, or NULL; addresses only grow. */
+static const struct vm_area_struct *vma_here(struct table_walk *w,
+					     uint64_t addr)
+{
+	const struct machine *m = w->c->m;
+
+	while (!vma_none(w->vma) && vma_at(m, w->vma)->vm_end <= addr)
+		w->vma = vma_at(m, w->vma)->vm_next;
+	if (vma_none(w->vma) || vma_at(m, w->vma)->vm_start > addr)
+		return NULL;
+	return vma_at(m, w->vma);
+}
+
+static bool is_special_frame(const struct machine *m, pfn_t pfn)
+{
+	return page_has(m, pfn, PG_kernel);
+}
+
+static void check_special(struct table_walk *w,
+			  const struct vm_area_struct *vma, pte_t pte, pfn_t pfn)
+{
+	const struct machine *m = w->c->m;
+
+	check_law(w->c, LAW_pte_special, !pte_write(m, pte) &&
+		  (vma->vm_ops == VM_OPS_SPECIAL
+			   ? is_special_frame(m, pfn)
+			   : pfn == kernel_at(m)->zero_pfn));
+}
+
+static void check_anon_page(struct table_walk *w,
+			    const struct vm_area_struct *vma, uint64_t addr,
+			    pte_t pte, pfn_t pfn)
+{
+	const struct machine *m = w->c->m;
+	const struct page_rest *page = page_at(m, pfn);
+	const bool exclusive = pte & m->arch->exclusive;
+
+	w->anon++;
+	check_law(w->c, LAW_anon_rmap,
+		  page->mapping == (vma->anon_vma.pa | PAGE_MAPPING_ANON) &&
+		  page->index == vma->vm_pgoff +
+				 ((addr - vma->vm_start) >> PAGE_SHIFT));
+	check_law(w->c, LAW_pte_write, !pte_write(m, pte) || exclusive);
+	check_law(w->c, LAW_pte_exclusive,
+		  !exclusive || page_counts_at(m, pfn)->_mapcount == 0);
+}
+
+static void check_file_page(struct table_walk *w,
+			    const struct vm_area_struct *vma, uint64_t addr,
+			    pte_t pte, pfn_t pfn)
+{
+	const struct machine *m = w->c->m;
+	const struct page_rest *page = page_at(m, pfn);
+
+	check_law(w->c, LAW_pte_exclusive, !(pte & m->arch->exclusive));
+	check_law(w->c, LAW_pte_write,
+		  !pte_write(m, pte) || vma->vm_flags & VM_SHARED);
+	if (page->flags >> PG_swapbacked & 1)
+		w->shmem++;
+	else
+		w->file++;
+	if (file_none(vma->vm_file))
+		return;
+	check_law(w->c, LAW_file_rmap,
+		  page->mapping == file_at(m, vma->vm_file)->f_mapping.pa &&
+		  page->index == vma->vm_pgoff +
+				 ((addr - vma->vm_start) >> PAGE_SHIFT));
+}
+
+static void check_pte(struct table_walk *w, uint64_t addr, pte_t pte)
+{
+	struct check *c = w->c;
+	const struct vm_area_struct *vma = vma_here(w, addr);
+	const pfn_t pfn = pte_pfn(c->m, pte);
+
+	if (!check_law(c, LAW_pte_vma, vma && pte_present(c->m, pte) &&
+		       pfn < kernel_at(c->m)->mem_map_pfn))
+		return;
+	check_law(c, LAW_pte_write,
+		  !pte_write(c->m, pte) || vma->vm_flags & VM_WRITE);
+	if (pte_special(c->m, pte)) {
+		check_special(w, vma, pte, pfn);
+		return;
+	}
+	c->maps_found += check_mix(pfn);
+	c->refs_found += check_mix(pfn);
+	if (page_at(c->m, pfn)->mapping & PAGE_MAPPING_ANON)
+		check_anon_page(w, vma, addr, pte, pfn);
+	else
+		check_file_page(w, vma, addr, pte, pfn);
+}
+
+static bool check_table_frame(struct check *c, uint64_t pfn)
+{
+	if (!check_law(c, LAW_table_frame, pfn &&
+		       pfn < kernel_at(c->m)->mem_map_pfn &&
+		       page_has(c->m, (pfn_t)pfn, PG_pgtable)))
+		return false;
+	c->tables++;
+	c->refs_found += check_mix(pfn);
+	return check_law(c, LAW_table_frame, c->tables <= c->limit);
+}
+
+static void check_table(struct table_walk *w, int level, uint64_t table,
+			uint64_t base)
+{
+	const struct arch *a = w->c->m->arch;
+	const struct arch_level *l = &a->level[level];
+	const bool leaf = level == a->nr_levels - 1;
+
+	if (ram_frame_is_blank(w->c->m, (pfn_t)(table >> PAGE_SHIFT)))
+		return;
+	for (uint64_t i = 0; i < 1ULL << l->bits; i++) {
+		pte_t entry = entry_read(w->c->m, table + (i << a->entry_shift));
+		uint64_t addr = base + (i << l->shift);
+		pfn_t pfn;
+
+		if (!entry)
+			continue;
+		if (leaf) {
+			check_pte(w, addr, entry);
+			continue;
+		}
+		pfn = pte_pfn(w->c->m, entry);
+		if (!check_table_frame(w->c, pfn))
+			continue;
+		w->nr_tables++;
+		w->nr_ptes += level == a->nr_levels - 2;
+		vma_here(w, addr);
+		check_law(w->c, LAW_table_span, !vma_none(w->vma) &&
+			  vma_at(w->c->m, w->vma)->vm_start <
+			  addr + (1ULL << l->shift));
+		check_table(w, level + 1, pfn_to_pa(pfn), addr);
+	}
+}
+
+void check_tables(struct check *c, mm_ref mm)
+{
+	const struct mm_struct *mms = mm_at(c->m, mm);
+	struct table_walk w = { .c = c, .mm = mms, .vma = mms->mmap };
+
+	if (!check_table_frame(c, mms->pgd >> PAGE_SHIFT))
+		return;
+	check_table(&w, 0, mms->pgd, 0);
+	check_law(c, LAW_table_count, w.nr_tables == mms->nr_tables &&
+				      w.nr_ptes == mms->nr_ptes);
+	check_law(c, LAW_rss, w.anon == mms->_anon_rss &&
+			      w.file == mms->_file_rss &&
+			      w.shmem == mms->_shmem_rss);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A healthy machine breaks no law; each corruption planted by hand breaks the
+ * law that speaks of it.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mmcore/check.h"
+#include "mmcore/uapi.h"
+#include "tests/lib/host.h"
+
+#define RW (PROT_READ | PROT_WRITE)
+#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+
+/* Two processes that share and own pages, holes, a shared object, a stack. */
+struct scene {
+	struct machine *m;
+	struct host_step hs;
+	mm_ref mm;
+	vma_ref vma;		/* the largest of pid 1's: 4 MiB, written */
+	vma_ref shared;
+	uint64_t pte_pa;	/* its first page, exclusive to pid 1 */
+	pfn_t pfn;
+};
+
+static void set_scene(struct scene *sc)
+{
+	uint64_t addr, shared;
+	task_ref task;
+
+	sc->m = host_machine_small();
+	host_spawn(sc->m);
+	addr = (uint64_t)host_mmap(sc->m, 1, 0, 4 << 20, RW, ANON);
+	shared = (uint64_t)host_mmap(sc->m, 1, 0, 3 << 12, RW,
+				     MAP_SHARED | MAP_ANONYMOUS);
+	host_touch(sc->m, 1, addr, 64 << 12, ACCESS_WRITE);
+	host_touch(sc->m, 1, shared, 3 << 12, ACCESS_READ);
+	host_fork(sc->m, 1, 0);
+	host_store(sc->m, 1, addr, 1);
+	host_touch(sc->m, 1, addr + (100 << 12), 1, ACCESS_READ);
+	host_check(sc->m);
+	task = mm_find_task(sc->m, 1);
+	sc->mm = task_at(sc->m, task)->mm;
+	sc->vma = vma_lookup(sc->m, sc->mm, addr);
+	sc->shared = vma_lookup(sc->m, sc->mm, shared);
+	sc->pte_pa = pte_lookup(sc->m, mm_at(sc->m, sc->mm), addr);
+	sc->pfn = pte_pfn(sc->m, entry_read(sc->m, sc->pte_pa));
+	host_step_init(&sc->hs, sc->m, 1);
+}
+
+/* One line plants a corruption: PLANT(law, statement on s, sc). */
+#define PLANTS(PLANT)							\
+	PLANT(vma_range, vma_mut(s, sc->vma)->vm_end += 1)		\
+	PLANT(vma_order, vma_mut(s, sc->vma)->vm_prev = vma_make(0))	\
+	PLANT(vma_count, mm_mut(s, sc->mm)->map_count++)		\
+	PLANT(vma_tree, vma_mut(s, sc->vma)->vm_rb.rb_left = vma_mut(s, sc->vma)->vm_rb.rb_right) \
+	PLANT(vma_gap, vma_mut(s, sc->vma)->rb_subtree_gap ^= PAGE_SIZE) \
+	PLANT(vma_flags, vma_mut(s, sc->vma)->vm_flags &= ~VM_MAYWRITE)	\
+	PLANT(vma_pgoff, vma_mut(s, sc->vma)->vm_pgoff = ~0ULL)		\
+	PLANT(vma_owner, vma_mut(s, sc->vma)->vm_mm.pa += 64)		\
+	PLANT(mm_totals, mm_mut(s, sc->mm)->total_vm++)			\
+	PLANT(mm_totals, mm_mut(s, sc->mm)->locked_vm++)		\
+	PLANT(mm_brk, mm_mut(s, sc->mm)->start_brk = mm_at(s->m, sc->mm)->brk + 1) \
+	PLANT(mm_cache, mm_mut(s, sc->mm)->mmap_cache = vma_make(sc->mm.pa)) \
+	PLANT(mm_users, mm_mut(s, sc->mm)->mm_users++)			\
+	PLANT(table_frame, page_mut(s, (pfn_t)(sc->pte_pa >> 12))->flags = 0) \
+	PLANT(table_count, mm_mut(s, sc->mm)->nr_ptes++)		\
+	PLANT(table_count, kernel_mut(s)->nr_page_table_pages--)	\
+	PLANT(pte_vma, set_pte(s, sc->pte_pa, 0x12))			\
+	PLANT(pte_write, vma_mut(s, sc->vma)->vm_flags &= ~VM_WRITE)	\
+	PLANT(pte_write, set_pte(s, sc->pte_pa, entry_read(s->m, sc->pte_pa) & ~s->m->arch->exclusive)) \
+	PLANT(pte_exclusive, set_pte(s, sc->pte_pa + 8, entry_read(s->m, sc->pte_pa + 8) | s->m->arch->exclusive)) \
+	PLANT(pte_special, set_pte(s, sc->pte_pa, entry_read(s->m, sc->pte_pa) | s->m->arch->special)) \
+	PLANT(zero_page, *(char *)ram_mut(s, pfn_to_pa((pfn_t)kernel_at(s->m)->zero_pfn)) = 1) \
+	PLANT(rss, mm_mut(s, sc->mm)->_anon_rss++)			\
+	PLANT(rss, mm_mut(s, sc->mm)->_shmem_rss--)			\
+	PLANT(mapcount, page_counts_mut(s, sc->pfn)->_mapcount++)	\
+	PLANT(refcount, page_counts_mut(s, sc->pfn)->_count++)		\
+	PLANT(anon_rmap, page_mut(s, sc->pfn)->index++)			\
+	PLANT(anon_rmap, page_mut(s, sc->pfn)->mapping += 64)		\
+	PLANT(anon_vma_list, anon_vma_mut(s, vma_at(s->m, sc->vma)->anon_vma)->nr_vmas--) \
+	PLANT(anon_vma_list, vma_mut(s, sc->vma)->anon_vma_ident = 77)	\
+	PLANT(file_rmap, vma_mut(s, sc->shared)->vm_pgoff++)		\
+	PLANT(i_mmap, mapping_mut(s, file_at(s->m, vma_at(s->m, sc->shared)->vm_file)->f_mapping)->i_mmap_writable--) \
+	PLANT(frame_state, page_counts_mut(s, sc->pfn)->_count = 0)	\
+	PLANT(frame_free, *(char *)ram_mut(s, (kernel_at(s->m)->zones[1].frontier_end - 7) << 12) = 1) \
+	PLANT(frame_free, page_mut(s, (pfn_t)kernel_at(s->m)->zones[1].frontier_end - 7)->index = 1) \
+	PLANT(zone_pages, kernel_mut(s)->totalram_pages--)		\
+	PLANT(zone_free, kernel_mut(s)->zones[1].free_pages++)		\
+	PLANT(zone_free, kernel_mut(s)->zones[0].free_area[3].nr_free++) \
+	PLANT(buddy_block, page_mut(s, 4)->private = 7)			\
+	PLANT(buddy_coalesced, page_mut(s, 5)->flags = 1ULL << PG_buddy; page_mut(s, 4)->private = 0) \
+	PLANT(watermarks, kernel_mut(s)->zones[0].pages_min = 1 << 20)	\
+	PLANT(slab_lists, kernel_mut(s)->caches[CACHE_VMA].nr_active++)	\
+	PLANT(slab_free, ((struct slab *)ram_mut(s, sc->vma.pa & PAGE_MASK))->free = BUFCTL_END) \
+	PLANT(slab_objects, kmem_cache_alloc(s, CACHE_VMA))		\
+	PLANT(lru_lists, page_mut(s, sc->pfn)->flags &= ~(1ULL << PG_active)) \
+	PLANT(lru_lists, kernel_mut(s)->zones[1].nr_active--)		\
+	PLANT(page_tree, mapping_mut(s, file_at(s->m, vma_at(s->m, sc->shared)->vm_file)->f_mapping)->nrpages++) \
+	PLANT(file_count, file_mut(s, vma_at(s->m, sc->shared)->vm_file)->f_count++) \
+	PLANT(committed, kernel_mut(s)->vm_committed_space++)		\
+	PLANT(counters, kernel_mut(s)->nr_anon_pages++)			\
+	PLANT(tasks, kernel_mut(s)->nr_tasks++)				\
+	PLANT(tasks, task_mut(s, mm_find_task(s->m, 2))->ppid = 9)	\
+	PLANT(vma_count, vma_mut(s, sc->vma)->vm_next = sc->vma)	\
+	PLANT(vma_count, mm_mut(s, sc->mm)->mmap.pa = ~7ULL)
+
+#define PLANT(law, statement) #law,
+static const char *const plant_laws[] = { PLANTS(PLANT) };
+#undef PLANT
+
+#define NR_PLANTS (sizeof(plant_laws) / sizeof(plant_laws[0]))
+
+static void spoil(unsigned int which, struct step *s, struct scene *sc)
+{
+	unsigned int i = 0;
+
+#define PLANT(law, statement)	\
+	if (i++ == which) {	\
+		statement;	\
+		return;		\
+	}
+	PLANTS(PLANT)
+#undef PLANT
+}
+
+struct heard {
+	const char *law;
+	int times;
+};
+
+static void listen(void *ctx, const char *law, const char *what)
+{
+	struct heard *heard = ctx;
+
+	ck_assert_ptr_nonnull(what);
+	heard->times += !strcmp(law, heard->law);
+}
+
+START_TEST(each_corruption_breaks_the_law_that_speaks_of_it)
+{
+	struct heard heard = { plant_laws[_i], 0 };
+	struct scene sc;
+
+	set_scene(&sc);
+	spoil((unsigned int)_i, &sc.hs.s, &sc);
+	ck_assert_uint_gt(mm_check(sc.m, listen, &heard), 0);
+	ck_assert_msg(heard.times > 0, "plant %d: %s was not reported", _i,
+		      heard.law);
+	host_machine_free(sc.m);
+}
+END_TEST
+
+/* kernel-reference K 69: when all is over, all frames are free again. */
+START_TEST(a_machine_whose_processes_are_gone_is_as_it_booted)
+{
+	struct machine *m = host_machine_small();
+	struct kernel boot = *kernel_at(m);
+	struct op op = { .code = OP_SYSCTL };
+
+	for (int i = 0; i < 3; i++) {
+		uint32_t pid = host_spawn(m);
+		uint64_t addr = (uint64_t)host_mmap(m, pid, 0, 8 << 20, RW, ANON);
+		uint32_t child;
+
+		host_touch(m, pid, addr, 8 << 20, ACCESS_WRITE);
+		host_store(m, pid, addr + 5, 5);
+		child = (uint32_t)host_fork(m, pid, 0);
+		host_touch(m, child, addr, 4 << 20, ACCESS_WRITE);
+		host_exit(m, pid);
+		host_exit(m, child);
+	}
+	op.sysctl = (struct op_sysctl){ SYSCTL_drop_caches, 2 };
+	host_run(m, &op);
+	host_check(m);
+	ck_assert_uint_eq(kernel_at(m)->vm_committed_space, 0);
+	ck_assert_uint_eq(kernel_at(m)->nr_page_table_pages, 0);
+	for (int type = 0; type < MAX_NR_ZONES; type++)
+		ck_assert_uint_ge(kernel_at(m)->zones[type].free_pages + 1,
+				  boot.zones[type].free_pages);
+	host_machine_free(m);
+}
+END_TEST
+
+Suite *suite_invariant(void);
+Suite *suite_invariant(void)
+{
+	Suite *suite = suite_create("invariant");
+	TCase *tc = tcase_create("laws");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, each_corruption_breaks_the_law_that_speaks_of_it,
+			    0, (int)NR_PLANTS);
+	tcase_add_test(tc, a_machine_whose_processes_are_gone_is_as_it_booted);
+	suite_add_tcase(suite, tc);
+	return suite;
+}
