@@ -5,7 +5,6 @@
  * moved or not, and never with an errno: why it was not moved is told.
  */
 #include "mmcore/memory.h"
-#include "mmcore/slab.h"
 #include "mmcore/vma.h"
 
 #define VM_DATA_FLAGS	(VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | \
@@ -25,7 +24,7 @@ static int64_t charge_data(struct step *s, mm_ref mm, uint64_t vm_flags,
 
 static int64_t new_data_vma(struct step *s, const struct vma_merge *mg)
 {
-	vma_ref ref = vma_make(kmem_cache_alloc(s, CACHE_VMA));
+	vma_ref ref = vm_area_alloc(s, mg->mm, mg->start);
 	struct vm_area_struct *vma;
 
 	if (vma_none(ref))

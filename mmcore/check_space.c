@@ -2,6 +2,7 @@
 /* Laws A and C: address spaces, their VMAs, the anon_vmas. */
 #include "mmcore/check.h"
 #include "mmcore/vma.h"
+#include "mmcore/vma_index.h"
 
 static uint64_t node_of(vma_ref vma)
 {
@@ -19,18 +20,18 @@ static vma_ref vma_of(uint64_t node)
 
 struct subtree {
 	int black_height;	/* -1: the laws are broken below */
-	uint64_t gap, nodes;
+	uint64_t nodes;
 };
 
 static struct subtree check_subtree(struct check *c, uint64_t node,
 				    uint64_t parent, int depth)
 {
-	const struct subtree broken = { -1, 0, 0 };
+	const struct subtree broken = { -1, 0 };
 	const struct vm_area_struct *vma;
 	struct subtree left, right, all;
 
 	if (!node)
-		return (struct subtree){ 1, 0, 0 };
+		return (struct subtree){ 1, 0 };
 	if (depth > MAX_DEPTH || !check_object(c, vma_of(node).pa, CACHE_VMA))
 		return broken;
 	vma = vma_at(c->m, vma_of(node));
@@ -44,12 +45,6 @@ static struct subtree check_subtree(struct check *c, uint64_t node,
 		return broken;
 	all.black_height = left.black_height + rb_is_black(&vma->vm_rb);
 	all.nodes = left.nodes + right.nodes + 1;
-	all.gap = vma_gap(c->m, vma);
-	if (all.gap < left.gap)
-		all.gap = left.gap;
-	if (all.gap < right.gap)
-		all.gap = right.gap;
-	check_law(c, LAW_vma_gap, all.gap == vma->rb_subtree_gap);
 	return all;
 }
 
@@ -68,6 +63,36 @@ static bool check_tree(struct check *c, mm_ref mm)
 		if (!check_law(c, LAW_vma_tree, node && node_of(v) == node))
 			return false;
 	return true;
+}
+
+/* ---- the index ---- */
+
+/* Can it be followed: are its nodes nodes, each one lower than its parent? */
+static bool index_is_sound(struct check *c, uint64_t pa, uint32_t height)
+{
+	const struct vma_index_node *n = ram_at(c->m, pa);
+
+	if (n->height != height || n->nr > VMA_INDEX_SLOTS)
+		return false;
+	for (uint32_t i = 0; height && i < n->nr; i++)
+		if (!check_object(c, n->ref[i], CACHE_VMA_INDEX) ||
+		    !index_is_sound(c, n->ref[i], height - 1))
+			return false;
+	return true;
+}
+
+static void check_index(struct check *c, mm_ref mm)
+{
+	const uint64_t root = mm_at(c->m, mm)->vma_index;
+	const struct vma_index_node *n;
+
+	if (root && !check_law(c, LAW_vma_index,
+			       check_object(c, root, CACHE_VMA_INDEX)))
+		return;
+	n = root ? ram_at(c->m, root) : NULL;
+	if (check_law(c, LAW_vma_index, !n || (n->height < MAX_DEPTH &&
+				index_is_sound(c, root, n->height))))
+		check_law(c, LAW_vma_index, !vma_index_check(c->m, mm));
 }
 
 /* ---- one VMA ---- */
@@ -157,7 +182,7 @@ static void check_totals(struct check *c, const struct mm_struct *mms,
 			 const struct totals *t)
 {
 	check_law(c, LAW_vma_count, t->count == (uint64_t)mms->map_count);
-	check_law(c, LAW_vma_gap, t->end == mms->highest_vm_end);
+	check_law(c, LAW_vma_index, t->end == mms->highest_vm_end);
 	check_law(c, LAW_mm_cache, t->cache_seen || vma_none(mms->mmap_cache));
 	check_law(c, LAW_mm_brk, mms->start_brk <= mms->brk);
 	check_law(c, LAW_mm_totals,
@@ -187,6 +212,7 @@ static void check_mm(struct check *c, mm_ref mm)
 		return;
 	c->vmas += t.count;
 	check_totals(c, mms, &t);
+	check_index(c, mm);
 	if (check_tree(c, mm))
 		check_tables(c, mm);
 }

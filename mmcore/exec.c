@@ -66,7 +66,7 @@ static bool map_area(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
 
 	if (vm_flags & VM_ACCOUNT && security_vm_enough_memory(s, mm, pages))
 		return false;
-	ref = vma_make(kmem_cache_alloc(s, CACHE_VMA));
+	ref = vm_area_alloc(s, mm, start);
 	if (vma_none(ref)) {
 		if (vm_flags & VM_ACCOUNT)
 			vm_unacct_memory(s, pages);

@@ -4,6 +4,7 @@
 #include "mmcore/slab.h"
 #include "mmcore/task.h"
 #include "mmcore/vma.h"
+#include "mmcore/vma_index.h"
 
 /* exit_mmap(): pages, then tables, then the VMAs themselves. */
 static void exit_mmap(struct step *s, mm_ref mm)
@@ -25,6 +26,7 @@ static void exit_mmap(struct step *s, mm_ref mm)
 		pages += vma_pages(vma_at(m, v));
 		remove_vma(s, v);
 	}
+	vma_index_free(s, mm);
 	trace_event(s, exit_mmap, vmas, pages);
 }
 

@@ -56,7 +56,8 @@ struct zone {
 	X(FILES,	"files_cache",	struct files_struct)		\
 	X(FILE,		"filp",		struct file)			\
 	X(INODE,	"inode_cache",	struct inode)			\
-	X(RADIX,	"radix_tree_node", struct radix_tree_node)
+	X(RADIX,	"radix_tree_node", struct radix_tree_node)	\
+	X(VMA_INDEX,	"vma_index",	struct vma_index_node)
 
 enum kmem_cache_id {
 #define X(id, name, type) CACHE_##id,

@@ -102,7 +102,7 @@ struct vm_area_struct {
 	uint64_t vm_truncate_count;
 	/* ours */
 	vma_ref vm_prev;	/* the list, backwards */
-	uint64_t rb_subtree_gap;	/* largest gap before a VMA of this subtree */
+	uint64_t reserved0;
 	/*
 	 * Which of today's per-process anon_vmas it would be, within the
 	 * family's: two VMAs of one mm have "the same anon_vma" for merging
@@ -178,6 +178,18 @@ struct mm_struct {
 	uint64_t vdso;		/* address of [vdso], 0 if none */
 	uint64_t id;		/* small number of this mm, from 1 */
 	uint64_t pinned_vm;	/* VmPin: pages; 0 */
+	uint64_t vma_index;	/* root node of the index; see vma_index.c */
+};
+
+#define VMA_INDEX_SLOTS 31
+
+/* A node of the index of VMAs: five to a frame. */
+struct vma_index_node {
+	uint32_t nr;			/* slots in use */
+	uint32_t height;		/* 0: a leaf */
+	uint64_t end[VMA_INDEX_SLOTS];	/* vm_end; above: the last one below */
+	uint64_t start[VMA_INDEX_SLOTS];	/* vm_start; above: largest gap */
+	uint64_t ref[VMA_INDEX_SLOTS];	/* the VMA; above: a node */
 };
 
 enum mmap_layout { MMAP_BOTTOMUP, MMAP_TOPDOWN };

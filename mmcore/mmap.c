@@ -655,7 +655,7 @@ static int64_t set_backing(struct step *s, struct mmap_state *st,
 static int64_t new_vma(struct step *s, struct mmap_state *st,
 		       const struct munmap *range)
 {
-	vma_ref ref = vma_make(kmem_cache_alloc(s, CACHE_VMA));
+	vma_ref ref = vm_area_alloc(s, st->mm, range->start);
 	struct vm_area_struct *vma;
 	int64_t err;
 

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The VMAs of an address space, kept three times over: in a list sorted by
- * address, in a red-black tree keyed by vm_start, and counted in map_count.
- *
- * Gaps. Every node of the tree knows the largest gap before a VMA of its
- * subtree (rb_subtree_gap), so that a free range is found in O(log n). The gap
- * before a VMA depends on its vm_start and on the vm_end of its predecessor in
- * the list, so whoever moves either must refresh the path from the *later* of
- * the two to the root. A path may be left where a value stays as it was, but
- * only above every node whose own gap is new: a VMA that comes changes the gap
- * of its successor as well, which is one of its ancestors in the tree. And the
- * tree must be true before it is rebalanced, since a rotation refreshes just
- * the two nodes that it turns.
+ * The VMAs of an address space: a list sorted by address, mm_rb, a red-black
+ * tree keyed by vm_start, the index (vma_index.c), which answers what is where
+ * and where nothing is, and their number, map_count. All four change together,
+ * in the first section below and nowhere else.
  *
  * Merging. Linux has eight cases; they are three questions. Does the range
  * join the VMA before it, does it join the one after it, and does it leave
@@ -23,6 +15,7 @@
 #include "mmcore/memory.h"
 #include "mmcore/slab.h"
 #include "mmcore/vma.h"
+#include "mmcore/vma_index.h"
 
 /* ---- list and tree ---- */
 
@@ -31,41 +24,10 @@ static uint64_t vma_node(vma_ref vma)
 	return vma.pa + offsetof(struct vm_area_struct, vm_rb);
 }
 
-static vma_ref node_vma(uint64_t node)
-{
-	if (!node)
-		return vma_make(0);
-	return vma_make(node - offsetof(struct vm_area_struct, vm_rb));
-}
-
 static uint64_t mm_rb_pa(mm_ref mm)
 {
 	return mm.pa + offsetof(struct mm_struct, mm_rb);
 }
-
-static uint64_t subtree_gap(const struct machine *m, uint64_t node)
-{
-	return node ? vma_at(m, node_vma(node))->rb_subtree_gap : 0;
-}
-
-static bool update_gap(struct step *s, uint64_t node)
-{
-	const struct vm_area_struct *vma = vma_at(s->m, node_vma(node));
-	uint64_t left = subtree_gap(s->m, vma->vm_rb.rb_left);
-	uint64_t right = subtree_gap(s->m, vma->vm_rb.rb_right);
-	uint64_t gap = vma_gap(s->m, vma);
-
-	if (gap < left)
-		gap = left;
-	if (gap < right)
-		gap = right;
-	if (gap == vma->rb_subtree_gap)
-		return false;
-	vma_mut(s, node_vma(node))->rb_subtree_gap = gap;
-	return true;
-}
-
-static const struct rb_augment gaps = { update_gap };
 
 static uint64_t vma_end(const struct machine *m, vma_ref vma)
 {
@@ -81,22 +43,7 @@ static bool contains(const struct machine *m, vma_ref vma, uint64_t addr)
 vma_ref find_vma_prev(const struct machine *m, mm_ref mm, uint64_t addr,
 		      vma_ref *prev)
 {
-	uint64_t node = mm_at(m, mm)->mm_rb.rb_node;
-	uint64_t above = 0, below = 0;
-
-	while (node) {
-		const struct vm_area_struct *vma = vma_at(m, node_vma(node));
-
-		if (addr < vma->vm_end) {
-			above = node;
-			node = vma->vm_rb.rb_left;
-		} else {
-			below = node;
-			node = vma->vm_rb.rb_right;
-		}
-	}
-	*prev = node_vma(below);
-	return node_vma(above);
+	return vma_index_find(m, mm, addr, prev);
 }
 
 vma_ref vma_lookup(const struct machine *m, mm_ref mm, uint64_t addr)
@@ -128,42 +75,20 @@ vma_ref find_vma_intersection(const struct machine *m, mm_ref mm,
 }
 
 /* Two neighbours in order have one free link between them: hang it there. */
-static void tree_insert(struct step *s, mm_ref mm, vma_ref ref, vma_ref prev,
-			vma_ref next)
+static void rb_insert(struct step *s, mm_ref mm, vma_ref vma, vma_ref prev,
+		      vma_ref next)
 {
-	const uint64_t node = vma_node(ref), successor = vma_node(next);
 	uint64_t parent = 0, link = mm_rb_pa(mm);
-	bool passed = vma_none(next);
 
 	if (!vma_none(prev) && !vma_at(s->m, prev)->vm_rb.rb_right) {
 		parent = vma_node(prev);
 		link = parent + offsetof(struct rb_node, rb_right);
 	} else if (!vma_none(next)) {
-		parent = successor;
+		parent = vma_node(next);
 		link = parent + offsetof(struct rb_node, rb_left);
 	}
-	rb_link_node(s, node, parent, link);
-	update_gap(s, node);
-	while (parent) {
-		passed |= parent == successor;
-		if (!update_gap(s, parent) && passed)
-			break;
-		parent = rb_parent(rb_at(s->m, parent));
-	}
-	rb_insert_color(s, node, mm_rb_pa(mm), &gaps);
-}
-
-/*
- * rb_erase() refreshes all from the place that is left empty to the root. The
- * successor, whose gap is new, is there, unless it is @ref's only child.
- */
-static void tree_erase(struct step *s, mm_ref mm, vma_ref ref)
-{
-	const struct rb_node *n = &vma_at(s->m, ref)->vm_rb;
-
-	if (n->rb_right && !n->rb_left)
-		rb_augment_path(s, n->rb_right, &gaps);
-	rb_erase(s, vma_node(ref), mm_rb_pa(mm), &gaps);
+	rb_link_node(s, vma_node(vma), parent, link);
+	rb_insert_color(s, vma_node(vma), mm_rb_pa(mm), NULL);
 }
 
 static bool shared_maywrite(uint64_t vm_flags)
@@ -200,8 +125,19 @@ static void unlink_file(struct step *s, vma_ref ref)
 		mapping_mut(s, mapping)->i_mmap_writable--;
 }
 
-void vma_link_between(struct step *s, mm_ref mm, vma_ref ref, vma_ref prev,
-		      vma_ref next)
+vma_ref vm_area_alloc(struct step *s, mm_ref mm, uint64_t addr)
+{
+	vma_ref vma = vma_make(kmem_cache_alloc(s, CACHE_VMA));
+
+	if (vma_none(vma) || vma_index_prealloc(s, mm, addr))
+		return vma;
+	kmem_cache_free(s, CACHE_VMA, vma.pa);
+	return vma_make(0);
+}
+
+/* Everything but the index. */
+static void link_lists(struct step *s, mm_ref mm, vma_ref ref, vma_ref prev,
+		       vma_ref next)
 {
 	struct vm_area_struct *vma = vma_mut(s, ref);
 	struct mm_struct *mms = mm_mut(s, mm);
@@ -216,9 +152,16 @@ void vma_link_between(struct step *s, mm_ref mm, vma_ref ref, vma_ref prev,
 		mms->highest_vm_end = vma->vm_end;
 	else
 		vma_mut(s, next)->vm_prev = ref;
-	tree_insert(s, mm, ref, prev, next);
+	rb_insert(s, mm, ref, prev, next);
 	mms->map_count++;
 	link_backing(s, ref);
+}
+
+void vma_link_between(struct step *s, mm_ref mm, vma_ref vma, vma_ref prev,
+		      vma_ref next)
+{
+	link_lists(s, mm, vma, prev, next);
+	vma_index_insert(s, mm, vma);
 }
 
 void vma_link(struct step *s, mm_ref mm, vma_ref vma)
@@ -233,10 +176,12 @@ void vma_link(struct step *s, mm_ref mm, vma_ref vma)
 
 void vma_append(struct step *s, mm_ref mm, vma_ref vma)
 {
+	vma_ref prev;
+
 	MM_ASSERT(mm_at(s->m, mm)->highest_vm_end <=
 		  vma_at(s->m, vma)->vm_start);
-	vma_link_between(s, mm, vma, node_vma(rb_last(s->m, mm_rb_pa(mm))),
-		     vma_make(0));
+	find_vma_prev(s->m, mm, vma_at(s->m, vma)->vm_start, &prev);
+	vma_link_between(s, mm, vma, prev, vma_make(0));
 }
 
 void vma_unlink(struct step *s, mm_ref mm, vma_ref ref)
@@ -253,7 +198,8 @@ void vma_unlink(struct step *s, mm_ref mm, vma_ref ref)
 		mms->highest_vm_end = vma_end(s->m, prev);
 	else
 		vma_mut(s, next)->vm_prev = prev;
-	tree_erase(s, mm, ref);
+	rb_erase(s, vma_node(ref), mm_rb_pa(mm), NULL);
+	vma_index_erase(s, mm, vma->vm_end);
 	mms->map_count--;
 	if (vma_same(mms->mmap_cache, ref))
 		mms->mmap_cache = prev;
@@ -272,6 +218,19 @@ void remove_vma(struct step *s, vma_ref ref)
 	kmem_cache_free(s, CACHE_VMA, ref.pa);
 }
 
+/* Its ends move, without passing a neighbour. */
+static void set_range(struct step *s, mm_ref mm, vma_ref ref, uint64_t start,
+		      uint64_t end)
+{
+	struct vm_area_struct *vma = vma_mut(s, ref);
+
+	vma_index_move(s, mm, vma->vm_end, start, end);
+	vma->vm_start = start;
+	vma->vm_end = end;
+	if (vma_none(vma->vm_next))
+		mm_mut(s, mm)->highest_vm_end = end;
+}
+
 /* ---- splitting ---- */
 
 int64_t split_vma(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr)
@@ -283,7 +242,7 @@ int64_t split_vma(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr)
 	MM_ASSERT(!(addr & ~PAGE_MASK));
 	if (vma->vm_ops == VM_OPS_SPECIAL)
 		return refuse(s, EINVAL, "a special mapping cannot be split");
-	new = vma_make(kmem_cache_alloc(s, CACHE_VMA));
+	new = vm_area_alloc(s, mm, vma->vm_start);
 	if (vma_none(new))
 		return refuse(s, ENOMEM, "no memory for a vm_area_struct");
 	trace_event(s, split_vma, vma->vm_start, addr, vma->vm_end);
@@ -291,13 +250,13 @@ int64_t split_vma(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr)
 	*upper = *vma;
 	upper->vm_start = addr;
 	upper->vm_pgoff += (addr - vma->vm_start) >> PAGE_SHIFT;
-	upper->rb_subtree_gap = 0;
 	upper->anon_vma_node = (struct list_head){ 0 };
 	upper->shared.vm_set.list = (struct list_head){ 0 };
 	if (!file_none(upper->vm_file))
 		get_file(s, upper->vm_file);
+	vma_index_split(s, mm, ref, new, addr);
 	vma->vm_end = addr;
-	vma_link_between(s, mm, new, ref, upper->vm_next);
+	link_lists(s, mm, new, ref, upper->vm_next);
 	return 0;
 }
 
@@ -394,38 +353,32 @@ static void absorb(struct step *s, mm_ref mm, vma_ref vma)
 	remove_vma(s, vma);
 }
 
-static void grow_up(struct step *s, mm_ref mm, vma_ref ref, uint64_t end)
+static void move_end(struct step *s, mm_ref mm, vma_ref vma, uint64_t end)
+{
+	set_range(s, mm, vma, vma_at(s->m, vma)->vm_start, end);
+}
+
+/* vm_start moves, and vm_pgoff with it. */
+static void move_start(struct step *s, mm_ref mm, vma_ref ref, uint64_t start)
 {
 	struct vm_area_struct *vma = vma_mut(s, ref);
 
-	vma->vm_end = end;
-	if (vma_none(vma->vm_next))
-		mm_mut(s, mm)->highest_vm_end = end;
-	else
-		rb_augment_path(s, vma_node(vma->vm_next), &gaps);
+	vma->vm_pgoff += (uint64_t)((int64_t)(start - vma->vm_start) >>
+				    PAGE_SHIFT);
+	set_range(s, mm, ref, start, vma->vm_end);
 }
 
-static void grow_down(struct step *s, vma_ref ref, uint64_t start)
+/* Two VMAs touch; the border between them moves. */
+static void move_border(struct step *s, mm_ref mm, vma_ref lower,
+			vma_ref upper, uint64_t addr)
 {
-	struct vm_area_struct *vma = vma_mut(s, ref);
-
-	vma->vm_pgoff -= (vma->vm_start - start) >> PAGE_SHIFT;
-	vma->vm_start = start;
-	rb_augment_path(s, vma_node(ref), &gaps);
-}
-
-/* Two VMAs touch; the border between them moves. No gap changes. */
-static void move_border(struct step *s, vma_ref lower, vma_ref upper,
-			uint64_t addr)
-{
-	struct vm_area_struct *vma = vma_mut(s, upper);
-
-	if (addr < vma->vm_start)
-		vma->vm_pgoff -= (vma->vm_start - addr) >> PAGE_SHIFT;
-	else
-		vma->vm_pgoff += (addr - vma->vm_start) >> PAGE_SHIFT;
-	vma->vm_start = addr;
-	vma_mut(s, lower)->vm_end = addr;
+	if (addr < vma_at(s->m, upper)->vm_start) {
+		move_end(s, mm, lower, addr);
+		move_start(s, mm, upper, addr);
+	} else {
+		move_start(s, mm, upper, addr);
+		move_end(s, mm, lower, addr);
+	}
 }
 
 vma_ref vma_merge_new_range(struct step *s, const struct vma_merge *mg)
@@ -438,7 +391,7 @@ vma_ref vma_merge_new_range(struct step *s, const struct vma_merge *mg)
 		return vma_make(0);
 	trace_event(s, vma_merge, mg->start, mg->end, left, right);
 	if (!left) {
-		grow_down(s, mg->next, mg->start);
+		move_start(s, mg->mm, mg->next, mg->start);
 		return mg->next;
 	}
 	if (right) {
@@ -446,7 +399,7 @@ vma_ref vma_merge_new_range(struct step *s, const struct vma_merge *mg)
 		dup_anon_vma(s, mg->prev, mg->next);
 		absorb(s, mg->mm, mg->next);
 	}
-	grow_up(s, mg->mm, mg->prev, end);
+	move_end(s, mg->mm, mg->prev, end);
 	return mg->prev;
 }
 
@@ -458,7 +411,7 @@ static vma_ref merge_into_prev(struct step *s, const struct vma_merge *mg,
 
 	if (mg->end < vma_at(s->m, middle)->vm_end) {
 		dup_anon_vma(s, mg->prev, middle);
-		move_border(s, mg->prev, middle, mg->end);
+		move_border(s, mg->mm, mg->prev, middle, mg->end);
 		return mg->prev;
 	}
 	if (right) {
@@ -468,7 +421,7 @@ static vma_ref merge_into_prev(struct step *s, const struct vma_merge *mg,
 	}
 	dup_anon_vma(s, mg->prev, middle);
 	absorb(s, mg->mm, middle);
-	grow_up(s, mg->mm, mg->prev, end);
+	move_end(s, mg->mm, mg->prev, end);
 	return mg->prev;
 }
 
@@ -477,11 +430,11 @@ static vma_ref merge_into_next(struct step *s, const struct vma_merge *mg,
 {
 	dup_anon_vma(s, mg->next, middle);
 	if (mg->start > vma_at(s->m, middle)->vm_start) {
-		move_border(s, middle, mg->next, mg->start);
+		move_border(s, mg->mm, middle, mg->next, mg->start);
 		return mg->next;
 	}
 	absorb(s, mg->mm, middle);
-	grow_down(s, mg->next, mg->start);
+	move_start(s, mg->mm, mg->next, mg->start);
 	return mg->next;
 }
 
@@ -539,141 +492,6 @@ vma_ref vma_modify_flags(struct step *s, mm_ref mm, vma_ref ref,
 /* ---- room ---- */
 
 /*
- * Both searches look at one gap that a limit may cut, at the edge where they
- * begin, and then walk the tree from there in the order of addresses, skipping
- * subtrees without a gap that is long enough. A walk step: @node's own gap,
- * then the side that lies ahead, then upwards until we come from behind.
- */
-
-/* The last VMA of the subtree that has a gap of @len; there is one. */
-static uint64_t last_gap_in(const struct machine *m, uint64_t node,
-			    uint64_t len)
-{
-	for (;;) {
-		const struct vm_area_struct *vma = vma_at(m, node_vma(node));
-
-		if (subtree_gap(m, vma->vm_rb.rb_right) >= len)
-			node = vma->vm_rb.rb_right;
-		else if (vma_gap(m, vma) >= len)
-			return node;
-		else
-			node = vma->vm_rb.rb_left;
-	}
-}
-
-static uint64_t first_gap_in(const struct machine *m, uint64_t node,
-			     uint64_t len)
-{
-	for (;;) {
-		const struct vm_area_struct *vma = vma_at(m, node_vma(node));
-
-		if (subtree_gap(m, vma->vm_rb.rb_left) >= len)
-			node = vma->vm_rb.rb_left;
-		else if (vma_gap(m, vma) >= len)
-			return node;
-		else
-			node = vma->vm_rb.rb_right;
-	}
-}
-
-/* The VMA at or before @node, in order, with a gap of @len; 0: none. */
-static uint64_t gap_at_or_before(const struct machine *m, uint64_t node,
-				 uint64_t len)
-{
-	while (node) {
-		const struct vm_area_struct *vma = vma_at(m, node_vma(node));
-		uint64_t up;
-
-		if (vma_gap(m, vma) >= len)
-			return node;
-		if (subtree_gap(m, vma->vm_rb.rb_left) >= len)
-			return last_gap_in(m, vma->vm_rb.rb_left, len);
-		while ((up = rb_parent(rb_at(m, node))) &&
-		       rb_at(m, up)->rb_left == node)
-			node = up;
-		node = up;
-	}
-	return 0;
-}
-
-static uint64_t gap_after(const struct machine *m, uint64_t node, uint64_t len)
-{
-	while (node) {
-		const struct rb_node *n = rb_at(m, node);
-		uint64_t up;
-
-		if (subtree_gap(m, n->rb_right) >= len)
-			return first_gap_in(m, n->rb_right, len);
-		while ((up = rb_parent(rb_at(m, node))) &&
-		       rb_at(m, up)->rb_right == node)
-			node = up;
-		node = up;
-		if (node && vma_gap(m, vma_at(m, node_vma(node))) >= len)
-			return node;
-	}
-	return 0;
-}
-
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
-static bool fits(uint64_t start, uint64_t end, uint64_t len)
-{
-	return start < end && end - start >= len;
-}
-
-/*
- * The top end of the highest gap within [low, high), or 0. @above: the VMA
- * that the range found is followed by, none if it is the last.
- */
-static uint64_t highest_gap(const struct machine *m, mm_ref mm, uint64_t low,
-			    uint64_t high, uint64_t len, vma_ref *above)
-{
-	const struct vm_area_struct *vma;
-	uint64_t node = mm_at(m, mm)->mm_rb.rb_node, below = 0, over = 0;
-
-	while (node) {
-		vma = vma_at(m, node_vma(node));
-		if (vma->vm_start < high) {
-			below = node;
-			node = vma->vm_rb.rb_right;
-		} else {
-			over = node;
-			node = vma->vm_rb.rb_left;
-		}
-	}
-	*above = node_vma(over);
-	if (fits(max_u64(vma_end(m, node_vma(below)), low), high, len))
-		return high;
-	*above = node_vma(gap_at_or_before(m, below, len));
-	if (vma_none(*above))
-		return 0;
-	vma = vma_at(m, *above);
-	if (!fits(max_u64(vma_end(m, vma->vm_prev), low), vma->vm_start, len))
-		return 0;
-	return vma->vm_start;
-}
-
-/* The bottom of the lowest gap within [low, high), or 0. */
-static uint64_t lowest_gap(const struct machine *m, mm_ref mm, uint64_t low,
-			   uint64_t high, uint64_t len, vma_ref *above)
-{
-	vma_ref prev;
-	uint64_t start;
-
-	*above = find_vma_prev(m, mm, low, &prev);
-	if (!vma_none(*above) &&
-	    !fits(low, vma_at(m, *above)->vm_start, len))
-		*above = node_vma(gap_after(m, vma_node(*above), len));
-	start = vma_none(*above) ? mm_at(m, mm)->highest_vm_end
-				 : vma_end(m, vma_at(m, *above)->vm_prev);
-	start = max_u64(start, low);
-	return fits(start, high, len) ? start : 0;
-}
-
-/*
  * A gap that only fits by using a stack's guard gap does not count. Linux then
  * searches again from the guard's lower end, even where that lies below the
  * VMA that the stack would have run into; so do we.
@@ -683,7 +501,8 @@ static int64_t unmapped_area_topdown(const struct machine *m, mm_ref mm,
 {
 	for (;;) {
 		vma_ref above;
-		uint64_t end = highest_gap(m, mm, low, high, len, &above);
+		uint64_t end = vma_index_highest_gap(m, mm, low, high, len,
+						     &above);
 
 		if (!end)
 			return -ENOMEM;
@@ -699,7 +518,8 @@ static int64_t unmapped_area(const struct machine *m, mm_ref mm, uint64_t low,
 {
 	for (;;) {
 		vma_ref above;
-		uint64_t start = lowest_gap(m, mm, low, high, len, &above);
+		uint64_t start = vma_index_lowest_gap(m, mm, low, high, len,
+						       &above);
 
 		if (!start)
 			return -ENOMEM;
@@ -713,8 +533,10 @@ static int64_t unmapped_area(const struct machine *m, mm_ref mm, uint64_t low,
 int64_t vm_unmapped_area(const struct machine *m, mm_ref mm,
 			 const struct vm_unmapped_area_info *info)
 {
-	uint64_t low = max_u64(info->low_limit, mmap_lowest(m));
+	uint64_t low = info->low_limit;
 
+	if (low < mmap_lowest(m))
+		low = mmap_lowest(m);
 	MM_ASSERT(info->length && !(info->length & ~PAGE_MASK));
 	if (info->topdown)
 		return unmapped_area_topdown(m, mm, low, info->high_limit,
@@ -789,7 +611,7 @@ int64_t expand_stack(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr)
 	if (vma->vm_flags & VM_LOCKED)
 		mm_mut(s, mm)->locked_vm += pages;
 	vm_stat_account(s, mm, vma->vm_flags, vma->vm_file, (int64_t)pages);
-	grow_down(s, ref, addr);
+	move_start(s, mm, ref, addr);
 	return 0;
 }
 
@@ -850,9 +672,14 @@ bool mlock_future_ok(const struct step *s, mm_ref mm, uint64_t vm_flags,
 	return pages <= rlimit(s, RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 }
 
+/* CONFIG_LSM_MMAP_MIN_ADDR, as distributions have it. */
+#define LSM_MMAP_MIN_ADDR 65536
+
 uint64_t mmap_lowest(const struct machine *m)
 {
-	return max_u64(kernel_at(m)->mmap_min_addr, 65536);
+	uint64_t lowest = kernel_at(m)->mmap_min_addr;
+
+	return lowest > LSM_MMAP_MIN_ADDR ? lowest : LSM_MMAP_MIN_ADDR;
 }
 
 uint64_t total_swap_pages(const struct machine *m)

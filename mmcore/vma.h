@@ -11,18 +11,6 @@
 
 /* ---- reading ---- */
 
-/*
- * The gap that rb_subtree_gap is the largest of: bytes between the end of the
- * previous VMA (0 for the first) and vm_start. Stack guard gaps are not in it.
- */
-static inline uint64_t vma_gap(const struct machine *m,
-			       const struct vm_area_struct *vma)
-{
-	if (vma_none(vma->vm_prev))
-		return vma->vm_start;
-	return vma->vm_start - vma_at(m, vma->vm_prev)->vm_end;
-}
-
 /* Where a VMA begins for those who look for room below it: a stack keeps
  * stack_guard_gap free. Linux: include/linux/mm.h vm_start_gap(), 6.18. */
 static inline uint64_t vm_start_gap(const struct machine *m,
@@ -72,6 +60,15 @@ uint64_t mmap_lowest(const struct machine *m);
 
 /* As vma_lookup(), and remembers the answer in mmap_cache (2.6.17). */
 vma_ref find_vma(struct step *s, mm_ref mm, uint64_t addr);
+
+/**
+ * vm_area_alloc - a VMA, and a place for it
+ * @addr: where it will start
+ *
+ * Returns: a zeroed vm_area_struct, or none when RAM is gone. Linking it into
+ * @mm as the next thing that changes the list cannot fail for lack of RAM.
+ */
+vma_ref vm_area_alloc(struct step *s, mm_ref mm, uint64_t addr);
 
 /*
  * Put a filled-in VMA into list and tree, its file's i_mmap and its anon_vma's

@@ -56,7 +56,9 @@ static void set_scene(struct scene *sc)
 	PLANT(vma_order, vma_mut(s, sc->vma)->vm_prev = vma_make(0))	\
 	PLANT(vma_count, mm_mut(s, sc->mm)->map_count++)		\
 	PLANT(vma_tree, vma_mut(s, sc->vma)->vm_rb.rb_left = vma_mut(s, sc->vma)->vm_rb.rb_right) \
-	PLANT(vma_gap, vma_mut(s, sc->vma)->rb_subtree_gap ^= PAGE_SIZE) \
+	PLANT(vma_index, ((struct vma_index_node *)ram_mut(s, mm_at(s->m, sc->mm)->vma_index))->start[0] ^= PAGE_SIZE) \
+	PLANT(vma_index, mm_mut(s, sc->mm)->vma_index = sc->mm.pa) \
+	PLANT(vma_index, mm_mut(s, sc->mm)->highest_vm_end += PAGE_SIZE) \
 	PLANT(vma_flags, vma_mut(s, sc->vma)->vm_flags &= ~VM_MAYWRITE)	\
 	PLANT(vma_pgoff, vma_mut(s, sc->vma)->vm_pgoff = ~0ULL)		\
 	PLANT(vma_owner, vma_mut(s, sc->vma)->vm_mm.pa += 64)		\
