@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/methods/operation.h"
+
+#include <stdlib.h>
+
+#include "schema/generated/args.h"
+#include "server/machines.h"
+#include "server/server.h"
+#include "server/view/view.h"
+
+#define EXPLAIN_EVENTS 65536	/* steps an answer may hold */
+
+/* Room for what the kernel narrates; NULL where nobody asked. */
+static bool begin_trace(const struct op_args *args, struct trace *trace,
+			struct rpc_error *error)
+{
+	*trace = (struct trace){ .capacity = EXPLAIN_EVENTS };
+	if (!args->explain)
+		return true;
+	trace->events = malloc(EXPLAIN_EVENTS * sizeof(*trace->events));
+	return trace->events ||
+	       rpc_fail(error, RPC_INTERNAL_ERROR, "", "out of memory");
+}
+
+/* The bytes mem.write brings, the room mem.read needs. */
+static bool attach_data(struct op_args *args, struct rpc_error *error)
+{
+	if (args->op.code == OP_MEM_WRITE) {
+		args->op.data = args->data.bytes;
+		args->op.data_len = args->data.len;
+	}
+	if (args->op.code != OP_MEM_READ)
+		return true;
+	args->op.buf = malloc(args->op.mem_read.len + 1);
+	return args->op.buf ||
+	       rpc_fail(error, RPC_INTERNAL_ERROR, "", "out of memory");
+}
+
+static void write_answer(struct rpc_call *call, const struct op_args *args,
+			 const struct hosted *h, const struct op_result *res,
+			 const struct trace *trace)
+{
+	struct json_writer *out = call->out;
+
+	json_object_begin(out);
+	view_outcome(out, &args->op, res);
+	if (args->op.code == OP_MEM_READ) {
+		json_key(out, "data");
+		view_bytes(out, args->op.buf, res->done,
+			   (enum rpc_encoding)args->encoding);
+	}
+	if (args->op.code == OP_TICK)
+		json_pair_uint(out, "jiffies",
+			       kernel_at(hosted_machine(h))->jiffies);
+	json_pair_uint(out, "seq", hosted_seq(h));
+	if (trace->events)
+		view_steps(out, trace);
+	json_object_close(out);
+}
+
+bool run_operation(struct rpc_call *call)
+{
+	struct op_args *args = call->args;
+	struct server *server = call->server;
+	struct op_result res;
+	struct trace trace;
+	struct hosted *h;
+	bool done = false;
+
+	args->op.code = (enum op_code)call->method->op_code;
+	h = machines_lock(server->machines, args->machine, &call->error);
+	if (!h)
+		return false;
+	if (attach_data(args, &call->error) &&
+	    begin_trace(args, &trace, &call->error)) {
+		done = hosted_apply(h, &args->op, &res,
+				    trace.events ? &trace : NULL, &call->error);
+		if (done)
+			write_answer(call, args, h, &res, &trace);
+		free(trace.events);
+	}
+	machines_unlock(h);
+	free(args->op.buf);
+	return done;
+}
+
+bool exec_operation(struct rpc_call *call)
+{
+	return run_operation(call);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Methods that are operations: one struct op each. The generated tables decode
+ * their parameters straight into it, so one function runs them all.
+ */
+#ifndef SERVER_METHODS_OPERATION_H
+#define SERVER_METHODS_OPERATION_H
+
+#include "mmcore/mmcore.h"
+#include "server/rpc.h"
+
+struct op_args {
+	uint32_t given;			/* bit i: parameter i was given */
+	char machine[65];
+	bool explain;
+	uint32_t encoding;		/* of data, in or out */
+	struct rpc_bytes data;		/* mem.write */
+	const json_t *image, *rlimits;	/* process.spawn */
+	struct op op;
+};
+
+struct hosted;
+
+/**
+ * run_operation - run call->args, a struct op_args, and write its result
+ * Looks the machine up, applies the operation under its lock, and answers as
+ * api.md section 3 has it, with steps where explain was given.
+ */
+bool run_operation(struct rpc_call *call);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The history shows operations as they could be sent again: parameters are
+ * read back from the packed operation by the very tables that decoded them.
+ */
+#include <string.h>
+
+#include "server/methods/operation.h"
+#include "server/view/view.h"
+
+static void view_enum(struct json_writer *out, const struct rpc_param *param,
+		      uint32_t value)
+{
+	for (const struct param_name *n = param->names; n && n->name; n++)
+		if (n->value == value) {
+			json_put_string(out, n->name);
+			return;
+		}
+	json_put_uint(out, value);
+}
+
+static void view_integer(struct json_writer *out, enum param_show show,
+			 uint64_t value)
+{
+	if (show == SHOW_HEX)
+		json_put_hex(out, value);
+	else if (show == SHOW_SIGNED)
+		json_put_int(out, (int64_t)value);
+	else
+		json_put_uint(out, value);
+}
+
+static void view_param(struct json_writer *out, const struct rpc_param *param,
+		       const void *at)
+{
+	switch (param->type) {
+	case PARAM_BOOL:
+		json_put_bool(out, *(const bool *)at);
+		break;
+	case PARAM_U8:
+		json_put_uint(out, *(const uint8_t *)at);
+		break;
+	case PARAM_U32:
+		json_put_uint(out, *(const uint32_t *)at);
+		break;
+	case PARAM_I32:
+		json_put_int(out, *(const int32_t *)at);
+		break;
+	case PARAM_ENUM:
+		view_enum(out, param, *(const uint32_t *)at);
+		break;
+	case PARAM_FLAGS:
+		view_flag_text(out, *(const uint64_t *)at, param->names);
+		break;
+	case PARAM_NAME:
+		json_put_string(out, at);
+		break;
+	default:
+		view_integer(out, param->show, *(const uint64_t *)at);
+	}
+}
+
+/* Parameters that are not a plain value of the operation. */
+static bool is_apart(const struct rpc_param *param)
+{
+	return param->type == PARAM_MACHINE || param->type == PARAM_JSON ||
+	       param->type == PARAM_BYTES || param->type == PARAM_ENCODING ||
+	       !strcmp(param->name, "explain");
+}
+
+static void view_spawn(struct json_writer *out, const struct op_spawn *spawn)
+{
+	json_pair_string(out, "image",
+			 spawn->image == IMAGE_NONE ? "none" : "demo");
+	if (!spawn->rlimit_set)
+		return;
+	json_key(out, "rlimits");
+	json_object_begin(out);
+	for (const struct param_name *r = names_rlimit; r->name; r++) {
+		if (!(spawn->rlimit_set >> r->value & 1))
+			continue;
+		json_key(out, r->name);
+		json_object_begin(out);
+		json_pair_hex(out, "soft", spawn->rlim[r->value].soft);
+		json_pair_hex(out, "hard", spawn->rlim[r->value].hard);
+		json_object_close(out);
+	}
+	json_object_close(out);
+}
+
+static void view_sysctl(struct json_writer *out, const struct op_sysctl *a)
+{
+	json_pair_string(out, "name", mm_sysctl_name((int)a->id));
+	json_pair_uint(out, "value", a->value);
+}
+
+static void view_op_params(struct json_writer *out,
+			   const struct rpc_method *method,
+			   const struct history_entry *e)
+{
+	struct op_args args = { .op = *e->op };
+
+	for (uint32_t i = 0; i < method->nr_params; i++) {
+		const struct rpc_param *param = &method->params[i];
+
+		if (is_apart(param))
+			continue;
+		json_key(out, param->name);
+		view_param(out, param, (const char *)&args + param->offset);
+	}
+	if (e->op->code == OP_SPAWN)
+		view_spawn(out, &e->op->spawn);
+	if (e->op->code != OP_MEM_WRITE)
+		return;
+	if (e->data_dropped) {
+		json_pair_uint(out, "data_dropped", e->op->data_len);
+		return;
+	}
+	json_key(out, "data");
+	view_bytes(out, e->op->data, e->op->data_len, ENCODING_HEX);
+	json_pair_string(out, "encoding", "hex");
+}
+
+static void view_params(struct json_writer *out, const struct history_entry *e)
+{
+	const struct rpc_method *method = rpc_find_method(e->method);
+
+	json_object_begin(out);
+	if (e->op && e->op->code == OP_SYSCTL) {
+		view_sysctl(out, &e->op->sysctl);
+	} else if (e->op && method) {
+		view_op_params(out, method, e);
+	} else if (!e->op) {
+		if (e->snapshot && *e->snapshot)
+			json_pair_string(out, "snapshot", e->snapshot);
+		json_pair_uint(out, "seq", e->to_seq);
+	}
+	json_object_close(out);
+}
+
+void view_history_entry(struct json_writer *out, const struct history_entry *e)
+{
+	json_object_begin(out);
+	json_pair_uint(out, "seq", e->seq);
+	json_pair_string(out, "method", e->method);
+	json_key(out, "params");
+	view_params(out, e);
+	json_key(out, "result");
+	json_object_begin(out);
+	if (e->op)
+		view_outcome(out, e->op, e->res);
+	else
+		json_pair_bool(out, "ok", true);
+	json_object_close(out);
+	json_object_close(out);
+}
