@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mmapctl: every method of mmapd from a shell, by name.
+ *
+ *	mmapctl [--server URL] [-m MACHINE] [--json] METHOD [key=value | value]…
+ *
+ * A value is JSON if it parses as JSON, else text; a value without a key is the
+ * next positional parameter. Short forms: create, ls, rm, spawn, maps, walk,
+ * run. See "mmapctl help".
+ */
+#include <curl/curl.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients/cli/cli_table.h"
+#include "clients/cli/pretty.h"
+#include "clients/cli/transport.h"
+
+#define DEFAULT_SERVER "http://127.0.0.1:8642"
+
+struct cli {
+	const char *server, *machine;
+	bool json;		/* print the answer as it came */
+};
+
+static const struct {
+	const char *word, *method, *usage;
+} short_forms[] = {
+	{ "create", "machine.create", "create [NAME] [ram=SIZE] …" },
+	{ "ls", "machine.list", "ls" },
+	{ "rm", "machine.destroy", "rm NAME" },
+	{ "spawn", "process.spawn", "spawn [NAME] [image=none] …" },
+	{ "maps", "mm.maps", "maps PID" },
+	{ "walk", "mm.walk", "walk PID ADDRESS" },
+	{ "run", "machine.run", "run FILE: a JSON array of operations" },
+	{ NULL, NULL, NULL },
+};
+
+/* ---- help ---- */
+
+static const struct cli_method *find_method(const char *name)
+{
+	for (const struct cli_method *m = cli_methods; m->name; m++)
+		if (!strcmp(m->name, name))
+			return m;
+	return NULL;
+}
+
+static int smallest(int a, int b, int c)
+{
+	int least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
+/* Levenshtein distance of two short names. */
+static int distance(const char *a, const char *b)
+{
+	int row[64], before, above;
+	int len = (int)strlen(b);
+
+	if (len >= 64)
+		return 64;
+	for (int j = 0; j <= len; j++)
+		row[j] = j;
+	for (int i = 1; a[i - 1]; i++) {
+		before = row[0];
+		row[0] = i;
+		for (int j = 1; j <= len; j++) {
+			above = row[j];
+			row[j] = smallest(above + 1, row[j - 1] + 1,
+					  before + (a[i - 1] != b[j - 1]));
+			before = above;
+		}
+	}
+	return row[len];
+}
+
+static int unknown_method(const char *name)
+{
+	const char *near = NULL;
+	int best = 4;
+
+	for (const struct cli_method *m = cli_methods; m->name; m++) {
+		int d = distance(name, m->name);
+
+		if (d < best) {
+			best = d;
+			near = m->name;
+		}
+	}
+	fprintf(stderr, "mmapctl: there is no command %s", name);
+	if (near)
+		fprintf(stderr, "; did you mean %s?", near);
+	fprintf(stderr, "\nTry: mmapctl help\n");
+	return CLI_USAGE;
+}
+
+static void usage(FILE *to)
+{
+	fprintf(to, "mmapctl [--server URL] [-m MACHINE] [--json] COMMAND …\n\n"
+		    "  help [METHOD]\n");
+	for (int i = 0; short_forms[i].word; i++)
+		fprintf(to, "  %s\n", short_forms[i].usage);
+	fprintf(to, "  METHOD [key=value | value] …\n\nMethods:\n");
+	for (const struct cli_method *m = cli_methods; m->name; m++)
+		fprintf(to, "  %-18s %s\n", m->name, m->summary);
+	fprintf(to, "\nThe server is " DEFAULT_SERVER " unless --server or "
+		    "MMAPD_SERVER says otherwise.\nExit status: 0 done, 1 the "
+		    "simulated kernel said no, 2 usage, 3 a JSON-RPC\nerror, 4 "
+		    "the daemon cannot be reached.\n");
+}
+
+static int help(const char *name)
+{
+	const struct cli_method *m;
+
+	if (!name) {
+		usage(stdout);
+		return CLI_OK;
+	}
+	m = find_method(name);
+	if (!m)
+		return unknown_method(name);
+	printf("%s: %s\n\n", m->name, m->summary);
+	for (const struct cli_param *p = m->params; p->name; p++)
+		printf("  %-20s %-10s %s\n", p->name,
+		       p->required ? "required" : p->fallback, p->about);
+	return CLI_OK;
+}
+
+/* ---- parameters ---- */
+
+static bool has_param(const struct cli_method *m, const char *name)
+{
+	for (const struct cli_param *p = m->params; p->name; p++)
+		if (!strcmp(p->name, name))
+			return true;
+	return false;
+}
+
+/* The next parameter that is not given yet. */
+static const char *next_positional(const struct cli_method *m,
+				   const json_t *params)
+{
+	for (const struct cli_param *p = m->params; p->name; p++)
+		if (!json_object_get(params, p->name))
+			return p->name;
+	return NULL;
+}
+
+static json_t *parse_value(const char *text)
+{
+	json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
+
+	return value ? value : json_string(text);
+}
+
+static bool add_param(const struct cli_method *m, json_t *params,
+		      const char *arg)
+{
+	const char *equals = strchr(arg, '=');
+	char key[64];
+
+	if (equals && (size_t)(equals - arg) < sizeof(key)) {
+		memcpy(key, arg, (size_t)(equals - arg));
+		key[equals - arg] = '\0';
+		if (has_param(m, key))
+			return !json_object_set_new(params, key,
+						    parse_value(equals + 1));
+		fprintf(stderr, "mmapctl: %s has no parameter %s\n", m->name,
+			key);
+		return false;
+	}
+	equals = next_positional(m, params);
+	if (!equals) {
+		fprintf(stderr, "mmapctl: %s takes no more parameters: %s\n",
+			m->name, arg);
+		return false;
+	}
+	return !json_object_set_new(params, equals, parse_value(arg));
+}
+
+/* An object of the arguments; NULL having said what is wrong. */
+static json_t *collect_params(const struct cli *cli,
+			      const struct cli_method *m, char **args)
+{
+	json_t *params = json_object();
+
+	if (cli->machine && has_param(m, "machine"))
+		json_object_set_new(params, "machine",
+				    json_string(cli->machine));
+	for (; *args; args++)
+		if (!add_param(m, params, *args)) {
+			json_decref(params);
+			return NULL;
+		}
+	return params;
+}
+
+/* ---- calls ---- */
+
+static int report(const struct cli *cli, const char *method,
+		  const json_t *answer)
+{
+	const json_t *result = json_object_get(answer, "result");
+	const json_t *error = json_object_get(answer, "error"), *data;
+
+	if (cli->json) {
+		json_dumpf(result ? result : error, stdout,
+			   JSON_INDENT(2) | JSON_ENCODE_ANY);
+		putchar('\n');
+	} else if (result) {
+		print_result(method, result);
+	}
+	if (result)
+		return json_is_false(json_object_get(result, "ok"))
+			       ? CLI_REFUSED : CLI_OK;
+	data = json_object_get(error, "data");
+	fprintf(stderr, "mmapctl: %s: %s", method,
+		json_string_value(json_object_get(error, "message")));
+	if (json_object_get(data, "param"))
+		fprintf(stderr, ": %s",
+			json_string_value(json_object_get(data, "param")));
+	if (json_object_get(data, "why"))
+		fprintf(stderr, ": %s",
+			json_string_value(json_object_get(data, "why")));
+	fprintf(stderr, "\n");
+	return CLI_ERROR;
+}
+
+static int call(const struct cli *cli, const struct cli_method *m,
+		json_t *params)
+{
+	json_t *answer;
+	int status = call_method(cli->server, m->name, params, &answer);
+
+	if (status == CLI_OK)
+		status = report(cli, m->name, answer);
+	json_decref(answer);
+	return status;
+}
+
+/* run FILE: the operations of a file. */
+static int run_file(const struct cli *cli, char **args)
+{
+	const struct cli_method *m = find_method("machine.run");
+	json_t *params, *ops;
+	json_error_t error;
+
+	if (!args[0]) {
+		fprintf(stderr, "mmapctl: run needs a file\n");
+		return CLI_USAGE;
+	}
+	ops = json_load_file(args[0], 0, &error);
+	if (!ops) {
+		fprintf(stderr, "mmapctl: %s:%d: %s\n", args[0], error.line,
+			error.text);
+		return CLI_USAGE;
+	}
+	params = collect_params(cli, m, args + 1);
+	if (!params) {
+		json_decref(ops);
+		return CLI_USAGE;
+	}
+	json_object_set_new(params, "ops", ops);
+	return call(cli, m, params);
+}
+
+static int command(const struct cli *cli, char **args)
+{
+	const struct cli_method *m;
+	const char *name = args[0];
+	json_t *params;
+
+	if (!strcmp(name, "help"))
+		return help(args[1]);
+	if (!strcmp(name, "run"))
+		return run_file(cli, args + 1);
+	for (int i = 0; short_forms[i].word; i++)
+		if (!strcmp(short_forms[i].word, name))
+			name = short_forms[i].method;
+	m = find_method(name);
+	if (!m)
+		return unknown_method(name);
+	params = collect_params(cli, m, args + 1);
+	return params ? call(cli, m, params) : CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "server", required_argument, NULL, 's' },
+		{ "machine", required_argument, NULL, 'm' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct cli cli = { .server = getenv("MMAPD_SERVER") };
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "+s:m:jh", options, NULL)) != -1)
+		switch (option) {
+		case 's':
+			cli.server = optarg;
+			break;
+		case 'm':
+			cli.machine = optarg;
+			break;
+		case 'j':
+			cli.json = true;
+			break;
+		case 'h':
+			usage(stdout);
+			return CLI_OK;
+		default:
+			return CLI_USAGE;
+		}
+	if (!cli.server)
+		cli.server = DEFAULT_SERVER;
+	if (optind == argc) {
+		usage(stderr);
+		return CLI_USAGE;
+	}
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	status = command(&cli, argv + optind);
+	curl_global_cleanup();
+	return status;
+}
