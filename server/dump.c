@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is left of a quarantined machine, for us: NAME-SEQ.ram, its RAM as a
+ * sparse file, and NAME-SEQ.txt: why, how it was made, and the operations that
+ * the history holds, each as its number, method, pid, arguments and data in
+ * hex. Failing to write it changes nothing but the log.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/hosted.h"
+#include "server/log.h"
+
+static void put_hex(FILE *f, const void *what, size_t bytes)
+{
+	const uint8_t *byte = what;
+
+	fputc(' ', f);
+	for (size_t i = 0; i < bytes; i++)
+		fprintf(f, "%02x", byte[i]);
+}
+
+static bool put_entry(const struct history_entry *e, void *ctx)
+{
+	static const size_t args[NR_OPS] = {
+#define OP(code, member, method) [OP_##code] = sizeof(struct op_##member),
+#include "mmcore/op.def"
+#undef OP
+	};
+	FILE *f = ctx;
+
+	fprintf(f, "%llu %s", (unsigned long long)e->seq, e->method);
+	if (e->op) {
+		fprintf(f, " %u", e->op->pid);
+		put_hex(f, &e->op->spawn, args[e->op->code]);
+		put_hex(f, e->op->data, e->op->data_len);
+	} else {
+		fprintf(f, " %llu", (unsigned long long)e->to_seq);
+	}
+	fputc('\n', f);
+	return true;
+}
+
+static bool write_text(const struct hosted *h, const char *path)
+{
+	FILE *f = fopen(path, "wx");
+
+	if (!f)
+		return false;
+	fprintf(f, "machine %s\nseq %llu\nwhy %s\nconfig", h->name,
+		(unsigned long long)h->seq, h->read_only);
+	put_hex(f, &h->config, sizeof(h->config));
+	fputs("\nhistory\n", f);
+	history_visit(&h->history, 0, UINT64_MAX, UINT64_MAX, put_entry, f);
+	return !fclose(f);
+}
+
+static bool write_frames(const struct machine *m, int fd)
+{
+	uint64_t pfn = ram_next_frame(m, 0, FRAME_WRITTEN);
+
+	if (ftruncate(fd, (off_t)m->ram_bytes))
+		return false;
+	for (; pfn != UINT64_MAX;
+	     pfn = ram_next_frame(m, pfn + 1, FRAME_WRITTEN)) {
+		const uint64_t pa = pfn << PAGE_SHIFT;
+
+		if (pwrite(fd, ram_at(m, pa), PAGE_SIZE, (off_t)pa) !=
+		    (ssize_t)PAGE_SIZE)
+			return false;
+	}
+	return true;
+}
+
+static bool write_ram(const struct hosted *h, const char *path)
+{
+	const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
+				      O_CLOEXEC, 0600);
+	bool done;
+
+	if (fd < 0)
+		return false;
+	done = write_frames(&h->m, fd);
+	return !close(fd) && done;
+}
+
+void dump_machine(const struct hosted *h, const char *dir)
+{
+	char base[512], path[520];
+	bool text, ram;
+
+	snprintf(base, sizeof(base), "%s/%s-%llu", dir, h->name,
+		 (unsigned long long)h->seq);
+	snprintf(path, sizeof(path), "%s.txt", base);
+	text = write_text(h, path);
+	snprintf(path, sizeof(path), "%s.ram", base);
+	ram = write_ram(h, path);
+	if (text && ram)
+		log_line("machine %s was dumped to %s.txt and .ram", h->name,
+			 base);
+	else
+		log_warning("machine %s could not be dumped to %s", h->name,
+			    base);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One machine from the inside: shared by the files behind machines.h, included
+ * by nobody else. All of it is guarded by the machine's lock but the members
+ * that the registry owns.
+ */
+#ifndef SERVER_HOSTED_H
+#define SERVER_HOSTED_H
+
+#include <pthread.h>
+
+#include "server/history.h"
+#include "server/machines.h"
+#include "server/panic.h"
+#include "server/snapshot.h"
+
+struct hosted {
+	/* the registry's, under its lock */
+	struct hosted *next;		/* in its hash chain */
+	_Atomic uint32_t refs;		/* holders and waiters; the registry's one */
+	/* constant */
+	struct machines *all;
+	char name[MACHINE_NAME_MAX + 1];
+	struct mm_config config;
+	uint64_t born_seq;		/* seq it began with: 0, or a fork's */
+	bool forked;			/* its first state is not a boot's */
+	/* under the machine's lock */
+	pthread_mutex_t lock;		/* recursive */
+	bool gone;			/* destroyed: whoever waited is told so */
+	struct machine m;
+	uint64_t seq;
+	char read_only[192];		/* why; "" if it is not */
+	uint64_t charged;		/* frames counted in the registry's sum */
+	struct history history;
+	struct snapshots snapshots;
+	bool in_run;			/* between begin and commit or rollback */
+	struct history_mark run_mark;	/* where the run began */
+};
+
+/* ---- hostmem.c: the host's memory of a machine ---- */
+
+/* Reserve the ranges of a machine with @ram bytes; false: the host refuses. */
+bool hostmem_reserve(struct machine *m, uint64_t ram);
+void hostmem_release(struct machine *m);
+/* Give freed frames back to the host, when there are enough to be worth it. */
+void hostmem_trim(struct machine *m);
+/* Sparse memory of its own, zero; NULL: the host refuses. */
+void *hostmem_map(uint64_t bytes);
+void hostmem_unmap(void *p, uint64_t bytes);
+/* Zero again, and no memory behind it. */
+void hostmem_discard(void *p, uint64_t bytes);
+/* Make @to, freshly reserved, equal to @from. */
+void hostmem_copy(struct machine *to, const struct machine *from);
+/* Make @m equal to @from, writing only the frames that differ. */
+void hostmem_become(struct machine *m, const struct machine *from);
+/* Chunks of the maps that are in use: host pages, about. */
+uint64_t hostmem_map_frames(const struct machine *m);
+
+/* ---- hosted.c ---- */
+
+/* False with -32005 on a quarantined machine. */
+bool hosted_writable(const struct hosted *h, struct rpc_error *error);
+/* Frames of host memory: RAM and what snapshots hold. */
+uint64_t hosted_frames(const struct hosted *h);
+/* Bring the registry's sum up to date. */
+void hosted_charge(struct hosted *h);
+/* May the host hold @frames more for this machine? -32004. */
+bool hosted_room(const struct hosted *h, uint64_t frames,
+		 struct rpc_error *error);
+/* Read-only from here on; logged, and dumped. */
+void hosted_quarantine(struct hosted *h, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+const char *op_method(enum op_code code);
+
+/* ---- past.c ---- */
+
+/**
+ * past_state - the machine as it was after operation @seq
+ * @h:   locked
+ * @out: reserved and filled in; hostmem_release() it
+ * Returns: false with -32006 or -32004.
+ */
+bool past_state(struct hosted *h, uint64_t seq, struct machine *out,
+		struct rpc_error *error);
+
+/* ---- dump.c ---- */
+
+/* Write what is needed to find our mistake to the dump folder. */
+void dump_machine(const struct hosted *h, const char *dir);
+
+/* ---- machines.c ---- */
+
+const char *machines_dump_dir(const struct machines *all);
+void machines_charge(struct machines *all, int64_t frames);
+/* An empty machine, listed and locked; machines_destroy() takes it back. */
+struct hosted *machines_add(struct machines *all, const char *name,
+			    const struct mm_config *config,
+			    struct rpc_error *error);
+
+#endif

@@ -1,0 +1,706 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A request's way: the guard has read its head (http_guard.c); on_request() is
+ * called when the head is there, for each piece of the body, and when all of it
+ * is. Only then does anything run. Most answers are written on the spot; what
+ * must not run on a loop suspends the connection, runs in the thread pool, and
+ * is answered when the connection has been resumed.
+ */
+#include "server/http.h"
+
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/http_guard.h"
+#include "server/log.h"
+#include "server/proc_file.h"
+#include "server/rpc.h"
+#include "server/version.h"
+
+#define POOL_BYTES	32768		/* the library's memory a connection */
+#define QUIET_S		90		/* its own timeout, behind all of ours */
+#define KEPT_BYTES	(256U << 10)	/* of a buffer, between requests */
+#define SPARE_MAX	64		/* requests kept for the next */
+
+#define TEXT_JSON	"application/json"
+#define TEXT_PLAIN	"text/plain; charset=utf-8"
+
+enum route {
+	ROUTE_NONE, ROUTE_RPC, ROUTE_OPENRPC, ROUTE_MACHINES, ROUTE_PROC,
+	ROUTE_HEALTHZ, ROUTE_READYZ,
+};
+
+struct http {
+	struct MHD_Daemon *daemon;
+	struct server *server;
+	const struct http_rules *rules;
+	struct loop *loop;
+	struct guard_list guards;
+	struct request *spare;
+	uint32_t nr_spare;
+	uint32_t suspended;
+	bool draining;
+};
+
+/* One request, from its head to the end of its answer. */
+struct request {
+	struct http *http;
+	struct MHD_Connection *connection;
+	struct guard *guard;
+	const struct guard_request *head;
+	enum route route;
+	const char *path;		/* below the route; the library's */
+	char machine[65];
+
+	char *body;
+	size_t body_len, body_room;
+	struct json_writer out;		/* the answer's bytes */
+	struct rpc_progress progress;
+	struct loop_job job;
+	struct request *next;		/* spare */
+
+	unsigned int status;		/* 0: not known yet */
+	const char *type;		/* Content-Type */
+	const char *allow;		/* 405: what is allowed */
+	bool closes;
+};
+
+const char *http_library_version(void)
+{
+	return MHD_get_version();
+}
+
+/* ---- requests ---- */
+
+static struct request *request_new(struct http *h)
+{
+	struct request *r = h->spare;
+
+	if (r) {
+		h->spare = r->next;
+		h->nr_spare--;
+		return r;
+	}
+	r = calloc(1, sizeof(*r));
+	if (r)
+		r->http = h;
+	return r;
+}
+
+static void request_free(struct request *r)
+{
+	json_writer_free(&r->out);
+	free(r->body);
+	free(r);
+}
+
+static void request_release(struct request *r)
+{
+	struct http *h = r->http;
+
+	if (h->nr_spare == SPARE_MAX) {
+		request_free(r);
+		return;
+	}
+	if (r->out.cap > KEPT_BYTES)
+		json_writer_free(&r->out);
+	if (r->body_room > KEPT_BYTES) {
+		free(r->body);
+		r->body = NULL;
+		r->body_room = 0;
+	}
+	r->next = h->spare;
+	h->spare = r;
+	h->nr_spare++;
+}
+
+static void request_reset(struct request *r, struct MHD_Connection *c,
+			  struct guard *g, const struct guard_request *head)
+{
+	r->connection = c;
+	r->guard = g;
+	r->head = head;
+	r->route = ROUTE_NONE;
+	r->body_len = 0;
+	json_writer_reset(&r->out);
+	r->out.limit = RPC_ANSWER_MAX;
+	r->progress = (struct rpc_progress){ 0 };
+	r->status = 0;
+	r->type = TEXT_JSON;
+	r->allow = NULL;
+	r->closes = false;
+}
+
+static bool take_body(struct request *r, const char *data, size_t len)
+{
+	if (r->status)			/* refused: nobody reads it */
+		return true;
+	if (r->body_room - r->body_len < len) {
+		size_t room = (r->body_len + len) * 2;
+		char *body = realloc(r->body, room);
+
+		if (!body)
+			return false;
+		r->body = body;
+		r->body_room = room;
+	}
+	memcpy(r->body + r->body_len, data, len);
+	r->body_len += len;
+	return true;
+}
+
+/* ---- answers ---- */
+
+/* The answer is an error of HTTP's: {"error": "…"}. */
+static void answer_error(struct request *r, unsigned int status,
+			 const char *why)
+{
+	r->status = status;
+	r->type = TEXT_JSON;
+	json_writer_reset(&r->out);
+	json_object_begin(&r->out);
+	json_pair_string(&r->out, "error", why);
+	json_object_close(&r->out);
+}
+
+static void answer_fault(struct request *r, enum http_fault fault)
+{
+	answer_error(r, (unsigned int)http_fault_status(fault),
+		     http_fault_why(fault));
+	r->closes = http_fault_closes(fault);
+}
+
+static void add_headers(struct MHD_Response *response,
+			const struct request *r)
+{
+	static const char *const always[][2] = {
+		{ "X-Content-Type-Options", "nosniff" },
+		{ "Cache-Control", "no-store" },
+		{ "Content-Security-Policy",
+		  "default-src 'none'; frame-ancestors 'none'" },
+		{ "Cross-Origin-Resource-Policy", "same-origin" },
+	};
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		MHD_add_response_header(response, always[i][0], always[i][1]);
+	if (r->status != MHD_HTTP_NO_CONTENT)
+		MHD_add_response_header(response, "Content-Type", r->type);
+	if (r->allow)
+		MHD_add_response_header(response, "Allow", r->allow);
+	if (r->status == MHD_HTTP_UNAUTHORIZED)
+		MHD_add_response_header(response, "WWW-Authenticate",
+					"Bearer");
+	if (r->closes)
+		MHD_add_response_header(response, "Connection", "close");
+}
+
+/* Only pages that --allow-origin lists may read answers or ask beforehand. */
+static void add_cors(struct MHD_Response *response, const struct request *r)
+{
+	if (r->head->origin == HTTP_NO_ORIGIN)
+		return;
+	MHD_add_response_header(response, "Access-Control-Allow-Origin",
+				r->http->rules->origins[r->head->origin]);
+	MHD_add_response_header(response, "Vary", "Origin");
+	if (r->head->method != HTTP_OPTIONS)
+		return;
+	MHD_add_response_header(response, "Access-Control-Allow-Methods",
+				"GET, HEAD, POST");
+	MHD_add_response_header(response, "Access-Control-Allow-Headers",
+				"Content-Type, Authorization");
+	MHD_add_response_header(response, "Access-Control-Max-Age", "600");
+}
+
+/* The buffer stays the request's until the answer has been sent. */
+static enum MHD_Result send_answer(struct request *r)
+{
+	struct MHD_Response *response;
+	enum MHD_Result queued;
+
+	if (r->out.failed)
+		return MHD_NO;
+	response = MHD_create_response_from_buffer(r->out.len, r->out.buf,
+						   MHD_RESPMEM_PERSISTENT);
+	if (!response)
+		return MHD_NO;
+	if (r->http->draining)
+		r->closes = true;
+	add_headers(response, r);
+	add_cors(response, r);
+	guard_answering(r->guard);
+	queued = MHD_queue_response(r->connection, r->status, response);
+	MHD_destroy_response(response);
+	return queued;
+}
+
+/* ---- routes ---- */
+
+struct fixed_route {
+	const char *path;
+	enum route route;		/* ROUTE_NONE: not yet */
+	const char *allow;		/* methods; or why there is nothing */
+};
+
+static const struct fixed_route fixed_routes[] = {
+	{ "/rpc", ROUTE_RPC, "POST" },
+	{ "/openrpc.json", ROUTE_OPENRPC, "GET, HEAD" },
+	{ "/machines", ROUTE_MACHINES, "GET, HEAD" },
+	{ "/healthz", ROUTE_HEALTHZ, "GET, HEAD" },
+	{ "/readyz", ROUTE_READYZ, "GET, HEAD" },
+	{ "/metrics", ROUTE_NONE, "metrics come with a later version" },
+	{ "/", ROUTE_NONE, "the visualiser comes with a later version; "
+			   "methods are called with POST /rpc and described "
+			   "at /openrpc.json" },
+};
+
+static const struct fixed_route machine_routes[] = {
+	{ "/proc", ROUTE_PROC, "GET, HEAD" },
+	{ "/events", ROUTE_NONE, "events come with a later version" },
+	{ "/ram", ROUTE_NONE, "the RAM's bytes come with a later version" },
+	{ "/image", ROUTE_NONE, "images come with a later version" },
+};
+
+static bool is_below(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	return !strncmp(path, folder, len) &&
+	       (!path[len] || path[len] == '/');
+}
+
+/* "/machines/NAME/…": r->machine and r->path, which keeps its "/proc". */
+static const struct fixed_route *machine_route(struct request *r,
+					       const char *url)
+{
+	size_t n = sizeof(machine_routes) / sizeof(machine_routes[0]);
+	size_t len;
+
+	if (strncmp(url, "/machines/", 10))
+		return NULL;
+	url += 10;
+	len = strcspn(url, "/");
+	if (!len || len >= sizeof(r->machine))
+		return NULL;
+	memcpy(r->machine, url, len);
+	r->machine[len] = '\0';
+	r->path = url + len;
+	for (size_t i = 0; i < n; i++)
+		if (is_below(r->path, machine_routes[i].path))
+			return &machine_routes[i];
+	return NULL;
+}
+
+static const struct fixed_route *route_of(struct request *r, const char *url)
+{
+	size_t n = sizeof(fixed_routes) / sizeof(fixed_routes[0]);
+
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(url, fixed_routes[i].path))
+			return &fixed_routes[i];
+	return machine_route(r, url);
+}
+
+static bool method_fits(const struct request *r)
+{
+	if (r->route == ROUTE_RPC)
+		return r->head->method == HTTP_POST;
+	return r->head->method == HTTP_GET || r->head->method == HTTP_HEAD;
+}
+
+/* What can be said from the head alone; r->status is 0 if the request runs. */
+static void judge(struct request *r, const char *url)
+{
+	const struct fixed_route *route = route_of(r, url);
+	enum http_fault fault = guard_fault(r->guard);
+
+	r->route = route ? route->route : ROUTE_NONE;
+	if (fault == HTTP_NO_TOKEN &&
+	    (r->route == ROUTE_HEALTHZ || r->route == ROUTE_READYZ))
+		fault = HTTP_FINE;
+	if (fault) {
+		answer_fault(r, fault);
+	} else if (r->http->draining && r->route != ROUTE_READYZ) {
+		answer_error(r, MHD_HTTP_SERVICE_UNAVAILABLE, "shutting down");
+	} else if (!route) {
+		answer_error(r, MHD_HTTP_NOT_FOUND,
+			     "there is nothing at this path");
+	} else if (r->route == ROUTE_NONE) {
+		answer_error(r, MHD_HTTP_NOT_FOUND, route->allow);
+	} else if (r->head->method == HTTP_OPTIONS &&
+		   r->head->origin != HTTP_NO_ORIGIN) {
+		r->status = MHD_HTTP_NO_CONTENT;
+	} else if (!method_fits(r)) {
+		answer_error(r, MHD_HTTP_METHOD_NOT_ALLOWED,
+			     "this path does not take that method");
+		r->allow = route->allow;
+	} else if (r->route == ROUTE_RPC && !r->head->json) {
+		answer_error(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
+			     "the body must be application/json: "
+			     "use curl --json");
+	}
+}
+
+/* ---- what runs ---- */
+
+static void run_rpc(struct request *r, bool may_wait)
+{
+	switch (rpc_handle(r->http->server, r->body, r->body_len, &r->out,
+			   &r->progress, may_wait)) {
+	case RPC_ANSWER:
+		r->status = MHD_HTTP_OK;
+		break;
+	case RPC_SILENCE:
+		r->status = MHD_HTTP_NO_CONTENT;
+		json_writer_reset(&r->out);
+		break;
+	case RPC_LATER:
+		break;
+	}
+}
+
+static unsigned int status_of(const struct rpc_error *error)
+{
+	switch (error->code) {
+	case RPC_NO_SUCH_MACHINE:
+	case RPC_NO_SUCH_PROCESS:
+	case RPC_NO_SUCH_THING:
+	case RPC_INVALID_PARAMS:
+		return MHD_HTTP_NOT_FOUND;
+	case RPC_LIMIT:
+	case RPC_BUSY:
+		return MHD_HTTP_SERVICE_UNAVAILABLE;
+	default:
+		return MHD_HTTP_INTERNAL_SERVER_ERROR;
+	}
+}
+
+/* "/proc/1/maps/" is asked for as "/proc/1/maps". */
+static bool read_proc(struct request *r, struct rpc_error *error)
+{
+	char path[HTTP_TARGET_MAX + 1];
+	size_t len = strlen(r->path);
+
+	while (len > 1 && r->path[len - 1] == '/')
+		len--;
+	memcpy(path, r->path, len);
+	path[len] = '\0';
+	r->type = TEXT_PLAIN;
+	return proc_file_text(r->http->server, r->machine, path, &r->out,
+			      error);
+}
+
+/* Routes that ask a machine something; false: not on a loop. */
+static bool run_query(void *ctx)
+{
+	struct request *r = ctx;
+	struct rpc_error error = { .code = 0 };
+	bool done;
+
+	if (r->route == ROUTE_PROC)
+		done = read_proc(r, &error);
+	else
+		done = rpc_call_method(r->http->server, "machine.list", NULL,
+				       &r->out, &error);
+	if (done)
+		r->status = MHD_HTTP_OK;
+	else if (error.code == RPC_DEFERRED)
+		return false;
+	else
+		answer_error(r, status_of(&error), error.why);
+	return true;
+}
+
+static void answer_health(struct request *r)
+{
+	bool ready = r->route == ROUTE_HEALTHZ || !r->http->draining;
+
+	r->status = ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
+	json_object_begin(&r->out);
+	json_pair_string(&r->out, "status", ready ? "ok" : "shutting down");
+	json_pair_string(&r->out, "version", MMAPD_VERSION);
+	json_pair_string(&r->out, "libmicrohttpd", http_library_version());
+	json_object_close(&r->out);
+}
+
+/* Leaves r->status 0 where the request must not run here. */
+static void run(struct request *r, bool may_wait)
+{
+	switch (r->route) {
+	case ROUTE_RPC:
+		run_rpc(r, may_wait);
+		break;
+	case ROUTE_OPENRPC:
+		r->status = MHD_HTTP_OK;
+		json_put_raw(&r->out, openrpc_document, openrpc_document_len);
+		break;
+	case ROUTE_MACHINES:
+	case ROUTE_PROC:
+		rpc_run(may_wait, run_query, r);
+		break;
+	default:
+		answer_health(r);
+	}
+}
+
+/* ---- the thread pool ---- */
+
+static struct request *request_of(struct loop_job *job)
+{
+	return (struct request *)((char *)job - offsetof(struct request, job));
+}
+
+static void job_work(struct loop_job *job)
+{
+	run(request_of(job), true);
+}
+
+static void job_after(struct loop_job *job)
+{
+	struct request *r = request_of(job);
+
+	r->http->suspended--;
+	MHD_resume_connection(r->connection);
+}
+
+static enum MHD_Result run_elsewhere(struct request *r)
+{
+	r->job.work = job_work;
+	r->job.after = job_after;
+	MHD_suspend_connection(r->connection);
+	r->http->suspended++;
+	if (loop_submit(r->http->loop, &r->job))
+		return MHD_YES;
+	r->http->suspended--;
+	MHD_resume_connection(r->connection);
+	loop_want_run(r->http->loop);
+	answer_error(r, MHD_HTTP_SERVICE_UNAVAILABLE, "no thread for this");
+	return MHD_YES;
+}
+
+/* ---- the library's callbacks ---- */
+
+static struct guard *guard_of_connection(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+/* Did the library read the request that the guard let through? */
+static bool agrees(const struct guard_request *head, const char *url)
+{
+	return http_fault_closes(head->fault) ||
+	       strlen(url) == head->path_len;
+}
+
+static enum MHD_Result begin(struct http *h, struct MHD_Connection *c,
+			     const char *url, void **context)
+{
+	struct guard *g = guard_of_connection(c);
+	const struct guard_request *head = g ? guard_begin(g) : NULL;
+	struct request *r;
+
+	if (!head || !agrees(head, url)) {
+		log_error("a request went past the guard: refused");
+		return MHD_NO;
+	}
+	r = request_new(h);
+	if (!r)
+		return MHD_NO;
+	request_reset(r, c, g, head);
+	*context = r;
+	judge(r, url);
+	/* Refused, and the client waits for our word before it sends more. */
+	if (r->status && (r->closes || head->expects))
+		return send_answer(r);
+	return MHD_YES;
+}
+
+static enum MHD_Result finish(struct request *r)
+{
+	enum http_fault fault = guard_fault(r->guard);
+
+	if (http_fault_closes(fault))
+		answer_fault(r, fault);
+	if (!r->status)
+		run(r, false);
+	if (!r->status)
+		return run_elsewhere(r);
+	return send_answer(r);
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *c,
+				  const char *url, const char *method,
+				  const char *version, const char *data,
+				  size_t *data_len, void **context)
+{
+	struct request *r = *context;
+
+	(void)method;
+	(void)version;
+	if (!r)
+		return begin(cls, c, url, context);
+	if (*data_len) {
+		if (!take_body(r, data, *data_len))
+			return MHD_NO;
+		*data_len = 0;
+		return MHD_YES;
+	}
+	return finish(r);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *c, void **context,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct request *r = *context;
+
+	(void)cls;
+	(void)c;
+	(void)code;
+	if (!r)
+		return;
+	*context = NULL;
+	guard_done(r->guard);
+	request_release(r);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *c,
+			  void **socket_context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct http *h = cls;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		const union MHD_ConnectionInfo *info =
+			MHD_get_connection_info(c,
+					MHD_CONNECTION_INFO_CONNECTION_FD);
+
+		*socket_context = info ? guard_open(&h->guards,
+						    info->connect_fd) : NULL;
+	} else if (*socket_context) {
+		guard_close(*socket_context);
+		*socket_context = NULL;
+	}
+}
+
+/* No decoding: a path is what its bytes are, and the guard takes no '%'. */
+static size_t leave_as_it_is(void *cls, struct MHD_Connection *c, char *text)
+{
+	(void)cls;
+	(void)c;
+	return strlen(text);
+}
+
+/* ---- in the loop ---- */
+
+static void on_run(void *ctx, uint64_t now_ms)
+{
+	struct http *h = ctx;
+
+	h->guards.now_ms = now_ms;
+	MHD_run(h->daemon);
+}
+
+static int64_t on_timeout(void *ctx)
+{
+	struct http *h = ctx;
+	MHD_UNSIGNED_LONG_LONG ms;
+
+	if (MHD_get_timeout(h->daemon, &ms) != MHD_YES)
+		return -1;
+	return ms > INT32_MAX ? INT32_MAX : (int64_t)ms;
+}
+
+static bool on_sweep(void *ctx, uint64_t now_ms)
+{
+	struct http *h = ctx;
+
+	h->guards.now_ms = now_ms;
+	return guard_sweep(&h->guards);
+}
+
+/* The first call closes the door; those inside may finish. */
+static bool on_drain(void *ctx)
+{
+	struct http *h = ctx;
+
+	if (!h->draining) {
+		MHD_run(h->daemon);	/* who already knocked comes in */
+		close(MHD_quiesce_daemon(h->daemon));
+		h->draining = true;
+	}
+	guard_end_idle(&h->guards);
+	MHD_run(h->daemon);
+	return !h->guards.count;
+}
+
+static struct MHD_Daemon *start_daemon(struct http *h,
+				       const struct http_setup *setup)
+{
+	return MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+		on_request, h,
+		MHD_OPTION_LISTEN_SOCKET, (MHD_socket)setup->listen_fd,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+		MHD_OPTION_UNESCAPE_CALLBACK, leave_as_it_is, NULL,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)setup->connections,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)QUIET_S,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+		MHD_OPTION_END);
+}
+
+static bool fill_in_client(struct http *h, struct loop_client *client)
+{
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+
+	if (!info)
+		return false;
+	*client = (struct loop_client){
+		.ctx = h,
+		.fd = info->epoll_fd,
+		.run = on_run,
+		.timeout = on_timeout,
+		.sweep = on_sweep,
+		.drained = on_drain,
+	};
+	return true;
+}
+
+struct http *http_new(const struct http_setup *setup,
+		      struct loop_client *client)
+{
+	struct http *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	h->server = setup->server;
+	h->rules = h->guards.rules = setup->rules;
+	h->loop = setup->loop;
+	h->daemon = start_daemon(h, setup);
+	if (h->daemon && fill_in_client(h, client))
+		return h;
+	http_free(h);
+	return NULL;
+}
+
+void http_free(struct http *h)
+{
+	/* The library must not be stopped under a suspended connection. */
+	if (h->daemon && !h->suspended)
+		MHD_stop_daemon(h->daemon);
+	while (h->spare) {
+		struct request *r = h->spare;
+
+		h->spare = r->next;
+		request_free(r);
+	}
+	free(h);
+}
