@@ -171,6 +171,7 @@ START_TEST(the_far_end_of_memory_is_refused)
 }
 END_TEST
 
+Suite *suite_brk(void);
 Suite *suite_brk(void)
 {
 	Suite *suite = suite_create("brk");

@@ -50,12 +50,17 @@ static void set_scene(struct scene *sc)
 	host_step_init(&sc->hs, sc->m, 1);
 }
 
+static struct rb_node *top_node(struct step *s, const struct scene *sc)
+{
+	return ram_mut(s, mm_at(s->m, sc->mm)->mm_rb.rb_node);
+}
+
 /* One line plants a corruption: PLANT(law, statement on s, sc). */
 #define PLANTS(PLANT)							\
 	PLANT(vma_range, vma_mut(s, sc->vma)->vm_end += 1)		\
-	PLANT(vma_order, vma_mut(s, sc->vma)->vm_prev = vma_make(0))	\
+	PLANT(vma_order, vma_mut(s, sc->shared)->vm_prev = vma_make(0))	\
 	PLANT(vma_count, mm_mut(s, sc->mm)->map_count++)		\
-	PLANT(vma_tree, vma_mut(s, sc->vma)->vm_rb.rb_left = vma_mut(s, sc->vma)->vm_rb.rb_right) \
+	PLANT(vma_tree, top_node(s, sc)->rb_left = top_node(s, sc)->rb_right) \
 	PLANT(vma_index, ((struct vma_index_node *)ram_mut(s, mm_at(s->m, sc->mm)->vma_index))->start[0] ^= PAGE_SIZE) \
 	PLANT(vma_index, mm_mut(s, sc->mm)->vma_index = sc->mm.pa) \
 	PLANT(vma_index, mm_mut(s, sc->mm)->highest_vm_end += PAGE_SIZE) \
@@ -93,7 +98,7 @@ static void set_scene(struct scene *sc)
 	PLANT(zone_free, kernel_mut(s)->zones[1].free_pages++)		\
 	PLANT(zone_free, kernel_mut(s)->zones[0].free_area[3].nr_free++) \
 	PLANT(buddy_block, page_mut(s, 4)->private = 7)			\
-	PLANT(buddy_coalesced, page_mut(s, 5)->flags = 1ULL << PG_buddy; page_mut(s, 4)->private = 0) \
+	PLANT(buddy_coalesced, page_mut(s, 0)->flags = 1ULL << PG_buddy; page_mut(s, 0)->private = 4) \
 	PLANT(watermarks, kernel_mut(s)->zones[0].pages_min = 1 << 20)	\
 	PLANT(slab_lists, kernel_mut(s)->caches[CACHE_VMA].nr_active++)	\
 	PLANT(slab_free, ((struct slab *)ram_mut(s, sc->vma.pa & PAGE_MASK))->free = BUFCTL_END) \

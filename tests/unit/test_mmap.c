@@ -801,6 +801,7 @@ static void add_munmap_tests(Suite *suite)
 	suite_add_tcase(suite, t);
 }
 
+Suite *suite_mmap(void);
 Suite *suite_mmap(void)
 {
 	Suite *suite = suite_create("mmap");

@@ -211,6 +211,7 @@ START_TEST(locked_memory_that_becomes_writable_gets_its_pages)
 }
 END_TEST
 
+Suite *suite_mprotect(void);
 Suite *suite_mprotect(void)
 {
 	Suite *suite = suite_create("mprotect");
