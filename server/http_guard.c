@@ -224,7 +224,9 @@ static bool enqueue(struct guard *g, const struct http_head *head)
 		.fault = head->fault,
 		.method = head->method,
 		.path_len = head->path_len,
-		.origin = head->origin,
+		/* Who was refused may not read why from another's page. */
+		.origin = head->fault == HTTP_FINE ? head->origin
+						   : HTTP_NO_ORIGIN,
 		.json = head->json,
 		.expects = head->expects,
 	};

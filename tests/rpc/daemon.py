@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""A real mmapd on a free port, for tests. Python 3, standard library only."""
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+BUILD = os.environ.get("top_builddir", os.path.join(os.path.dirname(__file__), "../../build"))
+SOURCE = os.environ.get("top_srcdir", os.path.join(os.path.dirname(__file__), "../.."))
+MMAPD = os.path.join(BUILD, "server/mmapd")
+MMAPCTL = os.path.join(BUILD, "clients/cli/mmapctl")
+
+
+class Refused(Exception):
+    """A JSON-RPC error."""
+
+    def __init__(self, error):
+        super().__init__(str(error))
+        self.code = error["code"]
+        self.data = error.get("data", {})
+
+
+class Daemon:
+    """Starts on construction; stop() drains it and gives the exit status."""
+
+    def __init__(self, *options):
+        self.folder = tempfile.TemporaryDirectory()
+        port_file = os.path.join(self.folder.name, "port")
+        self.process = subprocess.Popen(
+            [MMAPD, "--listen", "127.0.0.1:0", "--port-file", port_file,
+             "--ephemeral", "--workers", "2", *options],
+            stderr=subprocess.DEVNULL)
+        for _ in range(600):
+            if os.path.exists(port_file) and os.path.getsize(port_file):
+                break
+            if self.process.poll() is not None:
+                raise RuntimeError("mmapd did not start")
+            time.sleep(0.05)
+        with open(port_file, encoding="ascii") as f:
+            self.port = int(f.read())
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(30)
+        self.folder.cleanup()
+        return status
+
+    def http(self, method, path, body=None, headers=None):
+        """(status, headers, bytes) of one request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+        finally:
+            connection.close()
+
+    def post(self, body, content_type="application/json"):
+        """(status, parsed answer or None) of a POST of text or of an object."""
+        if not isinstance(body, (str, bytes)):
+            body = json.dumps(body)
+        if isinstance(body, str):
+            body = body.encode()
+        status, _, text = self.http("POST", "/rpc", body, {"Content-Type": content_type})
+        return status, json.loads(text) if text else None
+
+    def call(self, method, **params):
+        """The result; Refused where it is an error."""
+        _, answer = self.post({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        if "error" in answer:
+            raise Refused(answer["error"])
+        return answer["result"]
+
+    def raw(self, data, limit=65536):
+        """Bytes as they are, and what comes back until the other side closes."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=15) as s:
+            s.sendall(data)
+            s.shutdown(socket.SHUT_WR)
+            got = b""
+            try:
+                while len(got) < limit:
+                    piece = s.recv(4096)
+                    if not piece:
+                        break
+                    got += piece
+            except (ConnectionResetError, socket.timeout):
+                pass
+            return got
+
+
+def schema(name):
+    with open(os.path.join(SOURCE, "schema", name), encoding="utf-8") as f:
+        return json.load(f)
+
+
+def methods():
+    folder = os.path.join(SOURCE, "schema/methods")
+    found = []
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".json"):
+            found += schema("methods/" + name)
+    return found
+
+
+class Case(unittest.TestCase):
+    """Tests that share one daemon; each begins without machines."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon()
+        cls.call = staticmethod(cls.daemon.call)
+
+    @classmethod
+    def tearDownClass(cls):
+        status = cls.daemon.stop()
+        if status != 0:
+            raise AssertionError(f"mmapd ended with {status}")
+
+    def setUp(self):
+        for machine in self.call("machine.list")["machines"]:
+            self.call("machine.destroy", machine=machine["name"])
+
+    def refused(self, code, method, **params):
+        with self.assertRaises(Refused) as caught:
+            self.call(method, **params)
+        self.assertEqual(caught.exception.code, code, f"{method} {params}: {caught.exception}")
+        return caught.exception.data
+
+    def machine(self, name="m", **params):
+        self.call("machine.create", name=name, ram="64M", **params)
+        return self.call("process.spawn", machine=name)["pid"]
+
+    def assertCovers(self, expected, got, where):
+        """Member by member, as machine.run's expect."""
+        if isinstance(expected, dict):
+            for key, value in expected.items():
+                self.assertIn(key, got, where)
+                self.assertCovers(value, got[key], f"{where}.{key}")
+        else:
+            self.assertEqual(expected, got, where)

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""Machines over time: the story of the README, history, snapshots, runs."""
+import json
+import subprocess
+import threading
+import unittest
+
+from daemon import MMAPCTL, Case
+
+ANON = "MAP_PRIVATE|MAP_ANONYMOUS"
+
+
+class Machines(Case):
+
+    def story(self, name):
+        """Map, touch, fork, write in the child; the digest at the end."""
+        c = self.call
+        c("machine.create", name=name)
+        c("process.spawn", machine=name)
+        at = c("sys.mmap", machine=name, pid=1, len="2M", prot="PROT_READ|PROT_WRITE",
+               flags=ANON, explain=True)
+        numbers = {s["n"] for s in at["steps"] if "n" in s}
+        self.assertEqual(numbers, set(range(1, 12)), "the seed's eleven steps")
+        at = at["ret"]
+        c("mem.touch", machine=name, pid=1, addr=at, len="2M", access="write")
+        c("process.fork", machine=name, pid=1)
+        pfn = c("mm.walk", machine=name, pid=1, addr=at)["pfn"]
+        self.assertEqual(c("page.rmap", machine=name, pfn=pfn)["mappings"],
+                         [{"pid": 1, "addr": at}, {"pid": 2, "addr": at}])
+        self.assertEqual(c("page.info", machine=name, pfn=pfn)["_mapcount"], 1)
+        c("mem.write", machine=name, pid=2, addr=at, data="hello")
+        frames = [c("mm.walk", machine=name, pid=p, addr=at)["pfn"] for p in (1, 2)]
+        self.assertNotEqual(*frames)
+        for pid, frame in zip((1, 2), frames):
+            self.assertEqual(c("page.rmap", machine=name, pfn=frame)["mappings"],
+                             [{"pid": pid, "addr": at}])
+        for pid in (1, 2):
+            _, _, text = self.daemon.http("GET", f"/machines/{name}/proc/{pid}/maps")
+            self.assertIn(b"7ffff7c00000-7ffff7e00000 rw-p 00000000 00:00 0 \n", text)
+        self.assertEqual(c("machine.check", machine=name)["violations"], [])
+        return c("machine.digest", machine=name)["digest"]
+
+    def test_the_same_story_twice_gives_the_same_digest(self):
+        self.assertEqual(self.story("demo"), self.story("again"))
+
+    def test_refused_operations_count_and_looking_does_not(self):
+        self.machine()
+        self.assertEqual(self.call("machine.info", machine="m")["seq"], 1)
+        r = self.call("sys.mmap", machine="m", pid=1, len=0, prot=0, flags=ANON)
+        self.assertEqual((r["ok"], r["seq"], r["errno"]), (False, 2, "EINVAL"))
+        for method in ("mm.info", "mm.maps", "process.info"):
+            self.call(method, machine="m", pid=1)
+        self.call("machine.sysctl", machine="m", name="vm.swappiness")
+        self.call("machine.snapshot", machine="m", snapshot="s")
+        self.assertEqual(self.call("machine.info", machine="m")["seq"], 2)
+        r = self.call("machine.sysctl", machine="m", name="vm.swappiness", value=10)
+        self.assertEqual((r["value"], r["seq"]), (10, 3))
+        self.assertEqual(self.call("machine.tick", machine="m", jiffies=5)["seq"], 4)
+
+    def test_history_can_be_sent_again_and_gives_the_same_state(self):
+        self.story("first")
+        ops = self.call("machine.history", machine="first", limit=1000)["ops"]
+        self.assertEqual([o["seq"] for o in ops], list(range(1, len(ops) + 1)))
+        self.call("machine.create", name="second")
+        run = self.call("machine.run", machine="second", stop_on="mismatch",
+                        ops=[{"method": o["method"], "params": o["params"],
+                              "expect": o["result"]} for o in ops])
+        self.assertEqual((run["passed"], run["failed"]), (len(ops), 0))
+        self.assertEqual(self.call("machine.digest", machine="first")["digest"],
+                         self.call("machine.digest", machine="second")["digest"])
+
+    def test_snapshots_survive_and_reverts_are_operations(self):
+        self.machine()
+        digest = self.call("machine.digest", machine="m")["digest"]
+        self.call("machine.snapshot", machine="m", snapshot="start")
+        for _ in range(3):
+            self.call("mem.fill", machine="m", pid=1, addr="0x404000", len=8192, byte=7)
+            self.assertNotEqual(self.call("machine.digest", machine="m")["digest"], digest)
+            seq = self.call("machine.info", machine="m")["seq"]
+            r = self.call("machine.revert", machine="m", snapshot="start")
+            self.assertEqual(r["seq"], seq + 1)
+            self.assertEqual(self.call("machine.digest", machine="m")["digest"], digest)
+        r = self.call("machine.revert", machine="m", seq=2)
+        self.assertNotEqual(self.call("machine.digest", machine="m")["digest"], digest)
+        self.assertEqual(self.call("machine.check", machine="m")["violations"], [])
+
+    def test_a_fork_has_its_own_future(self):
+        self.machine()
+        before = self.call("machine.digest", machine="m")["digest"]
+        self.call("machine.fork", machine="m", name="branch")
+        self.assertEqual(self.call("machine.digest", machine="branch")["digest"], before)
+        self.call("mem.write", machine="branch", pid=1, addr="0x404000", data="x")
+        self.assertEqual(self.call("machine.digest", machine="m")["digest"], before)
+        self.assertNotEqual(self.call("machine.digest", machine="branch")["digest"], before)
+
+    def test_an_atomic_run_that_stops_leaves_everything_as_it_was(self):
+        self.machine()
+        before = self.call("machine.digest", machine="m")
+        ops = [{"method": "mem.fill", "params": {"pid": 1, "addr": "0x404000", "len": 64,
+                                                 "byte": 1}},
+               {"method": "sys.munmap", "params": {"pid": 1, "addr": 1, "len": 1}}]
+        run = self.call("machine.run", machine="m", ops=ops, stop_on="failure", atomic=True)
+        self.assertEqual((run["passed"], run["failed"], run["stopped"]), (1, 1, True))
+        self.assertEqual(self.call("machine.digest", machine="m"), before)
+        run = self.call("machine.run", machine="m", ops=ops, atomic=True)
+        self.assertEqual(run["seq"], before["seq"] + 2)
+
+    def test_a_signal_ends_a_process_only_where_asked(self):
+        self.machine()
+        self.call("mem.read", machine="m", pid=1, addr=0, len=1)
+        self.call("process.info", machine="m", pid=1)
+        self.call("mem.read", machine="m", pid=1, addr=0, len=1, deliver=True)
+        self.refused(-32002, "process.info", machine="m", pid=1)
+
+    def test_clients_side_by_side_leave_a_sound_machine(self):
+        self.machine()
+        failures = []
+
+        def client(name):
+            try:
+                for _ in range(60):
+                    r = self.call("sys.mmap", machine=name, pid=1, len=8192, prot=3, flags=ANON)
+                    self.call("mem.touch", machine=name, pid=1, addr=r["ret"], len=8192,
+                              access="write")
+                    self.call("sys.munmap", machine=name, pid=1, addr=r["ret"], len=8192)
+            except Exception as error:  # noqa: whatever it is, the test must see it
+                failures.append(error)
+
+        for i in range(3):
+            self.machine(f"own{i}")
+        names = ["m"] * 4 + ["own0", "own1", "own2"]
+        threads = [threading.Thread(target=client, args=(n,)) for n in names]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(failures, [])
+        self.assertEqual(self.call("machine.info", machine="m")["seq"], 1 + 4 * 60 * 3)
+        for name in set(names):
+            self.assertEqual(self.call("machine.check", machine=name)["violations"], [])
+
+    def ctl(self, *words):
+        return subprocess.run([MMAPCTL, "--server", self.daemon.url, *words], check=False,
+                              capture_output=True, text=True, timeout=60)
+
+    def test_mmapctl_reaches_every_method_by_name(self):
+        self.assertEqual(self.ctl("create", "m", "ram=64M").returncode, 0)
+        self.assertEqual(self.ctl("-m", "m", "spawn").returncode, 0)
+        done = self.ctl("-m", "m", "--json", "sys.mmap", "pid=1", "len=4K", "prot=PROT_READ",
+                        "flags=MAP_PRIVATE|MAP_ANONYMOUS")
+        self.assertEqual(json.loads(done.stdout)["ret"], "0x7ffff7ff6000")
+        text = self.ctl("-m", "m", "proc.read", "/proc/1/maps").stdout
+        vsyscall = text.splitlines()[-1] + "\n"
+        self.assertEqual(self.ctl("-m", "m", "maps", "1").stdout + vsyscall, text)
+        self.assertEqual(self.ctl("-m", "m", "sys.munmap", "1", "1", "1").returncode, 1)
+        self.assertEqual(self.ctl("-m", "m", "sys.munmap", "nonsense=1").returncode, 2)
+        self.assertEqual(self.ctl("-m", "nobody", "machine.info").returncode, 3)
+        self.assertEqual(subprocess.run([MMAPCTL, "--server", "http://127.0.0.1:1", "ls"],
+                                        capture_output=True, check=False).returncode, 4)
+        self.assertIn("did you mean sys.mmap", self.ctl("sys.mmpa").stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""Every schema example; every wrong parameter; every error code."""
+import unittest
+
+from daemon import Case, methods, schema
+
+GOOD = {"machine": "m", "pid": 1}
+
+
+def wrong_values(param):
+    """Values of the wrong type or out of range for a parameter's type."""
+    kind = param["type"]
+    if kind in ("machine", "new_machine"):
+        return [7, "UPPER", "a" * 65, "a/b", None]
+    if kind == "pid":
+        return [0, -1, (1 << 22) + 1, "x", 1.5, True, []]
+    if kind in ("address", "length"):
+        return ["x", 1.5, True, [], "0x10000000000000000", "0xg", "12Q", ""]
+    if kind in ("size", "integer", "u32", "u8", "i32", "i64", "pfn"):
+        values = ["x", 1.5, True, {}, "99999999999999999999"]
+        if "max" in param:
+            values.append(param["max"] + 1)
+        if kind not in ("i32", "i64"):
+            values.append(-1)
+        return values
+    if kind == "flags":
+        return ["NO_SUCH_FLAG", "RLIMIT_AS", 1.5, [], True]
+    if kind == "limit":
+        return ["PROT_READ", 1.5, []]
+    if kind == "enum":
+        return ["no such name", 1.5, 4096]
+    if kind == "bool":
+        return [0, "true", None]
+    if kind in ("text", "comm", "bytes"):
+        return [7, []]
+    if kind == "encoding":
+        return ["rot13", 1]
+    return []
+
+
+class Methods(Case):
+
+    def test_every_example_of_the_schema_runs(self):
+        setups = schema("setups.json")
+        for method in methods():
+            self.setUp()
+            for step in method["example"]["setup"]:
+                self.call(setups[step]["method"], **setups[step]["params"])
+            result = self.call(method["name"], **method["example"]["params"])
+            self.assertCovers(method["example"]["result"], result, method["name"])
+            for member in method["result"]:
+                if member != "…" and member not in ("steps",):
+                    self.assertIn(member, result, method["name"])
+
+    def test_positional_parameters_stand_in_the_order_of_the_schema(self):
+        self.machine()
+        _, answer = self.daemon.post(
+            {"jsonrpc": "2.0", "id": 1, "method": "sys.mmap",
+             "params": ["m", 1, 0, 4096, 3, 0x22]})
+        self.assertTrue(answer["result"]["ok"])
+
+    def test_every_wrong_parameter_is_named_and_changes_nothing(self):
+        self.machine()
+        digest = self.call("machine.digest", machine="m")
+        for method in methods():
+            known = {p["name"] for p in method["params"]}
+            base = dict(method["example"]["params"])
+            base.update({k: v for k, v in GOOD.items() if k in known})
+            data = self.refused(-32602, method["name"], **dict(base, no_such_parameter=1))
+            self.assertEqual(data["param"], "no_such_parameter")
+            for param in method["params"]:
+                if "default" not in param:
+                    lacking = {k: v for k, v in base.items() if k != param["name"]}
+                    data = self.refused(-32602, method["name"], **lacking)
+                    self.assertEqual(data["param"], param["name"], method["name"])
+                for value in wrong_values(param):
+                    data = self.refused(-32602, method["name"],
+                                        **dict(base, **{param["name"]: value}))
+                    self.assertEqual(data["param"], param["name"],
+                                     f"{method['name']} {value!r}")
+                    self.assertTrue(data["why"])
+        self.assertEqual(self.call("machine.digest", machine="m"), digest)
+        self.assertEqual(len(self.call("machine.list")["machines"]), 1)
+
+    def test_what_does_not_exist_has_its_own_code(self):
+        self.machine()
+        for method in methods():
+            known = {p["name"] for p in method["params"]}
+            base = method["example"]["params"]
+            if "machine" in known:
+                self.refused(-32001, method["name"], **dict(base, machine="nobody"))
+            if "pid" in known:
+                self.refused(-32002, method["name"], **dict(base, machine="m", pid=99))
+        self.refused(-32601, "no.such.method")
+        self.refused(-32003, "machine.create", name="m")
+        self.refused(-32006, "machine.revert", machine="m", snapshot="nothing")
+        self.refused(-32006, "page.info", machine="m", pfn=1 << 30)
+        self.refused(-32006, "proc.read", machine="m", path="/proc/77/maps")
+        self.refused(-32602, "machine.create", name="d", durable=True)
+        self.refused(-32602, "machine.create", name="d", arch="i386")
+        self.refused(-32602, "process.spawn", machine="m", image="emacs")
+        self.refused(-32602, "process.spawn", machine="m", rlimits={"RLIMIT_X": 1})
+        self.refused(-32602, "process.spawn", machine="m", rlimits={"RLIMIT_AS": "much"})
+
+    def test_limits_are_errors_that_say_so(self):
+        self.machine()
+        self.refused(-32004, "machine.run", machine="m",
+                     ops=[{"method": "sys.brk", "params": {"pid": 1}}] * 10001)
+        _, answer = self.daemon.post([{"jsonrpc": "2.0", "method": "server.info"}] * 10001)
+        self.assertEqual(answer["error"]["code"], -32004)
+        self.call("machine.create", name="big", ram="1T")
+        self.call("process.spawn", machine="big")
+        at = self.call("sys.mmap", machine="big", pid=1, len="100G", prot=3,
+                       flags="MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE")["ret"]
+        digest = self.call("machine.digest", machine="big")
+        self.refused(-32004, "mem.fill", machine="big", pid=1, addr=at, len="100G", byte=1)
+        self.assertEqual(self.call("machine.digest", machine="big"), digest)
+
+    def test_values_go_in_and_come_out_as_promised(self):
+        self.machine()
+        for length in (4096, "4096", "0x1000", "4K"):
+            r = self.call("sys.mmap", machine="m", pid=1, len=length, prot="PROT_READ|2",
+                          flags="MAP_PRIVATE|0x20")
+            self.assertRegex(r["ret"], "^0x[1-9a-f][0-9a-f]*$")
+            self.assertEqual(self.call("sys.munmap", machine="m", pid=1, addr=r["ret"],
+                                       len=4096)["ret"], 0)
+        for addr in (-4096, "0xfffffffffffff000"):
+            r = self.call("sys.munmap", machine="m", pid=1, addr=addr, len=4096)
+            self.assertEqual((r["ok"], r["ret"], r["errno"]), (False, -22, "EINVAL"))
+            self.assertTrue(r["why"])
+        for data, encoding in (("hé", "utf8"), ("68c3a9", "hex"), ("aMOp", "base64")):
+            r = self.call("mem.write", machine="m", pid=1, addr="0x404000", data=data,
+                          encoding=encoding)
+            self.assertEqual(r["done"], 3)
+            r = self.call("mem.read", machine="m", pid=1, addr="0x404000", len=3,
+                          encoding=encoding)
+            self.assertEqual(r["data"], data)
+        r = self.call("mem.read", machine="m", pid=1, addr=8, len=1)
+        self.assertEqual((r["ok"], r["signal"], r["code"], r["addr"]),
+                         (False, "SIGSEGV", "SEGV_MAPERR", "0x8"))
+
+
+if __name__ == "__main__":
+    unittest.main()
