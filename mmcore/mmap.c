@@ -210,54 +210,59 @@ int64_t sys_munmap(struct step *s, const struct op_munmap *a)
 
 /* ---- choosing an address ---- */
 
-/* Is the hint usable: in user space, and free with its guard gap? */
-static bool hint_is_free(const struct machine *m, mm_ref mm, uint64_t addr,
-			 uint64_t len, uint64_t limit)
-{
-	vma_ref vma;
+/* Where a search looks, and what comes after the place that it finds. */
+struct search {
+	mm_ref mm;
+	uint64_t hint, len;	/* bytes, page aligned; hint 0: none */
+	uint64_t flags;		/* MAP_* */
+	vma_ref next;		/* found: the first VMA above the place */
+};
 
-	if (limit < len || limit - len < addr)
+/* Is the hint usable: in user space, and free with its guard gap? */
+static bool hint_is_free(const struct machine *m, struct search *se,
+			 uint64_t limit)
+{
+	if (!se->hint || limit < se->len || limit - se->len < se->hint)
 		return false;
-	vma = vma_lookup(m, mm, addr);
-	return vma_none(vma) || addr + len <= vm_start_gap(m, vma_at(m, vma));
+	se->next = vma_lookup(m, se->mm, se->hint);
+	return vma_none(se->next) ||
+	       se->hint + se->len <= vm_start_gap(m, vma_at(m, se->next));
 }
 
 /* Upwards: for MAP_32BIT, and when nothing is left below mmap_base. */
-static int64_t area_bottomup(const struct machine *m, mm_ref mm, uint64_t addr,
-			     uint64_t len, uint64_t flags)
+static int64_t area_bottomup(const struct machine *m, struct search *se)
 {
-	const uint64_t task_size = mm_at(m, mm)->task_size;
-	struct vm_unmapped_area_info info = { .length = len };
+	const uint64_t task_size = mm_at(m, se->mm)->task_size;
+	struct vm_unmapped_area_info info = { .length = se->len };
 
-	if (flags & MAP_32BIT) {
+	if (se->flags & MAP_32BIT) {
 		info.low_limit = 0x40000000;
 		info.high_limit = 0x80000000;
 	} else {
 		info.low_limit = PAGE_ALIGN(task_size / 3);
 		info.high_limit = task_size;
 	}
-	if (addr && hint_is_free(m, mm, addr, len, info.high_limit))
-		return (int64_t)addr;
-	return vm_unmapped_area(m, mm, &info);
+	if (hint_is_free(m, se, info.high_limit))
+		return (int64_t)se->hint;
+	return vm_unmapped_area(m, se->mm, &info, &se->next);
 }
 
-static int64_t area_topdown(const struct machine *m, mm_ref mm, uint64_t addr,
-			    uint64_t len, uint64_t flags)
+static int64_t area_topdown(const struct machine *m, struct search *se)
 {
-	const struct mm_struct *mms = mm_at(m, mm);
+	const struct mm_struct *mms = mm_at(m, se->mm);
 	struct vm_unmapped_area_info info = {
-		.topdown = true, .length = len,
-		.low_limit = flags & MAP_ABOVE4G ? 1ULL << 32 : PAGE_SIZE,
+		.topdown = true, .length = se->len,
+		.low_limit = se->flags & MAP_ABOVE4G ? 1ULL << 32 : PAGE_SIZE,
 		.high_limit = mms->mmap_base,
 	};
 	int64_t ret;
 
-	if (flags & MAP_32BIT)
-		return area_bottomup(m, mm, addr, len, flags);
-	if (addr && hint_is_free(m, mm, addr, len, mms->task_size))
-		return (int64_t)addr;
-	ret = vm_unmapped_area(m, mm, &info);
-	return ret < 0 ? area_bottomup(m, mm, addr, len, flags) : ret;
+	if (se->flags & MAP_32BIT)
+		return area_bottomup(m, se);
+	if (hint_is_free(m, se, mms->task_size))
+		return (int64_t)se->hint;
+	ret = vm_unmapped_area(m, se->mm, &info, &se->next);
+	return ret < 0 ? area_bottomup(m, se) : ret;
 }
 
 /*
@@ -266,29 +271,57 @@ static int64_t area_topdown(const struct machine *m, mm_ref mm, uint64_t addr,
  * gets. A gap that would just do is therefore passed by, and a gap found from
  * its aligned lower end gives the next aligned address.
  */
-static int64_t area_aligned(const struct machine *m, mm_ref mm, uint64_t len,
-			    uint64_t flags)
+static int64_t area_aligned(const struct machine *m, struct search *se)
 {
+	const uint64_t len = se->len;
 	int64_t ret = -ENOMEM;
 	uint64_t rest;
 
-	if (len + PMD_SIZE <= mm_at(m, mm)->task_size)
-		ret = area_topdown(m, mm, 0, len + PMD_SIZE, flags);
+	if (len + PMD_SIZE <= mm_at(m, se->mm)->task_size) {
+		se->len = len + PMD_SIZE;
+		ret = area_topdown(m, se);
+		se->len = len;
+	}
 	if (ret < 0)
-		return area_topdown(m, mm, 0, len, flags);
+		return area_topdown(m, se);
 	rest = (uint64_t)ret & (PMD_SIZE - 1);
 	return ret + (int64_t)(PMD_SIZE - rest);
 }
 
-static int64_t choose_area(const struct machine *m, mm_ref mm, file_ref file,
-			   uint64_t addr, uint64_t len, uint64_t flags)
+static int64_t choose_area(const struct machine *m, struct search *se,
+			   file_ref file)
 {
-	if (flags & MAP_FIXED)
-		return (int64_t)addr;
-	if (file_none(file) && !(flags & MAP_SHARED) && !addr &&
-	    !(len & (PMD_SIZE - 1)))
-		return area_aligned(m, mm, len, flags);
-	return area_topdown(m, mm, addr, len, flags);
+	if (se->flags & MAP_FIXED)
+		return (int64_t)se->hint;
+	if (file_none(file) && !(se->flags & MAP_SHARED) && !se->hint &&
+	    !(se->len & (PMD_SIZE - 1)))
+		return area_aligned(m, se);
+	return area_topdown(m, se);
+}
+
+/* get_unmapped_area(); a place that was searched is known to be free. */
+static int64_t find_place(struct step *s, struct search *se, file_ref file)
+{
+	const uint64_t last = mm_at(s->m, se->mm)->task_size - se->len;
+	int64_t ret;
+
+	if (se->len > mm_at(s->m, se->mm)->task_size)
+		return refuse(s, ENOMEM, "len exceeds the address space");
+	/* A fixed place may be any 64-bit number, so it is no return value. */
+	if (se->flags & MAP_FIXED && se->hint > last)
+		return refuse(s, ENOMEM, "the range is not in user space");
+	ret = choose_area(s->m, se, file);
+	if (ret < 0)
+		return refuse(s, ENOMEM, "no free range is long enough");
+	if ((uint64_t)ret > last)
+		return refuse(s, ENOMEM, "the range is not in user space");
+	if (ret & ~PAGE_MASK)
+		return refuse(s, EINVAL,
+			      "addr of a fixed mapping is not a multiple of the page size");
+	if ((uint64_t)ret < kernel_at(s->m)->mmap_min_addr && !capable(s))
+		return refuse(s, EPERM, "addr is below vm.mmap_min_addr");
+	trace_event(s, mmap_area, se->hint, (uint64_t)ret, se->len);
+	return ret;
 }
 
 /**
@@ -306,29 +339,11 @@ int64_t get_unmapped_area(struct step *s, mm_ref mm, file_ref file,
 			  uint64_t addr, uint64_t len, uint64_t pgoff,
 			  uint64_t flags)
 {
-	const uint64_t task_size = mm_at(s->m, mm)->task_size;
-	uint64_t area;
-	int64_t ret;
+	struct search se = { .mm = mm, .hint = addr, .len = len,
+			     .flags = flags };
 
 	(void)pgoff;
-	if (len > task_size)
-		return refuse(s, ENOMEM, "len exceeds the address space");
-	/* A fixed place may be any 64-bit number, so it is no return value. */
-	if (flags & MAP_FIXED && addr > task_size - len)
-		return refuse(s, ENOMEM, "the range is not in user space");
-	ret = choose_area(s->m, mm, file, addr, len, flags);
-	if (ret < 0)
-		return refuse(s, ENOMEM, "no free range is long enough");
-	area = (uint64_t)ret;
-	if (area > task_size - len)
-		return refuse(s, ENOMEM, "the range is not in user space");
-	if (area & ~PAGE_MASK)
-		return refuse(s, EINVAL,
-			      "addr of a fixed mapping is not a multiple of the page size");
-	if (area < kernel_at(s->m)->mmap_min_addr && !capable(s))
-		return refuse(s, EPERM, "addr is below vm.mmap_min_addr");
-	trace_event(s, mmap_area, addr, area, len);
-	return ret;
+	return find_place(s, &se, file);
 }
 
 /* ---- mmap ---- */
@@ -342,6 +357,7 @@ struct mmap_state {
 	uint64_t addr, len;	/* bytes; len page aligned */
 	uint64_t prot, flags, pgoff;
 	uint64_t vm_flags;
+	vma_ref next;		/* unless MAP_FIXED: the first VMA above */
 };
 
 /* Flags that a file's MAP_SHARED_VALIDATE knows. */
@@ -384,16 +400,18 @@ static int64_t check_size(struct step *s, struct mmap_state *st)
 /* Step 5: an address, and for MAP_FIXED_NOREPLACE a free one. */
 static int64_t check_area(struct step *s, struct mmap_state *st)
 {
+	struct search se = { .mm = st->mm, .hint = st->addr, .len = st->len,
+			     .flags = st->flags };
 	int64_t area;
 
 	if (st->huge && st->flags & MAP_FIXED && st->addr & (st->huge - 1) &&
 	    st->len <= mm_at(s->m, st->mm)->task_size)
 		return refuse(s, EINVAL, "addr is not a multiple of the huge page size");
-	area = get_unmapped_area(s, st->mm, st->file, st->addr, st->len,
-				 st->pgoff, st->flags);
+	area = find_place(s, &se, st->file);
 	if (area < 0)
 		return area;
 	st->addr = (uint64_t)area;
+	st->next = se.next;
 	if (st->flags & MAP_FIXED_NOREPLACE &&
 	    !vma_none(find_vma_intersection(s->m, st->mm, st->addr,
 					    st->addr + st->len)))
@@ -561,8 +579,14 @@ static int64_t charge(struct step *s, struct mmap_state *st,
 static int64_t unmap_old(struct step *s, struct mmap_state *st,
 			 struct munmap *old)
 {
-	int64_t err = munmap_gather(s, old);
+	int64_t err = 0;
 
+	if (st->flags & MAP_FIXED || vma_none(st->next)) {
+		err = munmap_gather(s, old);
+	} else {
+		old->next = st->next;
+		old->prev = vma_at(s->m, st->next)->vm_prev;
+	}
 	if (err)
 		return err;
 	err = charge(s, st, old);

@@ -497,41 +497,40 @@ vma_ref vma_modify_flags(struct step *s, mm_ref mm, vma_ref ref,
  * VMA that the stack would have run into; so do we.
  */
 static int64_t unmapped_area_topdown(const struct machine *m, mm_ref mm,
-				     uint64_t low, uint64_t high, uint64_t len)
+				     uint64_t low, uint64_t high, uint64_t len,
+				     vma_ref *next)
 {
 	for (;;) {
-		vma_ref above;
 		uint64_t end = vma_index_highest_gap(m, mm, low, high, len,
-						     &above);
+						     next);
 
 		if (!end)
 			return -ENOMEM;
-		if (vma_none(above) ||
-		    vm_start_gap(m, vma_at(m, above)) >= end)
+		if (vma_none(*next) || vm_start_gap(m, vma_at(m, *next)) >= end)
 			return (int64_t)(end - len);
-		high = vm_start_gap(m, vma_at(m, above));
+		high = vm_start_gap(m, vma_at(m, *next));
 	}
 }
 
 static int64_t unmapped_area(const struct machine *m, mm_ref mm, uint64_t low,
-			     uint64_t high, uint64_t len)
+			     uint64_t high, uint64_t len, vma_ref *next)
 {
 	for (;;) {
-		vma_ref above;
 		uint64_t start = vma_index_lowest_gap(m, mm, low, high, len,
-						       &above);
+						      next);
 
 		if (!start)
 			return -ENOMEM;
-		if (vma_none(above) ||
-		    start + len <= vm_start_gap(m, vma_at(m, above)))
+		if (vma_none(*next) ||
+		    start + len <= vm_start_gap(m, vma_at(m, *next)))
 			return (int64_t)start;
-		low = vma_at(m, above)->vm_end;
+		low = vma_at(m, *next)->vm_end;
 	}
 }
 
 int64_t vm_unmapped_area(const struct machine *m, mm_ref mm,
-			 const struct vm_unmapped_area_info *info)
+			 const struct vm_unmapped_area_info *info,
+			 vma_ref *next)
 {
 	uint64_t low = info->low_limit;
 
@@ -540,8 +539,8 @@ int64_t vm_unmapped_area(const struct machine *m, mm_ref mm,
 	MM_ASSERT(info->length && !(info->length & ~PAGE_MASK));
 	if (info->topdown)
 		return unmapped_area_topdown(m, mm, low, info->high_limit,
-					     info->length);
-	return unmapped_area(m, mm, low, info->high_limit, info->length);
+					     info->length, next);
+	return unmapped_area(m, mm, low, info->high_limit, info->length, next);
 }
 
 /* ---- the stack ---- */

@@ -153,6 +153,7 @@ struct vm_unmapped_area_info {
 
 /**
  * vm_unmapped_area - find a free range
+ * @next: set to the first VMA above it, or none
  *
  * Returns: the address of the highest (topdown: at the top end of the highest
  * gap) or the lowest range of that length that keeps clear of the guard gap of
@@ -160,7 +161,8 @@ struct vm_unmapped_area_info {
  * Linux: mm/vma.c unmapped_area(), unmapped_area_topdown(), 6.18.
  */
 int64_t vm_unmapped_area(const struct machine *m, mm_ref mm,
-			 const struct vm_unmapped_area_info *info);
+			 const struct vm_unmapped_area_info *info,
+			 vma_ref *next);
 
 /*
  * expand_stack - the stack grows down to @addr

@@ -89,23 +89,27 @@ static uint64_t gap_of(const node_t *n, uint32_t slot, uint64_t low)
 
 static uint64_t largest_gap(const node_t *n, uint64_t low)
 {
-	uint64_t largest = 0;
+	uint64_t largest = 0, gap;
 
+	if (!is_leaf(n)) {
+		for (uint32_t i = 0; i < n->nr; i++)
+			largest = n->start[i] > largest ? n->start[i] : largest;
+		return largest;
+	}
 	for (uint32_t i = 0; i < n->nr; i++) {
-		uint64_t gap = gap_of(n, i, low);
-
+		gap = n->start[i] - low;
 		largest = gap > largest ? gap : largest;
+		low = n->end[i];
 	}
 	return largest;
 }
 
-/* Down to the leaf of the first entry above @addr, else of the last entry. */
-static void descend(const struct machine *m, mm_ref mm, uint64_t addr,
-		    struct path *p)
+static void descend_from(const struct machine *m, uint64_t pa, uint64_t addr,
+			 struct path *p)
 {
-	uint64_t pa = root_of(m, mm), low = 0;
+	uint64_t low = 0;
 
-	for (p->depth = 0; pa; p->depth++) {
+	for (p->depth = 0;; p->depth++) {
 		const node_t *n = node_at(m, pa);
 		uint32_t slot = slot_above(n, addr);
 
@@ -121,6 +125,28 @@ static void descend(const struct machine *m, mm_ref mm, uint64_t addr,
 		low = end_before(n, slot, low);
 		pa = n->ref[slot];
 	}
+}
+
+/*
+ * Down to the leaf of the first entry above @addr, else of the last entry. Most
+ * processes have one leaf and nothing else.
+ */
+static inline void descend(const struct machine *m, mm_ref mm, uint64_t addr,
+			   struct path *p)
+{
+	const uint64_t root = root_of(m, mm);
+
+	p->depth = 0;
+	if (!root)
+		return;
+	if (!is_leaf(node_at(m, root))) {
+		descend_from(m, root, addr, p);
+		return;
+	}
+	p->depth = 1;
+	p->node[0] = root;
+	p->low[0] = 0;
+	p->slot[0] = slot_above(node_at(m, root), addr);
 }
 
 /* What the nodes above say of a leaf that was changed, as far as it changed. */
@@ -152,6 +178,26 @@ static void refresh_next(struct step *s, mm_ref mm, uint64_t end)
 	refresh(s, &p);
 }
 
+/*
+ * The borders of a node lie in five cache lines, which a binary search would
+ * wait for one after another.
+ */
+static void fetch_borders(const node_t *n)
+{
+	for (uint32_t i = 0; i < SLOTS; i += 8)
+		__builtin_prefetch(&n->end[i]);
+	for (uint32_t i = 0; i < SLOTS; i += 8)
+		__builtin_prefetch(&n->ref[i]);
+}
+
+/* Whoever found a VMA looks at those beside it next: all misses in one. */
+static void fetch_neighbours(const struct machine *m, const node_t *n,
+			     uint32_t slot)
+{
+	for (uint32_t i = slot ? slot - 1 : 0; i <= slot + 1 && i < n->nr; i++)
+		__builtin_prefetch(ram_at(m, n->ref[i]));
+}
+
 vma_ref vma_index_find(const struct machine *m, mm_ref mm, uint64_t addr,
 		       vma_ref *prev)
 {
@@ -166,8 +212,10 @@ vma_ref vma_index_find(const struct machine *m, mm_ref mm, uint64_t addr,
 		slot = slot_above(n, addr);
 		if (slot == n->nr)
 			slot--;
+		fetch_borders(node_at(m, n->ref[slot]));
 	}
 	slot = slot_above(n, addr);
+	fetch_neighbours(m, n, slot);
 	if (slot)
 		*prev = vma_make(n->ref[slot - 1]);
 	if (slot == n->nr)
@@ -190,21 +238,31 @@ static void move_slots(node_t *to, uint32_t at, const node_t *from,
 static void insert_slot(node_t *n, uint32_t slot, uint64_t end, uint64_t start,
 			uint64_t ref)
 {
-	MM_ASSERT(n->nr < SLOTS && slot <= n->nr);
-	move_slots(n, slot + 1, n, slot, n->nr - slot);
+	uint32_t i = n->nr++;
+
+	MM_ASSERT(i < SLOTS && slot <= i);
+	for (; i > slot; i--) {
+		n->end[i] = n->end[i - 1];
+		n->start[i] = n->start[i - 1];
+		n->ref[i] = n->ref[i - 1];
+	}
 	n->end[slot] = end;
 	n->start[slot] = start;
 	n->ref[slot] = ref;
-	n->nr++;
 }
 
 static void erase_slot(node_t *n, uint32_t slot)
 {
-	n->nr--;
-	move_slots(n, slot, n, slot + 1, n->nr - slot);
-	n->end[n->nr] = 0;
-	n->start[n->nr] = 0;
-	n->ref[n->nr] = 0;
+	uint32_t i = slot, last = --n->nr;
+
+	for (; i < last; i++) {
+		n->end[i] = n->end[i + 1];
+		n->start[i] = n->start[i + 1];
+		n->ref[i] = n->ref[i + 1];
+	}
+	n->end[last] = 0;
+	n->start[last] = 0;
+	n->ref[last] = 0;
 }
 
 static uint64_t new_node(struct step *s, uint32_t height)
@@ -269,6 +327,8 @@ bool vma_index_prealloc(struct step *s, mm_ref mm, uint64_t addr)
 		mm_mut(s, mm)->vma_index = pa;
 		return pa;
 	}
+	if (node_at(s->m, pa)->nr < SLOTS && is_leaf(node_at(s->m, pa)))
+		return true;
 	if (node_at(s->m, pa)->nr == SLOTS && !grow_root(s, mm))
 		return false;
 	for (pa = root_of(s->m, mm); !is_leaf(node_at(s->m, pa));) {
@@ -363,6 +423,8 @@ static void prune(struct step *s, mm_ref mm, struct path *p)
 		mm_mut(s, mm)->vma_index = 0;
 		return;
 	}
+	if (p->depth == 1 && is_leaf(node_at(s->m, p->node[0])))
+		return;
 	refresh(s, p);
 	for (;;) {
 		uint64_t root = root_of(s->m, mm);

@@ -11,6 +11,7 @@
 	X(page_alloc)	\
 	X(slab)		\
 	X(task)		\
+	X(vma_index)	\
 	X(vma)		\
 	X(mmap)		\
 	X(mprotect)	\

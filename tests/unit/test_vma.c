@@ -403,13 +403,14 @@ static void compare_searches(uint64_t low, uint64_t high, uint64_t len)
 		.low_limit = PAGE_SIZE, .high_limit = high,
 	};
 	uint64_t expected = dumb_highest(high, len);
-	int64_t found = vm_unmapped_area(sp.m, mm, &info);
+	vma_ref next;
+	int64_t found = vm_unmapped_area(sp.m, mm, &info, &next);
 
 	ck_assert_int_eq(found, expected ? (int64_t)expected : -ENOMEM);
 	info.topdown = false;
 	info.low_limit = low;
 	expected = dumb_lowest(low, high, len);
-	found = vm_unmapped_area(sp.m, mm, &info);
+	found = vm_unmapped_area(sp.m, mm, &info, &next);
 	ck_assert_int_eq(found, expected ? (int64_t)expected : -ENOMEM);
 }
 
@@ -643,6 +644,7 @@ static void add_stack_tests(Suite *suite)
 	suite_add_tcase(suite, t);
 }
 
+Suite *suite_vma(void);
 Suite *suite_vma(void)
 {
 	Suite *suite = suite_create("vma");
