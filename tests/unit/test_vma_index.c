@@ -208,6 +208,7 @@ START_TEST(without_memory_for_a_node_nothing_changes)
 }
 END_TEST
 
+Suite *suite_vma_index(void);
 Suite *suite_vma_index(void)
 {
 	Suite *suite = suite_create("vma_index");
