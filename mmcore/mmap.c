@@ -455,7 +455,8 @@ static int64_t check_shared_file(struct step *s, struct mmap_state *st,
 	    st->flags & ~LEGACY_MAP_MASK)
 		return refuse(s, EOPNOTSUPP, "MAP_SHARED_VALIDATE: a flag the file does not know");
 	if (st->prot & PROT_WRITE && !(f_mode & FMODE_WRITE))
-		return refuse(s, EACCES, "a shared writable mapping of a file that is not open for writing");
+		return refuse(s, EACCES,
+			      "a shared writable mapping of a file not open for writing");
 	st->vm_flags |= VM_SHARED | VM_MAYSHARE;
 	if (!(f_mode & FMODE_WRITE))
 		st->vm_flags &= ~(VM_MAYWRITE | VM_SHARED);
@@ -497,7 +498,8 @@ static int64_t check_file(struct step *s, struct mmap_state *st)
 static int64_t check_droppable(struct step *s, struct mmap_state *st)
 {
 	if (st->flags & (MAP_LOCKED | MAP_HUGETLB | MAP_GROWSDOWN))
-		return refuse(s, EINVAL, "MAP_DROPPABLE with MAP_LOCKED, MAP_HUGETLB or MAP_GROWSDOWN");
+		return refuse(s, EINVAL,
+			      "MAP_DROPPABLE with MAP_LOCKED, MAP_HUGETLB or MAP_GROWSDOWN");
 	st->vm_flags |= VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK |
 			VM_DONTDUMP;
 	st->vm_flags &= ~VM_LOCKED_MASK;
@@ -521,7 +523,8 @@ static int64_t check_anonymous(struct step *s, struct mmap_state *st)
 		st->pgoff = st->addr >> PAGE_SHIFT;
 		return check_droppable(s, st);
 	default:
-		return refuse(s, EINVAL, "flags of anonymous memory name neither MAP_SHARED nor MAP_PRIVATE");
+		return refuse(s, EINVAL,
+			      "neither MAP_SHARED nor MAP_PRIVATE (anonymous memory)");
 	}
 }
 

@@ -733,7 +733,7 @@ int64_t security_vm_enough_memory(struct step *s, mm_ref mm, uint64_t pages)
 	if (!enough_memory(s, mm, pages))
 		return refuse(s, ENOMEM,
 			      kernel_at(s->m)->overcommit_memory
-			      ? "the promised memory would exceed CommitLimit (vm.overcommit_memory is 2)"
+			      ? "the promises would exceed CommitLimit (vm.overcommit_memory is 2)"
 			      : "more than all RAM and swap (vm.overcommit_memory is 0)");
 	kernel_mut(s)->vm_committed_space += pages;
 	return 0;

@@ -395,8 +395,6 @@ static bool origin_allowed(struct http_head *head, const char *text,
 static enum http_fault unwanted(struct http_head *head, const char *text,
 				const struct http_rules *rules)
 {
-	if (!has(head, HEADER_HOST))
-		return HTTP_NO_HOST;
 	if (!host_allowed(text + head->host.at, head->host.len, rules))
 		return HTTP_FOREIGN_HOST;
 	if (!origin_allowed(head, text, rules))
@@ -414,6 +412,8 @@ static enum http_fault check_framing(const struct http_head *head)
 {
 	bool body = head->chunked || head->length;
 
+	if (!has(head, HEADER_HOST))
+		return HTTP_NO_HOST;
 	if (head->chunked && has(head, HEADER_LENGTH))
 		return HTTP_LENGTH_AND_CHUNKED;
 	if (body && (head->method == HTTP_GET || head->method == HTTP_HEAD))

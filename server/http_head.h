@@ -28,6 +28,7 @@
 	X(TARGET, 400, "the target must be a plain path")		\
 	X(VERSION, 505, "HTTP/1.1 or HTTP/1.0, please")			\
 	X(HEADER, 400, "a malformed header line")			\
+	X(NO_HOST, 400, "a Host is needed")				\
 	X(TWO_HOSTS, 400, "more than one Host")				\
 	X(TWICE, 400, "a header given twice that may stand once")	\
 	X(LENGTH, 400, "Content-Length is not a number")		\
@@ -42,7 +43,6 @@
 	X(LONG_BODY, 413, "a body of more than 4194304 bytes")		\
 	X(TIMEOUT, 408, "the request took too long to arrive")
 #define HTTP_UNWANTED(X)						\
-	X(NO_HOST, 403, "a Host is needed")				\
 	X(FOREIGN_HOST, 403, "this Host is not served; see --allow-host")	\
 	X(FOREIGN_ORIGIN, 403,						\
 	  "this Origin is not served; see --allow-origin")		\

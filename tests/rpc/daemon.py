@@ -89,6 +89,7 @@ class Daemon:
                     if not piece:
                         break
                     got += piece
+                    s.settimeout(2)  # the answer came: does more follow?
             except (ConnectionResetError, socket.timeout):
                 pass
             return got

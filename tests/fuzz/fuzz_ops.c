@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bytes as operations on a small machine: whatever they are, no assertion
+ * fails, nothing is read or written out of place, and every invariant holds
+ * after each. Three bytes choose an operation, its process and its flags; eight
+ * more its addresses and lengths, small enough to collide often.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "tests/lib/host.h"
+
+#define ARENA 0x7ffff7000000ULL
+#define PROCESSES 4
+
+struct input {
+	const uint8_t *at, *end;
+};
+
+static uint8_t byte(struct input *in)
+{
+	return in->at < in->end ? *in->at++ : 0;
+}
+
+/* Mostly near the arena; now and then any pattern at all. */
+static uint64_t address(struct input *in)
+{
+	uint8_t kind = byte(in), page = byte(in);
+
+	switch (kind >> 5) {
+	case 0:
+		return (uint64_t)page << 56 | (uint64_t)kind << 44 | page;
+	case 1:
+		return 0x7fffffffe000ULL - (uint64_t)page * 0x8000;
+	case 2:
+		return 0x555555559000ULL + (uint64_t)page * 512;
+	default:
+		return ARENA + (uint64_t)page * PAGE_SIZE + (kind & 1);
+	}
+}
+
+static uint64_t length(struct input *in)
+{
+	uint8_t kind = byte(in), n = byte(in);
+
+	switch (kind >> 5) {
+	case 0:
+		return (uint64_t)n << (kind & 63);
+	case 1:
+		return (uint64_t)n << 21;
+	default:
+		return (uint64_t)(n & 15) * PAGE_SIZE + (kind & 1);
+	}
+}
+
+static uint64_t map_flags(struct input *in)
+{
+	uint64_t flags = byte(in);
+
+	flags |= (uint64_t)byte(in) << 8 | (uint64_t)(byte(in) & 0x1f) << 16;
+	return flags & 1 ? flags : (flags & ~3ULL) | 0x22;
+}
+
+static void fill_op(struct input *in, struct op *op)
+{
+	op->code = (enum op_code)(1 + byte(in) % (NR_OPS - 1));
+	op->pid = 1 + byte(in) % PROCESSES;
+	op->deliver = op->pid & 1;
+	switch (op->code) {
+	case OP_MMAP:
+		op->mmap = (struct op_mmap){ address(in), length(in),
+					     byte(in) & 7, map_flags(in), -1,
+					     byte(in) & 1 ? 0 : length(in) };
+		break;
+	case OP_MPROTECT:
+		op->mprotect = (struct op_mprotect){ address(in), length(in),
+						     byte(in) & 15 };
+		break;
+	case OP_BRK:
+		op->brk.addr = address(in);
+		break;
+	case OP_MEM_TOUCH:
+		op->mem_touch = (struct op_mem_touch){ address(in),
+			length(in) & 0xfffff, byte(in) % 3 };
+		break;
+	case OP_MEM_FILL:
+		op->mem_fill = (struct op_mem_fill){ address(in),
+			length(in) & 0xffff, byte(in) };
+		break;
+	case OP_FORK:
+		op->fork.flags = byte(in) & 1 ? 0 : (uint64_t)byte(in) << 8;
+		break;
+	case OP_SETRLIMIT:
+		op->setrlimit = (struct op_setrlimit){ byte(in) & 15,
+			(uint64_t)byte(in) << 16, ~0ULL };
+		break;
+	case OP_SYSCTL:
+		op->sysctl = (struct op_sysctl){ byte(in) % NR_SYSCTLS,
+						 byte(in) };
+		break;
+	case OP_SPAWN:
+		op->spawn.image = byte(in) & 1;
+		break;
+	default:	/* munmap, access_ok, reads: an address and a length */
+		op->munmap = (struct op_munmap){ address(in), length(in) };
+		break;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static uint8_t buf[1 << 16];
+	struct input in = { data, data + size };
+	struct mm_config config = mm_config_default();
+	struct machine *m;
+
+	config.ram = 8ULL << 20;
+	m = host_machine_new(&config);
+	host_spawn(m);
+	for (int i = 0; i < 64 && in.at < in.end; i++) {
+		struct op op = { .code = OP_NONE };
+		struct op_result res;
+
+		fill_op(&in, &op);
+		if (op.code == OP_MEM_READ)
+			op.mem_read.len &= sizeof(buf) - 1;
+		op.buf = buf;
+		op.data = buf;
+		op.data_len = op.code == OP_MEM_WRITE ? 100 : 0;
+		if (mm_op_work(m, &op) > 1 << 16)
+			continue;
+		mm_step(m, &op, &res, NULL);
+		host_check(m);
+	}
+	host_machine_free(m);
+	return 0;
+}

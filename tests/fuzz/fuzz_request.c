@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bytes as the body of POST /rpc, against a registry with one machine in it:
+ * the scan, the parser, the decoder, the methods, the writer.
+ */
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/machines.h"
+#include "server/rpc.h"
+#include "server/server.h"
+
+static struct server server;
+
+static void make_machine(void)
+{
+	struct mm_config config = mm_config_default();
+	struct op op = { .code = OP_SPAWN };
+	struct op_result res;
+	struct rpc_error error;
+	struct hosted *h;
+
+	config.ram = 16ULL << 20;
+	h = machines_create(server.machines, "m", &config, &error);
+	if (!h)
+		return;		/* it is there already */
+	hosted_apply(h, &op, &res, NULL, &error);
+	machines_unlock(h);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct rpc_progress progress = { 0 };
+	struct json_writer out;
+	enum rpc_outcome outcome;
+
+	if (!server.machines) {
+		struct machine_limits limits = machine_limits_default();
+
+		limits.resident_frames = 8192;
+		limits.machines = 16;
+		json_object_seed(1);
+		server.machines = machines_new(&limits);
+	}
+	make_machine();
+	json_writer_init(&out, 0);
+	outcome = rpc_handle(&server, (const char *)data, size, &out,
+			     &progress, true);
+	/* What is answered is JSON. */
+	if (outcome == RPC_ANSWER) {
+		json_t *answer = json_loadb(out.buf, out.len, 0, NULL);
+
+		if (!answer)
+			abort();
+		json_decref(answer);
+	}
+	json_writer_free(&out);
+	return 0;
+}
