@@ -64,6 +64,8 @@ static uint32_t slot_above(const node_t *n, uint64_t addr)
 {
 	uint32_t slot = 0, len = n->nr;
 
+	if (len && n->end[len - 1] <= addr)
+		return len;
 	while (len) {
 		uint32_t half = len / 2;
 		bool below = n->end[slot + half] <= addr;
@@ -149,20 +151,33 @@ static inline void descend(const struct machine *m, mm_ref mm, uint64_t addr,
 	p->slot[0] = slot_above(node_at(m, root), addr);
 }
 
-/* What the nodes above say of a leaf that was changed, as far as it changed. */
-static void refresh(struct step *s, const struct path *p)
+/* Gaps of a leaf that are other than they were: the largest before and now. */
+struct change {
+	uint64_t was, now;
+};
+
+static const struct change unknown = { UINT64_MAX, 0 };
+
+/*
+ * What the nodes above say of a leaf that was changed, as far as it changed. A
+ * node is looked through only if it lost what was its largest gap.
+ */
+static void refresh(struct step *s, const struct path *p, struct change c)
 {
 	for (uint32_t level = p->depth; level-- > 1;) {
 		const node_t *n = node_at(s->m, p->node[level]);
 		const node_t *up = node_at(s->m, p->node[level - 1]);
 		uint32_t slot = p->slot[level - 1];
-		uint64_t end = n->end[n->nr - 1];
-		uint64_t gap = largest_gap(n, p->low[level]);
+		uint64_t end = n->end[n->nr - 1], was = up->start[slot];
 
-		if (up->end[slot] == end && up->start[slot] == gap)
+		if (c.now <= was)
+			c.now = c.was < was ? was
+					    : largest_gap(n, p->low[level]);
+		c.was = was;
+		if (up->end[slot] == end && c.now == was)
 			return;
 		node_mut(s, p->node[level - 1])->end[slot] = end;
-		node_mut(s, p->node[level - 1])->start[slot] = gap;
+		node_mut(s, p->node[level - 1])->start[slot] = c.now;
 	}
 }
 
@@ -175,7 +190,7 @@ static void refresh_next(struct step *s, mm_ref mm, uint64_t end)
 	    mm_at(s->m, mm)->highest_vm_end <= end)
 		return;
 	descend(s->m, mm, end, &p);
-	refresh(s, &p);
+	refresh(s, &p, unknown);
 }
 
 /*
@@ -348,16 +363,32 @@ bool vma_index_prealloc(struct step *s, mm_ref mm, uint64_t addr)
 	return true;
 }
 
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* The entry goes where its successor is, so that only one leaf changes. */
 void vma_index_insert(struct step *s, mm_ref mm, vma_ref ref)
 {
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	struct change c = { 0, 0 };
 	struct path p;
+	uint64_t before;
+	uint32_t slot;
+	node_t *leaf;
 
 	descend(s->m, mm, vma->vm_start, &p);
-	insert_slot(node_mut(s, p.node[p.depth - 1]), p.slot[p.depth - 1],
-		    vma->vm_end, vma->vm_start, ref.pa);
-	refresh(s, &p);
+	slot = p.slot[p.depth - 1];
+	leaf = node_mut(s, p.node[p.depth - 1]);
+	before = end_before(leaf, slot, p.low[p.depth - 1]);
+	c.now = vma->vm_start - before;
+	if (slot < leaf->nr) {
+		c.was = leaf->start[slot] - before;
+		c.now = max_u64(c.now, leaf->start[slot] - vma->vm_end);
+	}
+	insert_slot(leaf, slot, vma->vm_end, vma->vm_start, ref.pa);
+	refresh(s, &p, c);
 }
 
 /* ---- changing and taking away ---- */
@@ -387,7 +418,7 @@ void vma_index_move(struct step *s, mm_ref mm, uint64_t old_end,
 	leaf = node_mut(s, p.node[p.depth - 1]);
 	leaf->start[slot] = start;
 	leaf->end[slot] = end;
-	refresh(s, &p);
+	refresh(s, &p, unknown);
 	if (slot == leaf->nr - 1 && end != old_end)
 		refresh_next(s, mm, end);
 }
@@ -406,11 +437,11 @@ void vma_index_split(struct step *s, mm_ref mm, vma_ref lower, vma_ref upper,
 	insert_slot(leaf, slot, addr, leaf->start[slot], lower.pa);
 	leaf->start[slot + 1] = addr;
 	leaf->ref[slot + 1] = upper.pa;
-	refresh(s, &p);
+	refresh(s, &p, (struct change){ 0, 0 });
 }
 
 /* Empty nodes go, and so does a root with nothing beside what is below. */
-static void prune(struct step *s, mm_ref mm, struct path *p)
+static void prune(struct step *s, mm_ref mm, struct path *p, struct change c)
 {
 	while (p->depth && !node_at(s->m, p->node[p->depth - 1])->nr) {
 		kmem_cache_free(s, CACHE_VMA_INDEX, p->node[p->depth - 1]);
@@ -418,6 +449,7 @@ static void prune(struct step *s, mm_ref mm, struct path *p)
 		if (p->depth)
 			erase_slot(node_mut(s, p->node[p->depth - 1]),
 				   p->slot[p->depth - 1]);
+		c = unknown;
 	}
 	if (!p->depth) {
 		mm_mut(s, mm)->vma_index = 0;
@@ -425,7 +457,7 @@ static void prune(struct step *s, mm_ref mm, struct path *p)
 	}
 	if (p->depth == 1 && is_leaf(node_at(s->m, p->node[0])))
 		return;
-	refresh(s, p);
+	refresh(s, p, c);
 	for (;;) {
 		uint64_t root = root_of(s->m, mm);
 		const node_t *n = node_at(s->m, root);
@@ -439,15 +471,24 @@ static void prune(struct step *s, mm_ref mm, struct path *p)
 
 void vma_index_erase(struct step *s, mm_ref mm, uint64_t end)
 {
+	struct change c = unknown;
 	struct path p;
+	uint32_t slot;
 	node_t *leaf;
 	bool last;
 
 	descend_to(s->m, mm, end, &p);
+	slot = p.slot[p.depth - 1];
 	leaf = node_mut(s, p.node[p.depth - 1]);
-	last = p.slot[p.depth - 1] == leaf->nr - 1;
-	erase_slot(leaf, p.slot[p.depth - 1]);
-	prune(s, mm, &p);
+	last = slot == leaf->nr - 1;
+	if (!last) {
+		/* Two gaps become one, which is larger than both. */
+		c.was = 0;
+		c.now = leaf->start[slot + 1] -
+			end_before(leaf, slot, p.low[p.depth - 1]);
+	}
+	erase_slot(leaf, slot);
+	prune(s, mm, &p, c);
 	if (last && root_of(s->m, mm))
 		refresh_next(s, mm, end);
 }
