@@ -48,6 +48,7 @@ AS_IF([test "$enable_werror" = yes], [AS_VAR_APPEND([MMAPD_CFLAGS], [" -Werror"]
 # The core calls nothing that it does not name: no runtime of the compiler's.
 MMCORE_CFLAGS=
 MMAPD_TRY_FLAG([MMCORE_CFLAGS], [-fno-stack-protector])
+MMAPD_TRY_FLAG([MMCORE_CFLAGS], [-fno-tree-loop-distribute-patterns])
 MMAPD_TRY_FLAG([MMCORE_CFLAGS], [-Wdeclaration-after-statement])
 AC_SUBST([MMAPD_CFLAGS])
 AC_SUBST([MMAPD_LDFLAGS])
