@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A story is a folder: `ops`, one operation a line, and `told`, what the kernel
+ * did and what is there at the end, in the notation of docs/notation.md. Each
+ * story is told three times: once to be compared, once more, and once with the
+ * machine copied frame by frame into a fresh one between every two operations;
+ * all three must end in the same digest. MMAPD_BLESS=1 rewrites `told`.
+ *
+ *	run_stories FOLDER…
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mmcore/page_alloc.h"
+#include "mmcore/pgtable.h"
+#include "mmcore/uapi.h"
+#include "tests/lib/host.h"
+
+#define EVENTS 4096
+
+struct telling {
+	struct machine *m;
+	FILE *out;
+	bool move;		/* into a fresh machine between operations */
+};
+
+/* ---- operations as text ---- */
+
+static uint64_t number(const char *line, const char *key, uint64_t otherwise)
+{
+	char name[32];
+	const char *at;
+
+	snprintf(name, sizeof(name), " %s=", key);
+	at = strstr(line, name);
+	return at ? strtoull(at + strlen(name), NULL, 0) : otherwise;
+}
+
+static uint64_t prot(const char *line)
+{
+	const char *at = strstr(line, " prot=");
+
+	if (!at)
+		return PROT_READ | PROT_WRITE;
+	at += 6;
+	return (at[0] == 'r' ? PROT_READ : 0) | (at[1] == 'w' ? PROT_WRITE : 0) |
+	       (at[2] == 'x' ? PROT_EXEC : 0);
+}
+
+static uint64_t map_flags(const char *line)
+{
+	return MAP_ANONYMOUS |
+	       (strstr(line, " shared") ? MAP_SHARED : MAP_PRIVATE) |
+	       (strstr(line, " fixed") ? MAP_FIXED : 0) |
+	       (strstr(line, " noreplace") ? MAP_FIXED_NOREPLACE : 0) |
+	       (strstr(line, " populate") ? MAP_POPULATE : 0) |
+	       (strstr(line, " growsdown") ? MAP_GROWSDOWN : 0);
+}
+
+static bool parse(const char *line, struct op *op, uint8_t *byte)
+{
+	const uint64_t addr = number(line, "addr", 0), len = number(line, "len", 1);
+
+	*op = (struct op){ .pid = (uint32_t)number(line, "pid", 1) };
+	*byte = (uint8_t)number(line, "byte", 0);
+	if (!strncmp(line, "spawn", 5)) {
+		op->code = OP_SPAWN;
+		op->spawn.image = strstr(line, "demo") ? IMAGE_DEMO : IMAGE_NONE;
+		memcpy(op->spawn.name, "init", 5);
+	} else if (!strncmp(line, "mmap", 4)) {
+		op->code = OP_MMAP;
+		op->mmap = (struct op_mmap){ addr, len, prot(line),
+					     map_flags(line), -1, 0 };
+	} else if (!strncmp(line, "munmap", 6)) {
+		op->code = OP_MUNMAP;
+		op->munmap = (struct op_munmap){ addr, len };
+	} else if (!strncmp(line, "mprotect", 8)) {
+		op->code = OP_MPROTECT;
+		op->mprotect = (struct op_mprotect){ addr, len, prot(line) };
+	} else if (!strncmp(line, "brk", 3)) {
+		op->code = OP_BRK;
+		op->brk.addr = addr;
+	} else if (!strncmp(line, "read", 4) || !strncmp(line, "write", 5)) {
+		op->code = OP_MEM_TOUCH;
+		op->mem_touch = (struct op_mem_touch){ addr, len,
+			*line == 'r' ? ACCESS_READ : ACCESS_WRITE };
+	} else if (!strncmp(line, "store", 5)) {
+		op->code = OP_MEM_WRITE;
+		op->mem_write.addr = addr;
+		op->data = byte;
+		op->data_len = 1;
+	} else if (!strncmp(line, "fork", 4)) {
+		op->code = OP_FORK;
+		op->fork.flags = strstr(line, " vm") ? CLONE_VM : 0;
+	} else if (!strncmp(line, "exit", 4)) {
+		op->code = OP_EXIT;
+	} else if (!strncmp(line, "sysctl", 6)) {
+		op->code = OP_SYSCTL;
+		op->sysctl.id = strstr(line, "overcommit")
+			? SYSCTL_overcommit_memory : SYSCTL_max_map_count;
+		op->sysctl.value = number(line, "value", 0);
+	}
+	return op->code != OP_NONE;
+}
+
+/* ---- telling ---- */
+
+static void tell(const struct telling *t, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void tell(const struct telling *t, const char *format, ...)
+{
+	va_list ap;
+
+	if (!t->out)
+		return;
+	va_start(ap, format);
+	vfprintf(t->out, format, ap);
+	va_end(ap);
+}
+
+static void tell_args(const struct telling *t, const char *spec,
+		      const uint64_t *arg)
+{
+	while (*spec) {
+		int len = (int)strcspn(spec, ":");
+
+		tell(t, strchr("xv", spec[len + 1]) ? " %.*s=%#llx" : " %.*s=%lld",
+		     len, spec, (unsigned long long)*arg++);
+		spec += len + 2;
+		spec += *spec == ' ';
+	}
+}
+
+static void tell_trace(const struct telling *t, const struct trace *trace)
+{
+	for (uint64_t i = 0; i < trace->nr; i++) {
+		const struct trace_event *e = &trace->events[i];
+		const struct trace_kind *kind = &trace_kinds[e->id];
+
+		tell(t, "    %s: %s", kind->fn, kind->step);
+		if (e->note)
+			tell(t, " (skipped: %s)", e->note);
+		else
+			tell_args(t, kind->args, e->arg);
+		tell(t, "\n");
+	}
+}
+
+static void tell_result(const struct telling *t, const struct op_result *r)
+{
+	if (r->outcome == OUT_SIGNAL)
+		tell(t, "    = %s %s at %#llx", mm_signal_name(r->signo),
+		     mm_si_code_name(r->signo, r->si_code),
+		     (unsigned long long)r->fault_addr);
+	else if (r->outcome == OUT_ERRNO)
+		tell(t, "    = %s", mm_errno_name(r->err));
+	else
+		tell(t, "    = %#llx", (unsigned long long)r->ret);
+	if (r->minor)
+		tell(t, " (%llu faults)", (unsigned long long)r->minor);
+	tell(t, "%s%s\n", r->why ? ": " : "", r->why ? r->why : "");
+}
+
+static void tell_pages(const struct telling *t, mm_ref mm, vma_ref ref)
+{
+	const struct vm_area_struct *v = vma_at(t->m, ref);
+
+	for (uint64_t addr = v->vm_start; addr < v->vm_end; addr += PAGE_SIZE) {
+		const struct mm_pagemap e = mm_pagemap_entry(t->m, mm, addr);
+		struct page page;
+
+		if (!e.present)
+			continue;
+		page = page_read(t->m, e.pfn);
+		tell(t, "  PTE %llx -> FRAME %u %s%s%s count=%d mapcount=%d\n",
+		     (unsigned long long)addr, e.pfn, e.writable ? "w" : "-",
+		     e.accessed ? "a" : "-", e.dirty ? "d" : "-", page._count,
+		     page._mapcount);
+	}
+}
+
+static void tell_state(const struct telling *t)
+{
+	for (task_ref k = mm_first_task(t->m); !task_none(k);
+	     k = mm_next_task(t->m, k)) {
+		const mm_ref mm = task_at(t->m, k)->mm;
+		const struct mm_struct *mms = mm_at(t->m, mm);
+
+		tell(t, "MM pid=%d map_count=%d total_vm=%llu rss=%llu tables=%llu\n",
+		     task_at(t->m, k)->pid, mms->map_count,
+		     (unsigned long long)mms->total_vm, (unsigned long long)
+		     (mms->_anon_rss + mms->_file_rss + mms->_shmem_rss),
+		     (unsigned long long)mms->nr_tables);
+		for (vma_ref v = mms->mmap; !vma_none(v);
+		     v = vma_at(t->m, v)->vm_next) {
+			const struct vm_area_struct *vma = vma_at(t->m, v);
+
+			tell(t, " VMA %llx-%llx flags=%#llx %s\n",
+			     (unsigned long long)vma->vm_start,
+			     (unsigned long long)vma->vm_end,
+			     (unsigned long long)vma->vm_flags,
+			     mm_vma_name(t->m, v));
+			tell_pages(t, mm, v);
+		}
+	}
+}
+
+static bool tell_op(struct telling *t, const char *line)
+{
+	static struct trace_event events[EVENTS];
+	struct trace trace = { .events = events, .capacity = EVENTS };
+	struct op_result res;
+	struct op op;
+	uint8_t byte;
+
+	if (!parse(line, &op, &byte)) {
+		fprintf(stderr, "not an operation: %s", line);
+		return false;
+	}
+	if (mm_step(t->m, &op, &res, &trace) != MM_OK) {
+		fprintf(stderr, "not accepted: %s", line);
+		return false;
+	}
+	tell(t, "> %s", line);
+	tell_trace(t, &trace);
+	tell_result(t, &res);
+	host_check(t->m);
+	if (t->move) {
+		struct machine *fresh = host_machine_copy(t->m);
+
+		host_machine_free(t->m);
+		t->m = fresh;
+	}
+	return true;
+}
+
+/* Tells a whole story; the digest at its end, or 0 where it cannot be told. */
+static uint64_t tell_story(const char *folder, FILE *out, bool move)
+{
+	struct telling t = { host_machine_small(), out, move };
+	char path[512], line[256];
+	uint64_t digest = 0;
+	bool good = true;
+	FILE *ops;
+
+	snprintf(path, sizeof(path), "%s/ops", folder);
+	ops = fopen(path, "r");
+	if (!ops) {
+		perror(path);
+		return 0;
+	}
+	while (good && fgets(line, sizeof(line), ops))
+		if (*line != '#' && *line != '\n')
+			good = tell_op(&t, line);
+	fclose(ops);
+	if (good) {
+		tell_state(&t);
+		digest = host_digest(t.m);
+	}
+	host_machine_free(t.m);
+	return digest;
+}
+
+/* ---- comparing ---- */
+
+static char *slurp(const char *path)
+{
+	char *text = calloc(1, 1 << 20);
+	FILE *f = fopen(path, "r");
+
+	if (f) {
+		text[fread(text, 1, (1 << 20) - 1, f)] = 0;
+		fclose(f);
+	}
+	return text;
+}
+
+static void show_difference(const char *told, const char *expected)
+{
+	size_t same = 0, line = 0;
+
+	while (told[same] && told[same] == expected[same])
+		if (told[same++] == '\n')
+			line = same;
+	fprintf(stderr, "  expected: %.*s\n  told:     %.*s\n",
+		(int)strcspn(expected + line, "\n"), expected + line,
+		(int)strcspn(told + line, "\n"), told + line);
+}
+
+static bool compare(const char *folder, const char *told)
+{
+	char path[512], *expected;
+	bool same;
+
+	snprintf(path, sizeof(path), "%s/told", folder);
+	if (getenv("MMAPD_BLESS")) {
+		FILE *f = fopen(path, "w");
+
+		return f && fputs(told, f) >= 0 && !fclose(f);
+	}
+	expected = slurp(path);
+	same = !strcmp(told, expected);
+	if (!same)
+		show_difference(told, expected);
+	free(expected);
+	return same;
+}
+
+static bool run_story(const char *folder)
+{
+	char *told = NULL;
+	size_t len;
+	FILE *out = open_memstream(&told, &len);
+	uint64_t digest = tell_story(folder, out, false);
+	bool good;
+
+	fclose(out);
+	good = digest && compare(folder, told) &&
+	       tell_story(folder, NULL, false) == digest &&
+	       tell_story(folder, NULL, true) == digest;
+	printf("%s %s\n", good ? "ok" : "FAIL", folder);
+	free(told);
+	return good;
+}
+
+int main(int argc, char **argv)
+{
+	int failed = argc < 2;
+
+	for (int i = 1; i < argc; i++)
+		failed += !run_story(argv[i]);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
