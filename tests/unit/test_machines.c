@@ -642,9 +642,9 @@ START_TEST(the_history_is_bounded_and_loses_its_oldest_entries)
 	ck_assert_uint_eq(seen.op.tick.jiffies, 19999);
 	ck_assert_uint_lt(h->history.bytes, 200000);
 	seen = (struct seen){ 0 };
-	hosted_history(h, 15000, 5, see, &seen);
-	ck_assert_uint_eq(seen.first, 15001);
-	ck_assert_uint_eq(seen.last, 15005);
+	hosted_history(h, first + 99, 5, see, &seen);
+	ck_assert_uint_eq(seen.first, first + 100);
+	ck_assert_uint_eq(seen.last, first + 104);
 	seen = (struct seen){ 0 };
 	hosted_history(h, UINT64_MAX, 5, see, &seen);
 	ck_assert_uint_eq(seen.nr, 0);
