@@ -54,7 +54,7 @@
 
 #define CHUNK_LINE_MAX	18		/* 16 digits and CR LF */
 #define FDS_MAX		(1 << 20)
-#define DRAIN_BYTES	(1 << 20)
+#define DRAIN_BYTES	(8 << 20)
 
 /* What the next bytes belong to. */
 enum phase {
@@ -93,6 +93,7 @@ struct guard {
 	uint64_t arrive_ms;		/* first byte of the one arriving */
 	uint64_t answer_ms;		/* 0: no answer on its way */
 	uint64_t idle_ms;		/* since when there was nothing to do */
+	bool peeked;			/* for the client's end, since then */
 };
 
 static const char stand_in_head[] =
@@ -258,6 +259,7 @@ void guard_done(struct guard *g)
 	g->done = g->begun;
 	g->answer_ms = 0;
 	g->idle_ms = g->list->now_ms;
+	g->peeked = false;
 }
 
 /* ---- refusing ---- */
@@ -539,6 +541,18 @@ static void expire(struct guard *g)
 	shutdown(g->fd, placed ? SHUT_RD : SHUT_RDWR);
 }
 
+/* A client's end that came together with its last request made one edge with
+ * it, and the library has not seen it. One look for each idle time tells. */
+static bool has_hung_up(struct guard *g)
+{
+	char byte;
+
+	if (g->peeked)
+		return false;
+	g->peeked = true;
+	return !recvfrom(g->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL);
+}
+
 static void check_deadlines(struct guard *g, uint64_t now)
 {
 	if (arriving(g)) {
@@ -547,8 +561,9 @@ static void check_deadlines(struct guard *g, uint64_t now)
 	} else if (g->answer_ms) {
 		if (now - g->answer_ms > GUARD_ANSWER_MS)
 			shutdown(g->fd, SHUT_RDWR);
-	} else if (guard_idle(g) && now - g->idle_ms > GUARD_IDLE_MS) {
-		shutdown(g->fd, SHUT_RDWR);
+	} else if (guard_idle(g)) {
+		if (now - g->idle_ms > GUARD_IDLE_MS || has_hung_up(g))
+			shutdown(g->fd, SHUT_RDWR);
 	}
 }
 
