@@ -356,8 +356,8 @@ static void comb_begin(uint64_t nr_vmas)
 {
 	begin(nr_vmas);
 	for (uint64_t i = 0; i < nr_vmas; i++)
-		map(COMB_START + i * 2 * PAGE_SIZE, PAGE_SIZE, RW,
-		    ANON | MAP_FIXED);
+		touch(map(COMB_START + i * 2 * PAGE_SIZE, PAGE_SIZE, RW,
+			  ANON | MAP_FIXED), 1, ACCESS_WRITE);
 }
 
 const struct subject ours_mmap_munmap_comb = {

@@ -273,7 +273,8 @@ const struct subject reference_brk = { NULL, brk_sample, NULL };
 static void comb_begin(uint64_t nr_vmas)
 {
 	for (uint64_t i = 0; i < nr_vmas; i++)
-		map(COMB_START + i * 2 * PAGE, PAGE, RW, ANON | MAP_FIXED);
+		*map(COMB_START + i * 2 * PAGE, PAGE, RW,
+		     ANON | MAP_FIXED) = 1;
 	separate(0);
 }
 

@@ -22,7 +22,10 @@ struct subject {
 #define MANY_VMAS	60000
 #define FLIPS		20000
 
-/* A VMA of one page every second page, from here: none can merge. */
+/*
+ * A VMA of one page every second page, from here: none can merge. Each page is
+ * resident, as are those of programs that have so many VMAs.
+ */
 #define COMB_START	0x100000000000ULL
 
 /* A page of the comb, by chance; the same sequence on both sides. */
