@@ -148,20 +148,16 @@ static enum vm_fault do_wp_page(struct step *s, mm_ref mm, vma_ref ref,
 	return VM_FAULT_MINOR;
 }
 
-enum vm_fault handle_mm_fault(struct step *s, mm_ref mm, vma_ref ref,
-			      uint64_t addr, bool write)
+/* The tables are there, and @addr is page aligned. */
+static enum vm_fault handle_pte_fault(struct step *s, mm_ref mm, vma_ref ref,
+				      uint64_t addr, uint64_t pte_pa,
+				      bool write)
 {
 	const struct arch *a = s->m->arch;
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
-	uint64_t pte_pa;
-	pte_t pte;
+	const pte_t pte = entry_read(s->m, pte_pa);
 
 	MM_ASSERT(vma->vm_start <= addr && addr < vma->vm_end);
-	addr &= PAGE_MASK;
-	pte_pa = pte_alloc_map(s, mm, addr);
-	if (!pte_pa)
-		return VM_FAULT_OOM;
-	pte = entry_read(s->m, pte_pa);
 	if (pte_none(pte)) {
 		if (vma_is_anonymous(vma))
 			return do_anonymous_page(s, mm, ref, addr, pte_pa,
@@ -174,6 +170,24 @@ enum vm_fault handle_mm_fault(struct step *s, mm_ref mm, vma_ref ref,
 		return do_wp_page(s, mm, ref, addr, pte_pa, pte);
 	set_pte(s, pte_pa, pte | a->accessed | (write ? a->dirty : 0));
 	return VM_FAULT_MINOR;
+}
+
+/* handle_mm_fault() for a caller that has walked the tables: 0, some miss. */
+static enum vm_fault handle_fault_at(struct step *s, mm_ref mm, vma_ref ref,
+				     uint64_t addr, uint64_t pte_pa, bool write)
+{
+	addr &= PAGE_MASK;
+	if (!pte_pa)
+		pte_pa = pte_alloc_map(s, mm, addr);
+	if (!pte_pa)
+		return VM_FAULT_OOM;
+	return handle_pte_fault(s, mm, ref, addr, pte_pa, write);
+}
+
+enum vm_fault handle_mm_fault(struct step *s, mm_ref mm, vma_ref ref,
+			      uint64_t addr, bool write)
+{
+	return handle_fault_at(s, mm, ref, addr, 0, write);
 }
 
 static void count_fault(struct step *s, enum vm_fault fault)
@@ -266,7 +280,8 @@ struct access_fault do_page_fault(struct step *s, uint64_t addr,
 	why = access_error(s->m, vma_at(s->m, vma), kind, pte);
 	if (why)
 		return bad_area(s, addr, SIGSEGV, SEGV_ACCERR, why);
-	fault = handle_mm_fault(s, mm, vma, addr, kind == ACCESS_WRITE);
+	fault = handle_fault_at(s, mm, vma, addr, pte_pa,
+				kind == ACCESS_WRITE);
 	if (fault == VM_FAULT_SIGBUS)
 		return bad_area(s, addr, SIGBUS, BUS_ADRERR,
 				"the mapped object ends before the address");
@@ -291,7 +306,7 @@ static bool populate_page(struct step *s, mm_ref mm, vma_ref vma,
 		if (pte & s->m->arch->present && (!write || pte_write(s->m, pte)))
 			return true;
 	}
-	fault = handle_mm_fault(s, mm, vma, addr, write);
+	fault = handle_fault_at(s, mm, vma, addr, pte_pa, write);
 	if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_OOM)
 		return false;
 	count_fault(s, fault);

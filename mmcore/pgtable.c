@@ -196,10 +196,26 @@ static void free_tables_below(struct step *s, const struct freeing *f,
 	}
 }
 
+/*
+ * Where a neighbour that stays shares the span of the only PTE table concerned,
+ * that table stays, and with it all above it: their spans are larger.
+ */
+static bool neighbour_keeps_tables(const struct arch *a,
+				   const struct freeing *f, uint64_t start,
+				   uint64_t end)
+{
+	const uint64_t span = 1ULL << a->level[a->nr_levels - 2].shift;
+	const uint64_t first = start & ~(span - 1);
+
+	return end - first <= span && !span_is_free(f, first, span);
+}
+
 void free_pgtables(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
 		   uint64_t floor, uint64_t ceiling)
 {
 	const struct freeing f = { mm, floor, ceiling };
 
+	if (neighbour_keeps_tables(s->m->arch, &f, start, end))
+		return;
 	free_tables_below(s, &f, 0, mm_at(s->m, mm)->pgd, start, end);
 }
