@@ -119,12 +119,14 @@ static void check_table(struct table_walk *w, int level, uint64_t table,
 	const struct arch *a = w->c->m->arch;
 	const struct arch_level *l = &a->level[level];
 	const bool leaf = level == a->nr_levels - 1;
+	const void *entries;
 
 	if (ram_frame_is_blank(w->c->m, (pfn_t)(table >> PAGE_SHIFT)))
 		return;
-	for (uint64_t i = 0; i < 1ULL << l->bits; i++) {
-		pte_t entry = entry_read(w->c->m, table + (i << a->entry_shift));
-		uint64_t addr = base + (i << l->shift);
+	entries = ram_at(w->c->m, table);
+	for (uint32_t i = 0; i < 1U << l->bits; i++) {
+		pte_t entry = table_load(entries, i, a->entry_shift);
+		uint64_t addr = base + ((uint64_t)i << l->shift);
 		pfn_t pfn;
 
 		if (!entry)
