@@ -6,38 +6,34 @@
 static bool all_zero(const void *bytes, size_t n)
 {
 	const uint64_t *word = bytes;
+	uint64_t any = 0;
 
 	for (size_t i = 0; i < n / sizeof(*word); i++)
-		if (word[i])
-			return false;
-	return true;
+		any |= word[i];
+	return !any;
 }
 
-static bool page_is_blank(const struct machine *m, pfn_t pfn)
-{
-	return all_zero(page_counts_at(m, pfn), sizeof(struct page_counts)) &&
-	       all_zero(page_at(m, pfn), sizeof(struct page_rest));
-}
-
-/* The struct pages of [pfn, end) are blank; whole groups at a time. */
+/* The struct pages of [pfn, end) are blank; a group at a time. */
 static bool pages_are_blank(const struct machine *m, uint64_t pfn, uint64_t end)
 {
 	while (pfn < end) {
-		const uint64_t group = page_group_pa(m, (pfn_t)pfn);
-		const bool whole = pfn % PAGES_PER_GROUP == 0 &&
-				   end - pfn >= PAGES_PER_GROUP;
+		const uint64_t pa = page_group_pa(m, (pfn_t)pfn);
+		const struct page_group *group = ram_at(m, pa);
+		const uint64_t first = pfn % PAGES_PER_GROUP;
+		uint64_t nr = PAGES_PER_GROUP - first;
 
-		if (ram_frame_is_blank(m, (pfn_t)(group >> PAGE_SHIFT))) {
-			pfn = (pfn / PAGES_PER_GROUP + 1) * PAGES_PER_GROUP;
-		} else if (whole) {
-			if (!all_zero(ram_at(m, group), PAGE_SIZE))
-				return false;
-			pfn += PAGES_PER_GROUP;
-		} else {
-			if (!page_is_blank(m, (pfn_t)pfn))
-				return false;
-			pfn++;
-		}
+		if (nr > end - pfn)
+			nr = end - pfn;
+		pfn += nr;
+		if (ram_frame_is_blank(m, (pfn_t)(pa >> PAGE_SHIFT)))
+			continue;
+		if (nr == PAGES_PER_GROUP
+			    ? !all_zero(group, PAGE_SIZE)
+			    : !all_zero(&group->counts[first],
+					nr * sizeof(struct page_counts)) ||
+			      !all_zero(&group->rest[first],
+					nr * sizeof(struct page_rest)))
+			return false;
 	}
 	return true;
 }

@@ -113,24 +113,43 @@ static bool check_table_frame(struct check *c, uint64_t pfn)
 	return check_law(c, LAW_table_frame, c->tables <= c->limit);
 }
 
+/* The first entry in [i, nr) that is not none, or @nr. Most are none. */
+static uint32_t next_entry(const void *entries, uint32_t i, uint32_t nr,
+			   uint8_t shift)
+{
+	while (i < nr) {
+		pte_t any = 0;
+
+		for (uint32_t j = 0; j < 8; j++)
+			any |= table_load(entries, (i & ~7U) + j, shift);
+		if (!any)
+			i = (i & ~7U) + 8;
+		else if (table_load(entries, i, shift))
+			return i;
+		else
+			i++;
+	}
+	return nr;
+}
+
 static void check_table(struct table_walk *w, int level, uint64_t table,
 			uint64_t base)
 {
 	const struct arch *a = w->c->m->arch;
 	const struct arch_level *l = &a->level[level];
 	const bool leaf = level == a->nr_levels - 1;
+	const uint32_t nr = 1U << l->bits;
 	const void *entries;
 
 	if (ram_frame_is_blank(w->c->m, (pfn_t)(table >> PAGE_SHIFT)))
 		return;
 	entries = ram_at(w->c->m, table);
-	for (uint32_t i = 0; i < 1U << l->bits; i++) {
+	for (uint32_t i = next_entry(entries, 0, nr, a->entry_shift); i < nr;
+	     i = next_entry(entries, i + 1, nr, a->entry_shift)) {
 		pte_t entry = table_load(entries, i, a->entry_shift);
 		uint64_t addr = base + ((uint64_t)i << l->shift);
 		pfn_t pfn;
 
-		if (!entry)
-			continue;
 		if (leaf) {
 			check_pte(w, addr, entry);
 			continue;
