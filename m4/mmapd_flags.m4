@@ -14,11 +14,14 @@ AC_DEFUN([MMAPD_ARG_SWITCH],
   [enable_$1=no])])
 
 # MMAPD_DEFAULT_CFLAGS
-# What CFLAGS is where the builder gave none; before AC_PROG_CC.
+# What CFLAGS is where the builder gave none; before AC_PROG_CC. What is fuzzed
+# is sanitized as well.
 AC_DEFUN([MMAPD_DEFAULT_CFLAGS],
 [AC_BEFORE([$0], [AC_PROG_CC])
+AS_IF([test "$enable_fuzz" = yes], [enable_sanitize=yes])
 AS_IF([test -z "${CFLAGS+set}"],
   [AS_IF([test "$enable_coverage" = yes], [CFLAGS="-O0 -g"],
+         [test "$enable_fuzz" = yes], [CFLAGS="-O2 -g"],
          [test "$enable_sanitize" = yes], [CFLAGS="-O1 -g"],
          [CFLAGS="-O2 -g"])])])
 
@@ -76,8 +79,9 @@ AS_IF([test "$enable_coverage" = yes],
   [AS_VAR_APPEND([MMAPD_CFLAGS], [" --coverage -fprofile-update=atomic"])
    AS_VAR_APPEND([MMAPD_LDFLAGS], [" --coverage"])])])
 
-# Everything is instrumented for libFuzzer; only the programs of tests/fuzz
-# link its main().
+# Everything is sanitized and instrumented for libFuzzer; only the programs of
+# tests/fuzz link its main(). It is not told of mmcore's comparisons: they are of
+# addresses, which stand in no input as they are.
 AC_DEFUN([MMAPD_FUZZ],
 [AM_CONDITIONAL([FUZZ], [test "$enable_fuzz" = yes])
 AS_IF([test "$enable_fuzz" = yes],
@@ -90,7 +94,11 @@ AS_IF([test "$enable_fuzz" = yes],
      [AC_MSG_RESULT([no])
       AC_MSG_ERROR([--enable-fuzz needs libFuzzer: try CC=clang])])
    CFLAGS=$mmapd_save_CFLAGS
+   mmapd_unwatched=`cd "$srcdir" && pwd`/tests/fuzz/unwatched.txt
    AS_VAR_APPEND([MMAPD_CFLAGS], [" -fsanitize=fuzzer-no-link"])
+   AS_VAR_APPEND([MMAPD_CFLAGS],
+     [" -fsanitize-coverage-ignorelist=$mmapd_unwatched"])
+   AS_VAR_APPEND([MMCORE_CFLAGS], [" -fno-sanitize-coverage=trace-cmp"])
    FUZZ_LDFLAGS="-fsanitize=fuzzer"])
 AC_SUBST([FUZZ_LDFLAGS])])
 
