@@ -67,6 +67,9 @@ def symbols():
     library = os.path.join(BUILD, "mmcore/libmmcore.a")
     if not os.path.exists(library):
         return [f"{library}: not built"]
+    # What sanitizers, gcov and libFuzzer add is theirs.
+    if re.search(r"U __(asan|ubsan|gcov|sanitizer)_", run([NM, library]).stdout):
+        return []
     allowed = {"memcpy", "memmove", "memset", "memcmp", "mm_panic"}
     defined, wanted = set(), {}
     member = ""
@@ -87,8 +90,6 @@ def symbols():
     if re.search(r"^\.data +[1-9]", run(["size", "-A", library]).stdout, re.M):
         return ["libmmcore.a has variables in .data"]
     extra = {n for n in wanted if n not in defined | allowed}
-    if any(n.startswith(("__asan", "__ubsan", "__gcov", "__sanitizer")) for n in extra):
-        return []
     return [f"{wanted[n]}: uses {n}" for n in sorted(extra)]
 
 
