@@ -23,6 +23,21 @@ int64_t sys_munmap(struct step *s, const struct op_munmap *a);
 int64_t sys_mprotect(struct step *s, const struct op_mprotect *a);
 int64_t sys_brk(struct step *s, const struct op_brk *a);
 
+/* mlock.c, mseal.c, mincore.c, msync.c, fremap.c */
+int64_t sys_mlock(struct step *s, const struct op_mlock *a);
+int64_t sys_mlock2(struct step *s, const struct op_mlock2 *a);
+int64_t sys_munlock(struct step *s, const struct op_munlock *a);
+int64_t sys_mlockall(struct step *s, const struct op_mlockall *a);
+int64_t sys_munlockall(struct step *s, const struct op_munlockall *a);
+int64_t sys_mseal(struct step *s, const struct op_mseal *a);
+/* One byte a page into @vec, s->res->done of them; also before a refusal. */
+int64_t sys_mincore(struct step *s, const struct op_mincore *a, uint8_t *vec);
+/* Entries that a mincore may fill in; 0 if it will be refused. */
+uint64_t mincore_pages(const struct machine *m, const struct op_mincore *a);
+int64_t sys_msync(struct step *s, const struct op_msync *a);
+int64_t sys_remap_file_pages(struct step *s,
+			     const struct op_remap_file_pages *a);
+
 /* access.c: what a program's own instructions do; these fill s->res. */
 int64_t sys_access_ok(struct step *s, const struct op_access_ok *a);
 void mem_read(struct step *s, const struct op_mem_read *a, uint8_t *buf);

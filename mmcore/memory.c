@@ -172,16 +172,43 @@ static enum vm_fault handle_pte_fault(struct step *s, mm_ref mm, vma_ref ref,
 	return VM_FAULT_MINOR;
 }
 
+/*
+ * Linux takes a PTE table only once it has a page to put there, which an object
+ * that ends before the address does not give. The tables above it stay.
+ */
+static void drop_unused_table(struct step *s, mm_ref mm, uint64_t addr)
+{
+	const struct arch *a = s->m->arch;
+	const uint64_t span = 1ULL << a->level[a->nr_levels - 2].shift;
+	const uint64_t first = addr & ~(span - 1);
+	uint64_t at = first;
+	struct pte_run run;
+
+	if (!next_pte_run(s->m, mm_at(s->m, mm), &at, first + span, &run))
+		return;
+	for (uint32_t i = 0; i < run.nr; i++)
+		if (!pte_none(table_load(ram_at(s->m, run.pte_pa), i,
+					 a->entry_shift)))
+			return;
+	free_pgtables(s, mm, addr, addr + PAGE_SIZE, first, first + span);
+}
+
 /* handle_mm_fault() for a caller that has walked the tables: 0, some miss. */
 static enum vm_fault handle_fault_at(struct step *s, mm_ref mm, vma_ref ref,
 				     uint64_t addr, uint64_t pte_pa, bool write)
 {
+	const bool fresh = !pte_pa;
+	enum vm_fault fault;
+
 	addr &= PAGE_MASK;
-	if (!pte_pa)
+	if (fresh)
 		pte_pa = pte_alloc_map(s, mm, addr);
 	if (!pte_pa)
 		return VM_FAULT_OOM;
-	return handle_pte_fault(s, mm, ref, addr, pte_pa, write);
+	fault = handle_pte_fault(s, mm, ref, addr, pte_pa, write);
+	if (fresh && fault == VM_FAULT_SIGBUS)
+		drop_unused_table(s, mm, addr);
+	return fault;
 }
 
 enum vm_fault handle_mm_fault(struct step *s, mm_ref mm, vma_ref ref,
@@ -293,9 +320,9 @@ struct access_fault do_page_fault(struct step *s, uint64_t addr,
 
 /* ---- populate ---- */
 
-/* populate_vma_page_range(): false ends it for this VMA. */
-static bool populate_page(struct step *s, mm_ref mm, vma_ref vma,
-			  uint64_t addr, bool write)
+/* 0, -EFAULT or -ENOMEM, not told. */
+static int64_t populate_page(struct step *s, mm_ref mm, vma_ref vma,
+			     uint64_t addr, bool write)
 {
 	uint64_t pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
 	enum vm_fault fault;
@@ -304,37 +331,59 @@ static bool populate_page(struct step *s, mm_ref mm, vma_ref vma,
 		pte_t pte = entry_read(s->m, pte_pa);
 
 		if (pte & s->m->arch->present && (!write || pte_write(s->m, pte)))
-			return true;
+			return 0;
 	}
 	fault = handle_fault_at(s, mm, vma, addr, pte_pa, write);
-	if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_OOM)
-		return false;
+	if (fault == VM_FAULT_SIGBUS)
+		return -EFAULT;
+	if (fault == VM_FAULT_OOM)
+		return -ENOMEM;
 	count_fault(s, fault);
-	return true;
+	return 0;
+}
+
+/* populate_vma_page_range(): what MLOCK_ONFAULT locked is left to its faults. */
+static int64_t populate_vma(struct step *s, mm_ref mm, vma_ref ref,
+			    uint64_t start, uint64_t end)
+{
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	const bool write = (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+	uint64_t addr = vma->vm_start > start ? vma->vm_start : start;
+	int64_t err = 0;
+
+	if (vma->vm_flags & (VM_PFNMAP | VM_IO | VM_LOCKONFAULT))
+		return 0;
+	if (!(vma->vm_flags & VM_ACCESS_FLAGS))
+		return -EFAULT;
+	for (; !err && addr < end && addr < vma->vm_end; addr += PAGE_SIZE)
+		err = populate_page(s, mm, ref, addr, write);
+	return err;
+}
+
+int64_t __mm_populate(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
+		      bool ignore_errors)
+{
+	const uint64_t before = s->res->minor + s->res->major;
+	int64_t err = 0;
+
+	for (vma_ref ref = vma_lookup(s->m, mm, start);
+	     start < end && !vma_none(ref) &&
+	     vma_at(s->m, ref)->vm_start < end;
+	     ref = vma_at(s->m, ref)->vm_next) {
+		err = populate_vma(s, mm, ref, start, end);
+		if (err && !ignore_errors)
+			break;
+		err = 0;
+	}
+	trace_event(s, populate, start, end,
+		    s->res->minor + s->res->major - before);
+	return err;
 }
 
 void make_pages_present(struct step *s, mm_ref mm, uint64_t start,
 			uint64_t end)
 {
-	const uint64_t before = s->res->minor + s->res->major;
-
-	for (vma_ref ref = vma_lookup(s->m, mm, start);
-	     !vma_none(ref) && vma_at(s->m, ref)->vm_start < end;
-	     ref = vma_at(s->m, ref)->vm_next) {
-		const struct vm_area_struct *vma = vma_at(s->m, ref);
-		const bool write = (vma->vm_flags & (VM_WRITE | VM_SHARED)) ==
-				   VM_WRITE;
-		uint64_t addr = vma->vm_start > start ? vma->vm_start : start;
-
-		if (!(vma->vm_flags & VM_ACCESS_FLAGS) ||
-		    vma->vm_flags & (VM_PFNMAP | VM_IO))
-			continue;
-		for (; addr < end && addr < vma->vm_end; addr += PAGE_SIZE)
-			if (!populate_page(s, mm, ref, addr, write))
-				break;
-	}
-	trace_event(s, populate, start, end,
-		    s->res->minor + s->res->major - before);
+	__mm_populate(s, mm, start, end, true);
 }
 
 /* ---- unmapping ---- */

@@ -61,6 +61,10 @@ struct access_fault do_page_fault(struct step *s, uint64_t addr,
  */
 void make_pages_present(struct step *s, mm_ref mm, uint64_t start,
 			uint64_t end);
+/* The same; unless @ignore_errors the first error ends it: -EFAULT (no access,
+ * or beyond the object's end) or -ENOMEM, not told. Else 0. */
+int64_t __mm_populate(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
+		      bool ignore_errors);
 
 /* Take the pages of [start, end) of one VMA away: PTEs none, rss down. */
 void zap_page_range(struct step *s, vma_ref vma, uint64_t start, uint64_t end);

@@ -502,7 +502,6 @@ static int64_t check_droppable(struct step *s, struct mmap_state *st)
 			      "MAP_DROPPABLE with MAP_LOCKED, MAP_HUGETLB or MAP_GROWSDOWN");
 	st->vm_flags |= VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK |
 			VM_DONTDUMP;
-	st->vm_flags &= ~VM_LOCKED_MASK;
 	return 0;
 }
 
@@ -729,6 +728,23 @@ static int64_t mmap_region(struct step *s, struct mmap_state *st)
 	return err;
 }
 
+/*
+ * mlockall(MCL_FUTURE) locks what is mapped, and brings it in. Memory that may
+ * be dropped is not locked in the end, but it did not merge as if it were not
+ * and is brought in all the same (6.18 __mmap_complete()).
+ */
+static void account_lock(struct step *s, const struct mmap_state *st)
+{
+	struct vm_area_struct *vma;
+
+	if (!(st->vm_flags & VM_DROPPABLE)) {
+		mm_mut(s, st->mm)->locked_vm += st->len >> PAGE_SHIFT;
+		return;
+	}
+	vma = vma_mut(s, vma_lookup(s->m, st->mm, st->addr));
+	vma->vm_flags &= ~VM_LOCKED_MASK;
+}
+
 /* Step 11. */
 static void account_mapping(struct step *s, const struct mmap_state *st)
 {
@@ -736,7 +752,7 @@ static void account_mapping(struct step *s, const struct mmap_state *st)
 
 	vm_stat_account(s, st->mm, st->vm_flags, st->file, (int64_t)pages);
 	if (st->vm_flags & VM_LOCKED)
-		mm_mut(s, st->mm)->locked_vm += pages;
+		account_lock(s, st);
 	if (!(st->flags & MAP_FIXED))
 		mm_mut(s, st->mm)->free_area_cache = st->addr;
 	trace_event(s, mmap_stats, mm_at(s->m, st->mm)->total_vm, st->addr);

@@ -91,6 +91,9 @@ enum mm_status mm_step(struct machine *m, const struct op *op,
  */
 uint64_t mm_op_bound(const struct machine *m, const struct op *op);
 
+/* Bytes that @op->buf must have room for: what the operation may bring out. */
+uint64_t mm_op_room(const struct machine *m, const struct op *op);
+
 /* About how many frames or page-table entries it may have to look at: hosts
  * hand an operation above some thousands to a thread of its own. O(1). */
 uint64_t mm_op_work(const struct machine *m, const struct op *op);

@@ -45,6 +45,17 @@ struct op_mmap2 {
 struct op_munmap { uint64_t addr, len; };
 struct op_mprotect { uint64_t addr, len, prot; };
 struct op_brk { uint64_t addr; };
+struct op_mlock { uint64_t addr, len; };
+struct op_mlock2 { uint64_t addr, len, flags; };	/* MLOCK_ONFAULT */
+struct op_munlock { uint64_t addr, len; };
+struct op_mlockall { uint64_t flags; };			/* MCL_* */
+struct op_munlockall { uint8_t none; };
+struct op_mseal { uint64_t addr, len, flags; };
+struct op_mincore { uint64_t addr, len; };	/* vec in op->buf */
+struct op_msync { uint64_t addr, len, flags; };		/* MS_* */
+struct op_remap_file_pages {
+	uint64_t addr, size, prot, pgoff, flags;	/* pgoff in pages */
+};
 struct op_access_ok { uint64_t addr, size; uint32_t type; };	/* 0 read, 1 write */
 struct op_mem_read { uint64_t addr, len; };
 struct op_mem_write { uint64_t addr; };	/* bytes in op->data */
@@ -86,7 +97,7 @@ struct op {
 	};
 	const uint8_t *data;	/* MEM_WRITE: the bytes to write */
 	size_t data_len;
-	uint8_t *buf;		/* MEM_READ: room for len bytes */
+	uint8_t *buf;		/* room for mm_op_room() bytes */
 };
 
 enum outcome {
@@ -107,7 +118,7 @@ struct op_result {
 	uint64_t fault_addr;	/* siginfo's si_addr, byte exact */
 	const char *why;	/* a constant sentence; NULL when all went well */
 	uint64_t minor, major;	/* faults this operation took */
-	uint64_t done;		/* mem.*: bytes accessed */
+	uint64_t done;		/* mem.*: bytes accessed; MINCORE: entries */
 	uint32_t nr_killed;
 	uint32_t killed[OP_MAX_KILLED];
 };

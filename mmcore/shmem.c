@@ -170,11 +170,12 @@ enum vm_fault shmem_fault(struct step *s, mm_ref mm, vma_ref ref,
 	pfn_t pfn;
 	bool fresh;
 
+	/* Also where the object has ended: its last pages may be near. */
+	if (!write)
+		fault_around(s, mm, vma, addr, pte_pa);
 	if (index >= PAGE_ALIGN(inode_at(s->m, file->f_inode)->i_size) >>
 		     PAGE_SHIFT)
 		return VM_FAULT_SIGBUS;
-	if (!write)
-		fault_around(s, mm, vma, addr, pte_pa);
 	if (!pte_none(entry_read(s->m, pte_pa)))
 		return VM_FAULT_MINOR;
 	pfn = radix_tree_lookup(s->m, file->f_mapping, index);

@@ -20,6 +20,8 @@ static bool well_formed(const struct op *op)
 		       !op->spawn.name[sizeof(op->spawn.name) - 1];
 	case OP_MEM_READ:
 		return op->buf || !op->mem_read.len;
+	case OP_MINCORE:
+		return op->buf || !op->mincore.len;
 	case OP_MEM_WRITE:
 		return op->data || !op->data_len;
 	case OP_MEM_TOUCH:
@@ -50,6 +52,24 @@ static int64_t run_call(struct step *s, const struct op *op)
 		return sys_munmap(s, &op->munmap);
 	case OP_MPROTECT:
 		return sys_mprotect(s, &op->mprotect);
+	case OP_MLOCK:
+		return sys_mlock(s, &op->mlock);
+	case OP_MLOCK2:
+		return sys_mlock2(s, &op->mlock2);
+	case OP_MUNLOCK:
+		return sys_munlock(s, &op->munlock);
+	case OP_MLOCKALL:
+		return sys_mlockall(s, &op->mlockall);
+	case OP_MUNLOCKALL:
+		return sys_munlockall(s, &op->munlockall);
+	case OP_MSEAL:
+		return sys_mseal(s, &op->mseal);
+	case OP_MINCORE:
+		return sys_mincore(s, &op->mincore, op->buf);
+	case OP_MSYNC:
+		return sys_msync(s, &op->msync);
+	case OP_REMAP_FILE_PAGES:
+		return sys_remap_file_pages(s, &op->remap_file_pages);
 	case OP_BRK:
 		return sys_brk(s, &op->brk);
 	case OP_ACCESS_OK:
@@ -137,6 +157,13 @@ static uint64_t pages_spanned(uint64_t addr, uint64_t len)
 static uint64_t mapping_frames(uint64_t pages)
 {
 	return pages / 64 + pages / 512 + 16;
+}
+
+uint64_t mm_op_room(const struct machine *m, const struct op *op)
+{
+	if (op->code == OP_MEM_READ)
+		return op->mem_read.len;
+	return op->code == OP_MINCORE ? mincore_pages(m, &op->mincore) : 0;
 }
 
 static const struct mm_struct *op_mm(const struct machine *m,

@@ -41,6 +41,15 @@
 #define MAP_HUGE_SHIFT	26
 #define MAP_HUGE_MASK	0x3f
 
+/* mlock(2), msync(2) */
+#define MLOCK_ONFAULT	1
+#define MCL_CURRENT	1
+#define MCL_FUTURE	2
+#define MCL_ONFAULT	4
+#define MS_ASYNC	1
+#define MS_INVALIDATE	2
+#define MS_SYNC		4
+
 /* getrlimit(2) */
 #define RLIMIT_CPU	0
 #define RLIMIT_FSIZE	1

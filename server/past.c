@@ -95,7 +95,7 @@ static bool find_route(const struct hosted *h, const struct timeline *line,
 
 struct replay {
 	struct machine *m;
-	uint8_t *buf;		/* for what mem.read reads */
+	uint8_t *buf;		/* for what operations bring out */
 	uint64_t buf_len;
 	bool same;		/* each result was what it had been */
 	bool out_of_memory;
@@ -103,12 +103,12 @@ struct replay {
 
 static bool room_to_read(struct replay *r, struct op *op)
 {
-	if (op->code != OP_MEM_READ)
-		return true;
-	if (op->mem_read.len > r->buf_len) {
+	const uint64_t room = mm_op_room(r->m, op) + 1;
+
+	if (room > r->buf_len) {
 		free(r->buf);
-		r->buf = malloc(op->mem_read.len);
-		r->buf_len = r->buf ? op->mem_read.len : 0;
+		r->buf = malloc(room);
+		r->buf_len = r->buf ? room : 0;
 	}
 	op->buf = r->buf;
 	return r->buf;

@@ -8,6 +8,7 @@
 #include "server/server.h"
 #include "server/view/view.h"
 
+#define VEC_ENTRIES 131072	/* pages that one mincore may ask about */
 #define EXPLAIN_EVENTS 65536	/* steps an answer may hold */
 
 /* Room for what the kernel narrates; NULL where nobody asked. */
@@ -22,16 +23,22 @@ static bool begin_trace(const struct op_args *args, struct trace *trace,
 	       rpc_fail(error, RPC_INTERNAL_ERROR, "", "out of memory");
 }
 
-/* The bytes mem.write brings, the room mem.read needs. */
-static bool attach_data(struct op_args *args, struct rpc_error *error)
+/* The bytes mem.write brings, the room that what comes out needs. */
+static bool attach_data(struct op_args *args, const struct hosted *h,
+			struct rpc_error *error)
 {
+	const uint64_t room = mm_op_room(hosted_machine(h), &args->op);
+
 	if (args->op.code == OP_MEM_WRITE) {
 		args->op.data = args->data.bytes;
 		args->op.data_len = args->data.len;
 	}
-	if (args->op.code != OP_MEM_READ)
+	if (args->op.code != OP_MEM_READ && args->op.code != OP_MINCORE)
 		return true;
-	args->op.buf = malloc(args->op.mem_read.len + 1);
+	if (args->op.code == OP_MINCORE && room > VEC_ENTRIES)
+		return rpc_fail(error, RPC_LIMIT, "len",
+				"vec would have more than 131,072 entries");
+	args->op.buf = malloc(room + 1);
 	return args->op.buf ||
 	       rpc_fail(error, RPC_INTERNAL_ERROR, "", "out of memory");
 }
@@ -49,6 +56,8 @@ static void write_answer(struct rpc_call *call, const struct op_args *args,
 		view_bytes(out, args->op.buf, res->done,
 			   (enum rpc_encoding)args->encoding);
 	}
+	if (args->op.code == OP_MINCORE)
+		view_vec(out, args->op.buf, res->done);
 	if (args->op.code == OP_TICK)
 		json_pair_uint(out, "jiffies",
 			       kernel_at(hosted_machine(h))->jiffies);
@@ -71,7 +80,7 @@ bool run_operation(struct rpc_call *call)
 	h = machines_lock(server->machines, args->machine, &call->error);
 	if (!h)
 		return false;
-	if (attach_data(args, &call->error) &&
+	if (attach_data(args, h, &call->error) &&
 	    begin_trace(args, &trace, &call->error)) {
 		done = hosted_apply(h, &args->op, &res,
 				    trace.events ? &trace : NULL, &call->error);

@@ -18,6 +18,8 @@ void view_outcome(struct json_writer *out, const struct op *op,
 		  const struct op_result *res);
 /* "steps": what the kernel did; "steps_lost" where it did more than fits. */
 void view_steps(struct json_writer *out, const struct trace *trace);
+/* "vec": an array of small numbers. */
+void view_vec(struct json_writer *out, const uint8_t *vec, uint64_t len);
 /* Bytes as text; bytes that are no UTF-8 become U+FFFD there. */
 void view_bytes(struct json_writer *out, const uint8_t *bytes, size_t len,
 		enum rpc_encoding encoding);

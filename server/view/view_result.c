@@ -141,6 +141,15 @@ void view_steps(struct json_writer *out, const struct trace *trace)
 
 /* ---- bytes ---- */
 
+void view_vec(struct json_writer *out, const uint8_t *vec, uint64_t len)
+{
+	json_key(out, "vec");
+	json_array_begin(out);
+	for (uint64_t i = 0; i < len; i++)
+		json_put_uint(out, vec[i]);
+	json_array_close(out);
+}
+
 static void put_hex_bytes(char *to, const uint8_t *bytes, size_t len)
 {
 	static const char digit[] = "0123456789abcdef";

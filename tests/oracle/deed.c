@@ -48,14 +48,33 @@ static const char *const words[NR_OPS] = {
 	[OP_FORK] = "fork",		[OP_EXIT] = "exit",
 	[OP_SETRLIMIT] = "setrlimit",	[OP_MEM_READ] = "read",
 	[OP_MEM_WRITE] = "write",	[OP_MEM_TOUCH] = "touch",
+	[OP_MLOCK] = "mlock",		[OP_MLOCK2] = "mlock2",
+	[OP_MUNLOCK] = "munlock",	[OP_MLOCKALL] = "mlockall",
+	[OP_MUNLOCKALL] = "munlockall",	[OP_MSEAL] = "mseal",
+	[OP_MINCORE] = "mincore",	[OP_MSYNC] = "msync",
+	[OP_REMAP_FILE_PAGES] = "remap_file_pages",
 };
 
 static const int nr_numbers[NR_OPS] = {
 	[OP_MMAP] = 6,		[OP_MUNMAP] = 2,	[OP_MPROTECT] = 3,
 	[OP_BRK] = 1,		[OP_FORK] = 1,		[OP_EXIT] = 0,
 	[OP_SETRLIMIT] = 3,	[OP_MEM_READ] = 2,	[OP_MEM_WRITE] = 3,
-	[OP_MEM_TOUCH] = 3,
+	[OP_MEM_TOUCH] = 3,	[OP_MLOCK] = 2,		[OP_MLOCK2] = 3,
+	[OP_MUNLOCK] = 2,	[OP_MLOCKALL] = 1,	[OP_MUNLOCKALL] = 0,
+	[OP_MSEAL] = 3,		[OP_MINCORE] = 3,	[OP_MSYNC] = 3,
+	[OP_REMAP_FILE_PAGES] = 5,
 };
+
+/* Operations whose arguments are 64-bit words and nothing else, in order. */
+static const uint64_t *plain_words(const struct op *op)
+{
+	return &op->mlock.addr;
+}
+
+static size_t plain_size(enum op_code code)
+{
+	return (size_t)nr_numbers[code] * sizeof(uint64_t);
+}
 
 static void numbers_of(const struct deed *d, uint64_t n[MAX_NUMBERS])
 {
@@ -93,6 +112,18 @@ static void numbers_of(const struct deed *d, uint64_t n[MAX_NUMBERS])
 	case OP_MEM_TOUCH:
 		n[0] = op->mem_touch.addr, n[1] = op->mem_touch.len;
 		n[2] = op->mem_touch.access;
+		break;
+	case OP_MINCORE:
+		n[0] = op->mincore.addr, n[1] = op->mincore.len, n[2] = d->vec;
+		break;
+	case OP_MLOCK:
+	case OP_MLOCK2:
+	case OP_MUNLOCK:
+	case OP_MLOCKALL:
+	case OP_MSEAL:
+	case OP_MSYNC:
+	case OP_REMAP_FILE_PAGES:
+		memcpy(n, plain_words(op), plain_size(op->code));
 		break;
 	default:
 		break;
@@ -136,6 +167,19 @@ static void set_numbers(struct deed *d, const uint64_t n[MAX_NUMBERS])
 		op->mem_touch = (struct op_mem_touch){ n[0], n[1],
 						       (uint32_t)n[2] };
 		break;
+	case OP_MINCORE:
+		op->mincore = (struct op_mincore){ n[0], n[1] };
+		d->vec = n[2];
+		break;
+	case OP_MLOCK:
+	case OP_MLOCK2:
+	case OP_MUNLOCK:
+	case OP_MLOCKALL:
+	case OP_MSEAL:
+	case OP_MSYNC:
+	case OP_REMAP_FILE_PAGES:
+		memcpy((void *)plain_words(op), n, plain_size(op->code));
+		break;
 	default:
 		break;
 	}
@@ -157,11 +201,11 @@ void deed_print(const struct deed *deed, char line[DEED_LINE])
 bool deed_parse(struct deed *deed, const char *line)
 {
 	uint64_t n[MAX_NUMBERS];
-	char word[16], *end;
+	char word[24], *end;
 	int skip;
 
 	memset(deed, 0, sizeof(*deed));
-	if (sscanf(line, "%15s %u%n", word, &deed->op.pid, &skip) != 2)
+	if (sscanf(line, "%23s %u%n", word, &deed->op.pid, &skip) != 2)
 		return false;
 	for (int code = 0; code < NR_OPS; code++)
 		if (words[code] && !strcmp(words[code], word))

@@ -18,6 +18,7 @@
 struct deed {
 	struct op op;
 	uint32_t phase;		/* OP_MEM_WRITE: byte i is pattern_byte(phase + i) */
+	uint64_t vec;		/* OP_MINCORE: where the answer is stored */
 };
 
 struct deeds {

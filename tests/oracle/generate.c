@@ -376,6 +376,70 @@ static void make_fork(struct dice *dice, struct op *op)
 		op->fork.flags |= CLONE_FILES;
 }
 
+/* ---- locks, seals, and questions ---- */
+
+static void make_lock(struct dice *dice, const struct machine *m, mm_ref mm,
+		      struct op *op)
+{
+	uint64_t kind = dice_below(dice, 100);
+
+	op->code = kind < 35 ? OP_MLOCK : kind < 50 ? OP_MLOCK2
+		 : kind < 90 ? OP_MUNLOCK : kind < 96 ? OP_MLOCKALL
+		 : OP_MUNLOCKALL;
+	if (op->code == OP_MLOCKALL) {
+		op->mlockall.flags = dice_below(dice, 9);
+		return;
+	}
+	op->mlock2.addr = address(dice, m, mm);
+	op->mlock2.len = length(dice);
+	if (op->code != OP_MUNLOCK && op->mlock2.len > MAX_POPULATED &&
+	    op->mlock2.len < TASK_SIZE)
+		op->mlock2.len = MAX_POPULATED;
+	op->mlock2.flags = dice_below(dice, percent(dice, 90) ? 2 : 4);
+}
+
+static void make_mincore(struct dice *dice, const struct machine *m,
+			 mm_ref mm, struct deed *deed)
+{
+	struct op_mincore *a = &deed->op.mincore;
+
+	deed->op.code = OP_MINCORE;
+	a->addr = address(dice, m, mm);
+	a->len = length(dice);
+	if (a->len > PAGES(64) && a->len < TASK_SIZE)
+		a->len = PAGES(64);
+	/* The store of the answer must not change what is asked about. */
+	do
+		deed->vec = access_address(dice, m, mm);
+	while (deed->vec + PAGES(2) > a->addr &&
+	       deed->vec < a->addr + a->len + PAGES(2));
+}
+
+static void make_rare(struct dice *dice, const struct machine *m, mm_ref mm,
+		      struct deed *deed)
+{
+	struct op *op = &deed->op;
+	uint64_t kind = dice_below(dice, 100);
+
+	if (kind < 40) {
+		make_mincore(dice, m, mm, deed);
+		return;
+	}
+	op->code = kind < 70 ? OP_MSYNC : kind < 78 ? OP_MSEAL
+						    : OP_REMAP_FILE_PAGES;
+	op->remap_file_pages.addr = address(dice, m, mm);
+	op->remap_file_pages.size = length(dice);
+	if (op->code == OP_MSYNC)
+		op->msync.flags = dice_below(dice, 9);
+	else if (op->code == OP_MSEAL)
+		op->mseal.flags = percent(dice, 5);
+	else
+		op->remap_file_pages = (struct op_remap_file_pages){
+			op->remap_file_pages.addr, length(dice),
+			percent(dice, 5), dice_below(dice, 12),
+			percent(dice, 5) ? MAP_NONBLOCK : 0 };
+}
+
 static struct deed any_deed(struct dice *dice, const struct machine *m)
 {
 	struct deed deed = { .phase = 0 };
@@ -390,8 +454,12 @@ static struct deed any_deed(struct dice *dice, const struct machine *m)
 		make_munmap(dice, m, mm, &deed.op);
 	else if (kind < 53)
 		make_mprotect(dice, m, mm, &deed.op);
-	else if (kind < 58)
+	else if (kind < 55)
 		make_brk(dice, m, mm, &deed.op);
+	else if (kind < 57)
+		make_lock(dice, m, mm, &deed.op);
+	else if (kind < 58)
+		make_rare(dice, m, mm, &deed);
 	else if (kind < 60)
 		make_setrlimit(dice, &deed.op);
 	else if (kind < 63 && alive < MAX_ALIVE &&
@@ -421,6 +489,16 @@ static bool about_stub(const struct deed *deed)
 		return hits_stub(op->munmap.addr, op->munmap.len);
 	case OP_MPROTECT:
 		return hits_stub(op->mprotect.addr, op->mprotect.len);
+	case OP_MLOCK:
+	case OP_MLOCK2:
+	case OP_MUNLOCK:
+	case OP_MSEAL:
+	case OP_MSYNC:
+	case OP_REMAP_FILE_PAGES:
+		return hits_stub(op->mlock.addr, op->mlock.len);
+	case OP_MINCORE:
+		return hits_stub(op->mincore.addr, op->mincore.len) ||
+		       hits_stub(deed->vec, PAGES(1));
 	case OP_MEM_TOUCH:
 		return hits_stub(op->mem_touch.addr, op->mem_touch.len);
 	case OP_MEM_READ:

@@ -54,6 +54,8 @@ struct scan_arg {
 #define SCAN_PFNZERO	(1ULL << 5)
 #define SCAN_REGIONS	512
 
+#define NR_MSEAL 462		/* Linux 6.10: likewise */
+
 #define PAGEMAP_EXCLUSIVE	(1ULL << 56)
 #define PAGEMAP_FILE		(1ULL << 61)
 
@@ -518,6 +520,31 @@ static int64_t do_call(struct puppets *side, const struct op *op)
 	case OP_MPROTECT:
 		return CALL(p->host, SYS_mprotect, op->mprotect.addr,
 			    op->mprotect.len, op->mprotect.prot);
+	case OP_MLOCK:
+		return CALL(p->host, SYS_mlock, op->mlock.addr, op->mlock.len);
+	case OP_MLOCK2:
+		return CALL(p->host, SYS_mlock2, op->mlock2.addr,
+			    op->mlock2.len, op->mlock2.flags);
+	case OP_MUNLOCK:
+		return CALL(p->host, SYS_munlock, op->munlock.addr,
+			    op->munlock.len);
+	case OP_MLOCKALL:
+		return CALL(p->host, SYS_mlockall, op->mlockall.flags);
+	case OP_MUNLOCKALL:
+		return CALL(p->host, SYS_munlockall, 0);
+	case OP_MSEAL:
+		return CALL(p->host, NR_MSEAL, op->mseal.addr, op->mseal.len,
+			    op->mseal.flags);
+	case OP_MSYNC:
+		return CALL(p->host, SYS_msync, op->msync.addr, op->msync.len,
+			    op->msync.flags);
+	case OP_REMAP_FILE_PAGES:
+		return CALL(p->host, SYS_remap_file_pages,
+			    op->remap_file_pages.addr,
+			    op->remap_file_pages.size,
+			    op->remap_file_pages.prot,
+			    op->remap_file_pages.pgoff,
+			    op->remap_file_pages.flags);
 	case OP_BRK:
 		return CALL(p->host, SYS_brk, op->brk.addr);
 	case OP_SETRLIMIT:
@@ -638,6 +665,10 @@ static void do_deed(struct puppets *side, const struct deed *deed,
 		break;
 	case OP_MEM_WRITE:
 		do_write(pid, deed, a);
+		break;
+	case OP_MINCORE:
+		outcome_return(a, CALL(pid, SYS_mincore, op->mincore.addr,
+				       op->mincore.len, deed->vec));
 		break;
 	default:
 		outcome_return(a, do_call(side, op));

@@ -8,6 +8,7 @@
 #include "tests/lib/host.h"
 #include "tests/oracle/sides.h"
 
+#define USER_MAX 0x7ffffffff000ULL
 #define MAX_ACCESS (1 << 16)	/* bytes of one read or write */
 
 struct simulated {
@@ -80,6 +81,30 @@ static void tell_outcome(struct simulated *side, const struct op *op,
 		outcome_return(a, res->ret);
 }
 
+/* mincore(2) stores its answer itself, as the program would. */
+static void run_mincore(struct simulated *side, const struct deed *deed,
+			struct answer *a)
+{
+	struct op op = deed->op, store = { .code = OP_MEM_WRITE };
+	const uint64_t room = mm_op_room(side->machine, &op);
+	struct op_result res;
+
+	op.buf = side->bytes;
+	if (room && (deed->vec > USER_MAX || room > USER_MAX - deed->vec)) {
+		outcome_return(a, -EFAULT);
+		return;
+	}
+	res = host_run(side->machine, &op);
+	store.pid = op.pid;
+	store.mem_write.addr = deed->vec;
+	store.data = side->bytes;
+	store.data_len = res.done;
+	if (res.done &&
+	    host_run(side->machine, &store).outcome == OUT_SIGNAL)
+		res.ret = -EFAULT;
+	outcome_return(a, res.ret);
+}
+
 static void run(struct simulated *side, const struct deed *deed,
 		struct answer *a)
 {
@@ -90,6 +115,10 @@ static void run(struct simulated *side, const struct deed *deed,
 		for (uint64_t i = 0; i < op.data_len && i < MAX_ACCESS; i++)
 			side->bytes[i] = pattern_byte(deed->phase + i);
 		op.data = side->bytes;
+	}
+	if (op.code == OP_MINCORE) {
+		run_mincore(side, deed, a);
+		return;
 	}
 	if (op.code == OP_MEM_READ)
 		op.buf = side->bytes;
