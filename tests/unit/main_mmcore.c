@@ -15,6 +15,7 @@
 	X(vma)		\
 	X(mmap)		\
 	X(mprotect)	\
+	X(mlock)	\
 	X(brk)
 
 #define X(name) Suite *suite_##name(void);
