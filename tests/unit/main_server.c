@@ -5,6 +5,9 @@
 
 /* One line adds a suite. */
 #define SUITES(X)	\
+	X(http_head)	\
+	X(json_scan)	\
+	X(json_writer)	\
 	X(machines)
 
 #define X(name) Suite *suite_##name(void);
