@@ -11,8 +11,13 @@
 	X(page_alloc)	\
 	X(slab)		\
 	X(task)		\
+	X(pgtable)	\
 	X(vma_index)	\
 	X(vma)		\
+	X(rmap)		\
+	X(memory)	\
+	X(shmem)	\
+	X(access)	\
 	X(mmap)		\
 	X(mprotect)	\
 	X(mlock)	\
