@@ -8,6 +8,9 @@
 	X(http_head)	\
 	X(json_scan)	\
 	X(json_writer)	\
+	X(config)	\
+	X(decode)	\
+	X(rpc)		\
 	X(machines)
 
 #define X(name) Suite *suite_##name(void);

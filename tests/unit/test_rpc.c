@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The envelope: JSON-RPC 2.0 by the letter, from bytes to bytes. What is
+ * answered is compared as JSON, so that the order of members does not matter.
+ */
+#include <check.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "server/machines.h"
+#include "server/rpc.h"
+#include "server/server.h"
+
+static struct server server;
+static struct json_writer out;
+
+static void setup(void)
+{
+	struct machine_limits limits = machine_limits_default();
+
+	server.machines = machines_new(&limits);
+	json_writer_init(&out, 0);
+}
+
+static void teardown(void)
+{
+	json_writer_free(&out);
+	machines_free(server.machines);
+}
+
+static enum rpc_outcome handle(const char *body)
+{
+	struct rpc_progress progress = { 0 };
+
+	json_writer_reset(&out);
+	return rpc_handle(&server, body, strlen(body), &out, &progress, true);
+}
+
+/* NULL: silence. */
+static json_t *answer(const char *body)
+{
+	json_t *tree;
+
+	if (handle(body) != RPC_ANSWER)
+		return NULL;
+	tree = json_loadb(out.buf, out.len, 0, NULL);
+	ck_assert_msg(tree, "not JSON: %.*s", (int)out.len, out.buf);
+	return tree;
+}
+
+static int error_code(const json_t *one)
+{
+	const json_t *e = json_object_get(one, "error");
+
+	ck_assert_str_eq(json_string_value(json_object_get(one, "jsonrpc")),
+			 "2.0");
+	if (!e) {
+		ck_assert_ptr_nonnull(json_object_get(one, "result"));
+		return 0;
+	}
+	ck_assert_ptr_null(json_object_get(one, "result"));
+	ck_assert_ptr_nonnull(json_string_value(json_object_get(e, "message")));
+	return (int)json_integer_value(json_object_get(e, "code"));
+}
+
+static const struct {
+	const char *body;
+	int code;			/* 0: a result */
+	const char *id;			/* as JSON */
+} singles[] = {
+	/* The examples of the specification, with our methods' names. */
+	{ "{\"jsonrpc\": \"2.0\", \"method\": \"server.info\", \"params\": [], \"id\": 3}",
+	  0, "3" },
+	{ "{\"jsonrpc\": \"2.0\", \"method\": \"foobar\", \"id\": \"1\"}",
+	  RPC_METHOD_NOT_FOUND, "\"1\"" },
+	{ "{\"jsonrpc\": \"2.0\", \"method\": \"foobar, \"params\": \"bar\", \"baz]",
+	  RPC_PARSE_ERROR, "null" },
+	{ "{\"jsonrpc\": \"2.0\", \"method\": 1, \"params\": \"bar\"}",
+	  RPC_INVALID_REQUEST, "null" },
+	{ "[\n{\"jsonrpc\": \"2.0\", \"method\": \"sum\", \"params\": [1,2,4], \"id\": \"1\"},\n{\"jsonrpc\": \"2.0\", \"method\"\n]",
+	  RPC_PARSE_ERROR, "null" },
+	{ "[]", RPC_INVALID_REQUEST, "null" },
+	/* And what it says in words. */
+	{ "1", RPC_INVALID_REQUEST, "null" },
+	{ "\"x\"", RPC_INVALID_REQUEST, "null" },
+	{ "", RPC_PARSE_ERROR, "null" },
+	{ "{}", RPC_INVALID_REQUEST, "null" },
+	{ "{\"method\": \"server.info\", \"id\": 7}", RPC_INVALID_REQUEST, "7" },
+	{ "{\"jsonrpc\": \"1.0\", \"method\": \"server.info\", \"id\": 7}",
+	  RPC_INVALID_REQUEST, "7" },
+	{ "{\"jsonrpc\": 2.0, \"method\": \"server.info\", \"id\": 7}",
+	  RPC_INVALID_REQUEST, "7" },
+	{ "{\"jsonrpc\": \"2.0\", \"method\": \"server.info\", \"id\": null}", 0,
+	  "null" },
+	{ "{\"jsonrpc\": \"2.0\", \"method\": \"server.info\", \"id\": \"\"}", 0,
+	  "\"\"" },
+	{ "{\"jsonrpc\": \"2.0\", \"method\": \"server.info\", \"id\": [1]}",
+	  RPC_INVALID_REQUEST, "null" },
+	{ "{\"jsonrpc\": \"2.0\", \"method\": \"server.info\", \"params\": 1, \"id\": 7}",
+	  RPC_INVALID_REQUEST, "7" },
+	{ "{\"jsonrpc\": \"2.0\", \"method\": \"server.info\", \"params\": {\"a\": 1}, \"id\": 7}",
+	  RPC_INVALID_PARAMS, "7" },
+	{ "{\"jsonrpc\": \"2.0\", \"method\": \"machine.info\", \"params\": {\"machine\": \"m\"}, \"id\": 7}",
+	  RPC_NO_SUCH_MACHINE, "7" },
+	{ "{\"jsonrpc\": \"2.0\", \"method\": \"\", \"id\": 7}",
+	  RPC_METHOD_NOT_FOUND, "7" },
+};
+
+START_TEST(one_request_has_one_answer)
+{
+	json_t *one = answer(singles[_i].body);
+	json_t *id = json_loads(singles[_i].id, JSON_DECODE_ANY, NULL);
+
+	ck_assert_ptr_nonnull(one);
+	ck_assert_msg(error_code(one) == singles[_i].code, "%s: %d",
+		      singles[_i].body, error_code(one));
+	ck_assert(json_equal(json_object_get(one, "id"), id));
+	json_decref(id);
+	json_decref(one);
+}
+END_TEST
+
+START_TEST(notifications_are_not_answered)
+{
+	static const char *const silent[] = {
+		"{\"jsonrpc\": \"2.0\", \"method\": \"server.info\"}",
+		"{\"jsonrpc\": \"2.0\", \"method\": \"foobar\"}",
+		"{\"jsonrpc\": \"2.0\", \"method\": \"machine.info\", \"params\": {}}",
+		"[{\"jsonrpc\": \"2.0\", \"method\": \"server.info\"},"
+		"{\"jsonrpc\": \"2.0\", \"method\": \"server.info\", \"params\": [7]}]",
+	};
+
+	for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++)
+		ck_assert_int_eq(handle(silent[i]), RPC_SILENCE);
+}
+END_TEST
+
+START_TEST(but_they_run)
+{
+	json_t *one;
+
+	ck_assert_int_eq(handle("{\"jsonrpc\": \"2.0\", \"method\": \"machine.create\","
+				"\"params\": {\"name\": \"quiet\"}}"),
+			 RPC_SILENCE);
+	one = answer("{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"machine.info\","
+		     "\"params\": [\"quiet\"]}");
+	ck_assert_int_eq(error_code(one), 0);
+	json_decref(one);
+}
+END_TEST
+
+START_TEST(a_batch_is_answered_in_order_without_its_notifications)
+{
+	static const int codes[] = {
+		0, RPC_INVALID_REQUEST, RPC_METHOD_NOT_FOUND,
+		RPC_INVALID_REQUEST, 0,
+	};
+	json_t *all = answer(
+		"[{\"jsonrpc\": \"2.0\", \"method\": \"server.info\", \"id\": \"1\"},"
+		"{\"jsonrpc\": \"2.0\", \"method\": \"server.info\"},"
+		"{\"foo\": \"boo\"},"
+		"{\"jsonrpc\": \"2.0\", \"method\": \"foo.get\", \"params\": {\"name\": \"myself\"}, \"id\": \"5\"},"
+		"1,"
+		"{\"jsonrpc\": \"2.0\", \"method\": \"machine.list\", \"id\": \"9\"}]");
+	json_t *one;
+	size_t i;
+
+	ck_assert_uint_eq(json_array_size(all), 5);
+	json_array_foreach(all, i, one)
+		ck_assert_int_eq(error_code(one), codes[i]);
+	ck_assert_str_eq(json_string_value(json_object_get(
+		json_array_get(all, 4), "id")), "9");
+	json_decref(all);
+}
+END_TEST
+
+START_TEST(ids_come_back_exactly)
+{
+	static const char *const ids[] = {
+		"0", "-1", "9007199254740993", "\"9007199254740993\"",
+		"\"\\u00e9\\n\"", "1.5",
+	};
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		char body[160];
+		json_t *id = json_loads(ids[i], JSON_DECODE_ANY, NULL), *one;
+
+		strcpy(body, "{\"jsonrpc\": \"2.0\", \"method\": \"machine.list\", \"id\": ");
+		strcat(body, ids[i]);
+		strcat(body, "}");
+		one = answer(body);
+		ck_assert(json_equal(json_object_get(one, "id"), id));
+		json_decref(id);
+		json_decref(one);
+	}
+}
+END_TEST
+
+START_TEST(a_call_that_would_wait_is_left_for_a_thread_that_may)
+{
+	static const char body[] =
+		"[{\"jsonrpc\": \"2.0\", \"method\": \"server.info\", \"id\": 1},"
+		"{\"jsonrpc\": \"2.0\", \"method\": \"machine.check\", \"params\": [\"m\"], \"id\": 2}]";
+	struct rpc_progress progress = { 0 };
+	const size_t len = sizeof(body) - 1;
+	enum rpc_outcome outcome;
+	json_t *all;
+
+	handle("{\"jsonrpc\": \"2.0\", \"method\": \"machine.create\","
+	       "\"params\": {\"name\": \"m\"}}");
+	json_writer_reset(&out);
+	outcome = rpc_handle(&server, body, len, &out, &progress, false);
+	if (outcome == RPC_LATER) {
+		ck_assert_uint_eq(progress.done, 1);
+		outcome = rpc_handle(&server, body, len, &out, &progress, true);
+	}
+	ck_assert_int_eq(outcome, RPC_ANSWER);
+	all = json_loadb(out.buf, out.len, 0, NULL);
+	ck_assert_uint_eq(json_array_size(all), 2);
+	ck_assert_int_eq(error_code(json_array_get(all, 0)), 0);
+	ck_assert_int_eq(error_code(json_array_get(all, 1)), 0);
+	json_decref(all);
+}
+END_TEST
+
+START_TEST(the_methods_are_sorted_and_found)
+{
+	for (uint32_t i = 0; i < nr_rpc_methods; i++) {
+		ck_assert(!i || strcmp(rpc_methods[i - 1].name,
+				       rpc_methods[i].name) < 0);
+		ck_assert_ptr_eq(rpc_find_method(rpc_methods[i].name),
+				 &rpc_methods[i]);
+	}
+	ck_assert_ptr_null(rpc_find_method("zzz"));
+	ck_assert_ptr_null(rpc_find_method(""));
+}
+END_TEST
+
+Suite *suite_rpc(void);
+Suite *suite_rpc(void)
+{
+	Suite *suite = suite_create("rpc");
+	TCase *tc = tcase_create("envelope");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, one_request_has_one_answer, 0,
+			    sizeof(singles) / sizeof(singles[0]));
+	tcase_add_test(tc, notifications_are_not_answered);
+	tcase_add_test(tc, but_they_run);
+	tcase_add_test(tc, a_batch_is_answered_in_order_without_its_notifications);
+	tcase_add_test(tc, ids_come_back_exactly);
+	tcase_add_test(tc, a_call_that_would_wait_is_left_for_a_thread_that_may);
+	tcase_add_test(tc, the_methods_are_sorted_and_found);
+	suite_add_tcase(suite, tc);
+	return suite;
+}
