@@ -77,7 +77,8 @@ static const struct {
 	  RPC_PARSE_ERROR, "null" },
 	{ "{\"jsonrpc\": \"2.0\", \"method\": 1, \"params\": \"bar\"}",
 	  RPC_INVALID_REQUEST, "null" },
-	{ "[\n{\"jsonrpc\": \"2.0\", \"method\": \"sum\", \"params\": [1,2,4], \"id\": \"1\"},\n{\"jsonrpc\": \"2.0\", \"method\"\n]",
+	{ "[\n{\"jsonrpc\": \"2.0\", \"method\": \"sum\","
+	  " \"params\": [1,2,4], \"id\": \"1\"},\n{\"jsonrpc\": \"2.0\", \"method\"\n]",
 	  RPC_PARSE_ERROR, "null" },
 	{ "[]", RPC_INVALID_REQUEST, "null" },
 	/* And what it says in words. */
@@ -100,7 +101,8 @@ static const struct {
 	  RPC_INVALID_REQUEST, "7" },
 	{ "{\"jsonrpc\": \"2.0\", \"method\": \"server.info\", \"params\": {\"a\": 1}, \"id\": 7}",
 	  RPC_INVALID_PARAMS, "7" },
-	{ "{\"jsonrpc\": \"2.0\", \"method\": \"machine.info\", \"params\": {\"machine\": \"m\"}, \"id\": 7}",
+	{ "{\"jsonrpc\": \"2.0\", \"method\": \"machine.info\","
+	  " \"params\": {\"machine\": \"m\"}, \"id\": 7}",
 	  RPC_NO_SUCH_MACHINE, "7" },
 	{ "{\"jsonrpc\": \"2.0\", \"method\": \"\", \"id\": 7}",
 	  RPC_METHOD_NOT_FOUND, "7" },
@@ -159,7 +161,8 @@ START_TEST(a_batch_is_answered_in_order_without_its_notifications)
 		"[{\"jsonrpc\": \"2.0\", \"method\": \"server.info\", \"id\": \"1\"},"
 		"{\"jsonrpc\": \"2.0\", \"method\": \"server.info\"},"
 		"{\"foo\": \"boo\"},"
-		"{\"jsonrpc\": \"2.0\", \"method\": \"foo.get\", \"params\": {\"name\": \"myself\"}, \"id\": \"5\"},"
+		"{\"jsonrpc\": \"2.0\", \"method\": \"foo.get\","
+		" \"params\": {\"name\": \"myself\"}, \"id\": \"5\"},"
 		"1,"
 		"{\"jsonrpc\": \"2.0\", \"method\": \"machine.list\", \"id\": \"9\"}]");
 	json_t *one;
@@ -200,7 +203,8 @@ START_TEST(a_call_that_would_wait_is_left_for_a_thread_that_may)
 {
 	static const char body[] =
 		"[{\"jsonrpc\": \"2.0\", \"method\": \"server.info\", \"id\": 1},"
-		"{\"jsonrpc\": \"2.0\", \"method\": \"machine.check\", \"params\": [\"m\"], \"id\": 2}]";
+		"{\"jsonrpc\": \"2.0\", \"method\": \"machine.check\","
+		" \"params\": [\"m\"], \"id\": 2}]";
 	struct rpc_progress progress = { 0 };
 	const size_t len = sizeof(body) - 1;
 	enum rpc_outcome outcome;
