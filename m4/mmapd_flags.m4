@@ -53,6 +53,8 @@ MMCORE_CFLAGS=
 MMAPD_TRY_FLAG([MMCORE_CFLAGS], [-fno-stack-protector])
 MMAPD_TRY_FLAG([MMCORE_CFLAGS], [-fno-tree-loop-distribute-patterns])
 MMAPD_TRY_FLAG([MMCORE_CFLAGS], [-Wdeclaration-after-statement])
+# Inlined copies are "rep movs", which costs more than the few bytes it moves.
+MMAPD_TRY_FLAG([MMCORE_CFLAGS], [-mstringop-strategy=libcall])
 AC_SUBST([MMAPD_CFLAGS])
 AC_SUBST([MMAPD_LDFLAGS])
 AC_SUBST([MMCORE_CFLAGS])])

@@ -123,9 +123,10 @@ static void set_outcome(struct op_result *res, int64_t ret)
 enum mm_status mm_step(struct machine *m, const struct op *op,
 		       struct op_result *res, struct trace *trace)
 {
+	static const struct op_result nothing_yet;
 	struct step s = { .m = m, .trace = trace, .res = res };
 
-	memset(res, 0, sizeof(*res));
+	*res = nothing_yet;
 	if (!well_formed(op))
 		return MM_BAD_OPERATION;
 	if (needs_process(op->code)) {
