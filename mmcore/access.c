@@ -88,15 +88,15 @@ static void access_failed(struct step *s, const struct access_fault *fault,
 }
 
 /**
- * access_page - one access of the current process
- * @w:    walker of this run of accesses
- * @addr: byte address
- * @done: bytes accessed so far, for the answer
+ * user_page - one access of the current process
+ * @w:     walker of this run of accesses
+ * @addr:  byte address
+ * @fault: filled in where the access is not to be
  *
- * Returns: the frame accessed, or 0 with the fatal fault told in s->res.
+ * Returns: the frame accessed, or 0.
  */
-static pfn_t access_page(struct step *s, struct walker *w, uint64_t addr,
-			 uint64_t done)
+static pfn_t user_page(struct step *s, struct walker *w, uint64_t addr,
+		       struct access_fault *fault)
 {
 	const mm_ref mm = current_mm(s);
 
@@ -104,19 +104,28 @@ static pfn_t access_page(struct step *s, struct walker *w, uint64_t addr,
 		uint64_t pte_pa = walker_pte(s->m, mm_at(s->m, mm), w,
 					     addr & PAGE_MASK);
 		pte_t pte = pte_pa ? entry_read(s->m, pte_pa) : 0;
-		struct access_fault fault;
 
 		if ((pte & w->need) == w->need && !(pte & w->none)) {
 			if ((pte & w->mark) != w->mark)
 				set_pte(s, pte_pa, pte | w->mark);
 			return pte_pfn(s->m, pte);
 		}
-		fault = do_page_fault(s, addr, w->kind);
-		if (fault.signo) {
-			access_failed(s, &fault, done);
+		*fault = do_page_fault(s, addr, w->kind);
+		if (fault->signo)
 			return 0;
-		}
 	}
+}
+
+/* The program's own access: a fatal fault is told; @done bytes came before. */
+static pfn_t access_page(struct step *s, struct walker *w, uint64_t addr,
+			 uint64_t done)
+{
+	struct access_fault fault;
+	pfn_t pfn = user_page(s, w, addr, &fault);
+
+	if (!pfn)
+		access_failed(s, &fault, done);
+	return pfn;
 }
 
 /* Bytes from @addr to the end of its page, at most @left. */
@@ -193,4 +202,45 @@ void mem_touch(struct step *s, const struct op_mem_touch *a)
 		if (!access_page(s, &w, a->addr + done, done))
 			return;
 	s->res->done = done;
+}
+
+/* ---- what the kernel does to a program's memory for it ---- */
+
+uint64_t copy_to_user(struct step *s, uint64_t to, const void *from, uint64_t n)
+{
+	struct walker w = walker_for(s->m->arch, ACCESS_WRITE);
+	const uint8_t *bytes = from;
+	struct access_fault fault;
+	uint64_t done = 0, len;
+
+	for (; done < n; done += len) {
+		pfn_t pfn = user_page(s, &w, to + done, &fault);
+
+		if (!pfn)
+			break;
+		len = piece(to + done, n - done);
+		memmove((uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
+			((to + done) & ~PAGE_MASK), bytes + done, len);
+	}
+	return n - done;
+}
+
+uint64_t copy_from_user(struct step *s, void *to, uint64_t from, uint64_t n)
+{
+	struct walker w = walker_for(s->m->arch, ACCESS_READ);
+	uint8_t *bytes = to;
+	struct access_fault fault;
+	uint64_t done = 0, len;
+
+	for (; done < n; done += len) {
+		pfn_t pfn = user_page(s, &w, from + done, &fault);
+
+		if (!pfn)
+			break;
+		len = piece(from + done, n - done);
+		memmove(bytes + done, (const uint8_t *)
+			ram_at(s->m, pfn_to_pa(pfn)) +
+			((from + done) & ~PAGE_MASK), len);
+	}
+	return n - done;
 }

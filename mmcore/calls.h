@@ -46,6 +46,29 @@ void mem_write(struct step *s, const struct op_mem_write *a,
 void mem_fill(struct step *s, const struct op_mem_fill *a);
 void mem_touch(struct step *s, const struct op_mem_touch *a);
 
+/* file.c, read_write.c */
+int64_t sys_memfd_create(struct step *s, const struct op_memfd_create *a);
+int64_t sys_close(struct step *s, const struct op_close *a);
+int64_t sys_dup(struct step *s, const struct op_dup *a);
+int64_t sys_ftruncate(struct step *s, const struct op_ftruncate *a);
+int64_t sys_fsync(struct step *s, const struct op_fsync *a);
+int64_t sys_lseek(struct step *s, const struct op_lseek *a);
+int64_t sys_read(struct step *s, const struct op_read *a, uint8_t *buf);
+int64_t sys_pread(struct step *s, const struct op_pread *a, uint8_t *buf);
+int64_t sys_write(struct step *s, const struct op_write *a,
+		  const uint8_t *data, size_t len);
+int64_t sys_pwrite(struct step *s, const struct op_pwrite *a,
+		   const uint8_t *data, size_t len);
+
+/*
+ * access.c: a system call's way to the caller's memory, with its faults. Each
+ * gives the number of bytes it could *not* reach; the range was found by
+ * access_ok(). Linux: lib/usercopy.c.
+ */
+uint64_t copy_to_user(struct step *s, uint64_t to, const void *from,
+		      uint64_t n);
+uint64_t copy_from_user(struct step *s, void *to, uint64_t from, uint64_t n);
+
 /* fork.c, exit.c, exec.c, task.c */
 int64_t do_spawn(struct step *s, const struct op_spawn *a);
 int64_t do_fork(struct step *s, const struct op_fork *a);

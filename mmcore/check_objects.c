@@ -141,7 +141,7 @@ static void check_files(struct check *c)
 	     pa = kmem_cache_next(c->m, CACHE_FILES, pa)) {
 		const struct files_struct *files = files_at(c->m, files_make(pa));
 
-		for (uint32_t fd = 0; fd < NR_OPEN_DEFAULT; fd++) {
+		for (uint32_t fd = 0; fd < NR_OPEN; fd++) {
 			if (file_none(files->fd[fd]))
 				continue;
 			c->fd_refs++;
@@ -192,7 +192,7 @@ static void check_page_tree(struct check *c, mapping_ref mapping)
 		check_law(c, LAW_page_tree,
 			  page_at(c->m, pfn)->mapping == mapping.pa &&
 			  page_at(c->m, pfn)->index == index &&
-			  index << PAGE_SHIFT < size);
+			  index << PAGE_SHIFT <= size);
 		c->refs_found += check_mix(pfn);
 	}
 	check_law(c, LAW_page_tree, nr == as->nrpages);

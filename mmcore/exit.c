@@ -63,7 +63,7 @@ void exit_files(struct step *s, task_ref t)
 	table = files_mut(s, files);
 	if (--table->count)
 		return;
-	for (uint32_t fd = 0; fd < table->max_fds; fd++)
+	for (uint32_t fd = 0; fd < NR_OPEN; fd++)
 		if (!file_none(table->fd[fd]))
 			fput(s, table->fd[fd]);
 	kmem_cache_free(s, CACHE_FILES, files.pa);

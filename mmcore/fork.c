@@ -160,7 +160,7 @@ static files_ref copy_files(struct step *s, uint64_t flags)
 	copy = files_mut(s, dst);
 	*copy = *files_at(s->m, src);
 	copy->count = 1;
-	for (uint32_t fd = 0; fd < copy->max_fds; fd++)
+	for (uint32_t fd = 0; fd < NR_OPEN; fd++)
 		if (!file_none(copy->fd[fd]))
 			get_file(s, copy->fd[fd]);
 	return dst;

@@ -99,13 +99,25 @@ static const char *special_name(uint64_t kind)
 	}
 }
 
+const char *mm_file_path(const struct machine *m, file_ref ref)
+{
+	const struct file *file = file_at(m, ref);
+	const struct inode *inode;
+
+	if (inode_none(file->f_inode))
+		return "/dev/null";
+	inode = inode_at(m, file->f_inode);
+	return inode->i_name ? ram_at(m, inode->i_name)
+			     : "/dev/zero (deleted)";
+}
+
 const char *mm_vma_name(const struct machine *m, vma_ref ref)
 {
 	const struct vm_area_struct *vma = vma_at(m, ref);
 	const struct mm_struct *mm = mm_at(m, vma->vm_mm);
 
 	if (!file_none(vma->vm_file))
-		return "/dev/zero (deleted)";
+		return mm_file_path(m, vma->vm_file);
 	if (vma->vm_ops == VM_OPS_SPECIAL)
 		return special_name(vma->vm_private_data);
 	if (vma->vm_start < mm->brk && vma->vm_end > mm->start_brk)

@@ -57,7 +57,8 @@ struct zone {
 	X(FILE,		"filp",		struct file)			\
 	X(INODE,	"inode_cache",	struct inode)			\
 	X(RADIX,	"radix_tree_node", struct radix_tree_node)	\
-	X(VMA_INDEX,	"vma_index",	struct vma_index_node)
+	X(VMA_INDEX,	"vma_index",	struct vma_index_node)		\
+	X(NAME,		"names_cache",	struct file_name)
 
 enum kmem_cache_id {
 #define X(id, name, type) CACHE_##id,

@@ -17,9 +17,9 @@
 #include "mmcore/vma.h"
 
 const struct vm_operations_struct vm_operations[NR_VM_OPS] = {
-	[VM_OPS_NONE] = { "anonymous", NULL },
-	[VM_OPS_SHMEM] = { "shmem", shmem_fault },
-	[VM_OPS_SPECIAL] = { "special_mapping", special_mapping_fault },
+	[VM_OPS_NONE] = { "anonymous", NULL, NULL },
+	[VM_OPS_SHMEM] = { "shmem", shmem_fault, shmem_nopage },
+	[VM_OPS_SPECIAL] = { "special_mapping", special_mapping_fault, NULL },
 };
 
 static bool vma_is_anonymous(const struct vm_area_struct *vma)
@@ -130,6 +130,32 @@ static enum vm_fault wp_page_copy(struct step *s, mm_ref mm, vma_ref ref,
 	return VM_FAULT_MINOR;
 }
 
+/* do_cow_fault(): a store to a page of a private file mapping not yet seen. */
+static enum vm_fault do_cow_fault(struct step *s, mm_ref mm, vma_ref ref,
+				  uint64_t addr, uint64_t pte_pa)
+{
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	enum vm_fault fault;
+	pfn_t new, page;
+
+	if (anon_vma_prepare(s, ref))
+		return VM_FAULT_OOM;
+	new = alloc_page(s, GFP_HIGHUSER);
+	if (!new)
+		return VM_FAULT_OOM;
+	fault = vm_operations[vma->vm_ops].nopage(s, ref, addr, &page);
+	if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_OOM) {
+		put_page(s, new);
+		return fault;
+	}
+	ram_copy_frame(s, new, page);
+	page_add_new_anon_rmap(s, new, ref, addr);
+	mm_mut(s, mm)->_anon_rss++;
+	set_pte(s, pte_pa, mk_exclusive_pte(s->m, vma, new));
+	trace_event(s, cow_fault, addr, page, new);
+	return fault;
+}
+
 static enum vm_fault do_wp_page(struct step *s, mm_ref mm, vma_ref ref,
 				uint64_t addr, uint64_t pte_pa, pte_t pte)
 {
@@ -162,6 +188,9 @@ static enum vm_fault handle_pte_fault(struct step *s, mm_ref mm, vma_ref ref,
 		if (vma_is_anonymous(vma))
 			return do_anonymous_page(s, mm, ref, addr, pte_pa,
 						 write);
+		if (write && !(vma->vm_flags & VM_SHARED) &&
+		    vm_operations[vma->vm_ops].nopage)
+			return do_cow_fault(s, mm, ref, addr, pte_pa);
 		return vm_operations[vma->vm_ops].fault(s, mm, ref, addr,
 							pte_pa, write);
 	}
@@ -489,6 +518,40 @@ void zap_page_range(struct step *s, vma_ref ref, uint64_t start, uint64_t end)
 		zapped += n;
 	}
 	trace_event(s, zap, start, end, zapped);
+}
+
+static void unmap_mapping_vma(struct step *s, vma_ref ref, uint64_t begin,
+			      uint64_t end)
+{
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	const uint64_t first = vma->vm_pgoff;
+	const uint64_t last = first + vma_pages(vma);
+
+	if (begin < first)
+		begin = first;
+	if (end > last)
+		end = last;
+	if (begin >= end)
+		return;
+	zap_page_range(s, ref, vma->vm_start + ((begin - first) << PAGE_SHIFT),
+		       vma->vm_start + ((end - first) << PAGE_SHIFT));
+}
+
+void unmap_mapping_pages(struct step *s, mapping_ref mapping, uint64_t begin,
+			 uint64_t end)
+{
+	const uint64_t head = mapping.pa + offsetof(struct address_space,
+						    i_mmap);
+	const uint64_t count = ++mapping_mut(s, mapping)->truncate_count;
+
+	for (uint64_t at = list_at(s->m, head)->next; at != head;
+	     at = list_at(s->m, at)->next) {
+		vma_ref ref = vma_make(at - offsetof(struct vm_area_struct,
+						     shared.vm_set.list));
+
+		unmap_mapping_vma(s, ref, begin, end);
+		vma_mut(s, ref)->vm_truncate_count = count;
+	}
 }
 
 /* ---- mprotect ---- */

@@ -19,6 +19,10 @@ struct vm_operations_struct {
 	/* Bring the page of a none PTE in and map it. NULL: anonymous. */
 	enum vm_fault (*fault)(struct step *s, mm_ref mm, vma_ref vma,
 			       uint64_t addr, uint64_t pte_pa, bool write);
+	/* Only the page, to be copied; no reference is taken. NULL: never
+	 * asked for. */
+	enum vm_fault (*nopage)(struct step *s, vma_ref vma, uint64_t addr,
+				pfn_t *pfn);
 };
 
 extern const struct vm_operations_struct vm_operations[NR_VM_OPS];
@@ -26,6 +30,8 @@ extern const struct vm_operations_struct vm_operations[NR_VM_OPS];
 /* shmem.c, exec.c: the fault methods of vm_operations[]. */
 enum vm_fault shmem_fault(struct step *s, mm_ref mm, vma_ref vma,
 			  uint64_t addr, uint64_t pte_pa, bool write);
+enum vm_fault shmem_nopage(struct step *s, vma_ref vma, uint64_t addr,
+			   pfn_t *pfn);
 enum vm_fault special_mapping_fault(struct step *s, mm_ref mm, vma_ref vma,
 				    uint64_t addr, uint64_t pte_pa, bool write);
 
@@ -76,8 +82,40 @@ void change_protection(struct step *s, vma_ref vma, uint64_t start,
 /* fork: copy the PTEs of @src's VMA into @dst. 0 or -ENOMEM. */
 int64_t copy_page_range(struct step *s, mm_ref dst, mm_ref src, vma_ref vma);
 
-/* shmem.c: the object behind a shared anonymous mapping. None: no RAM. */
+/*
+ * shmem.c: an object of tmpfs, open for reading and writing. @accounted: all of
+ * it is charged already, else each page will be. None: no RAM.
+ */
 file_ref shmem_file_setup(struct step *s, uint64_t bytes, bool accounted);
+
+/* The bytes of a call: in the caller's memory, or outside of the machine. */
+struct user_buffer {
+	uint64_t addr;		/* of the next byte, where bytes is NULL */
+	uint8_t *bytes;
+};
+
+/* file->f_op->read and write: bytes moved, or a negative errno, told. */
+int64_t shmem_file_read(struct step *s, file_ref file, struct user_buffer *to,
+			uint64_t pos, uint64_t count);
+int64_t shmem_file_write(struct step *s, file_ref file,
+			 struct user_buffer *from, uint64_t pos,
+			 uint64_t count);
+/* A new size; pages beyond it go, from mappings too. Cannot fail. */
+void shmem_truncate(struct step *s, inode_ref inode, uint64_t size);
+
+/*
+ * Take the pages of [@begin, @end) of an object, in pages, out of every mapping
+ * of it, private copies as well. Linux: unmap_mapping_range(…, even_cows 1).
+ */
+void unmap_mapping_pages(struct step *s, mapping_ref mapping, uint64_t begin,
+			 uint64_t end);
+
+/* file.c: descriptors. */
+file_ref fget(const struct step *s, int64_t fd);	/* none: not open */
+/* The lowest free number, or -EMFILE, told. */
+int64_t get_unused_fd(struct step *s);
+/* The descriptor takes the caller's reference over. */
+void fd_install(struct step *s, int64_t fd, file_ref file);
 void get_file(struct step *s, file_ref file);
 /* Drop a reference; the last one frees file, inode and its pages. */
 void fput(struct step *s, file_ref file);

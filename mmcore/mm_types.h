@@ -196,11 +196,12 @@ enum mmap_layout { MMAP_BOTTOMUP, MMAP_TOPDOWN };
 
 /* Descriptors of a task (or of several: CLONE_FILES). */
 #define NR_OPEN_DEFAULT 64
+#define NR_OPEN		248	/* D-007: no descriptor has a larger number */
 
 struct files_struct {
 	int32_t count;		/* tasks that share it */
-	uint32_t max_fds;
-	file_ref fd[NR_OPEN_DEFAULT];
+	uint32_t max_fds;	/* FDSize: 64, then 256 */
+	file_ref fd[NR_OPEN];
 };
 
 enum file_ops_id {
@@ -239,8 +240,21 @@ struct inode {
 	uint64_t i_size;	/* bytes */
 	int32_t i_count;	/* open files that refer to it */
 	uint32_t i_dev;		/* major << 20 | minor */
-	uint64_t i_accounted;	/* pages charged up front (shared memory) */
+	uint64_t i_accounted;	/* pages charged (shared memory) */
+	uint64_t i_name;	/* its struct file_name; 0: it has none */
+	uint32_t i_flags;	/* S_* */
+	uint32_t reserved;
 	struct address_space i_data;
+};
+
+/* Pages are charged one by one as they come, not all of them up front. */
+#define S_NORESERVE	1
+
+/* What maps and fd/ show; NUL-terminated. */
+#define FILE_NAME_LEN	272
+
+struct file_name {
+	char text[FILE_NAME_LEN];
 };
 
 #define TASK_COMM_LEN 16

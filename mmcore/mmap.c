@@ -825,16 +825,6 @@ static int64_t mmap_huge(struct step *s, struct mmap_state *st)
 	return do_mmap(s, st);
 }
 
-static file_ref fget(const struct step *s, int64_t fd)
-{
-	const struct files_struct *files =
-		files_at(s->m, task_at(s->m, s->current)->files);
-
-	if ((uint32_t)fd >= NR_OPEN_DEFAULT)
-		return file_make(0);
-	return files->fd[(uint32_t)fd];
-}
-
 static int64_t mmap_pgoff(struct step *s, struct mmap_state *st, int64_t fd)
 {
 	st->mm = current_mm(s);

@@ -122,6 +122,8 @@ vma_ref vma_lookup(const struct machine *m, mm_ref mm, uint64_t addr);
 
 /* What maps shows at the end of a VMA's line; "" if it has no name. */
 const char *mm_vma_name(const struct machine *m, vma_ref vma);
+/* What /proc/PID/fd shows an open file to be. */
+const char *mm_file_path(const struct machine *m, file_ref file);
 /* Device and inode number as maps shows them; both 0 without a file. */
 void mm_vma_backing(const struct machine *m, vma_ref vma, uint32_t *major,
 		    uint32_t *minor, uint64_t *ino);

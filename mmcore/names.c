@@ -34,6 +34,8 @@ const char *mm_signal_name(int signo)
 		return "SIGKILL";
 	case SIGPIPE:
 		return "SIGPIPE";
+	case SIGXFSZ:
+		return "SIGXFSZ";
 	default:
 		return NULL;
 	}

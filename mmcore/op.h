@@ -56,6 +56,21 @@ struct op_msync { uint64_t addr, len, flags; };		/* MS_* */
 struct op_remap_file_pages {
 	uint64_t addr, size, prot, pgoff, flags;	/* pgoff in pages */
 };
+struct op_memfd_create { char name[256]; uint64_t flags; };	/* MFD_* */
+struct op_close { int64_t fd; };
+struct op_dup { int64_t fd; };
+struct op_ftruncate { int64_t fd; uint64_t len; };
+struct op_fsync { int64_t fd; };
+struct op_lseek { int64_t fd; uint64_t offset; uint32_t whence; };
+/*
+ * The bytes go to or come from the program's memory at buf; with NO_BUFFER to
+ * op->buf or from op->data, whose length is the count of a write.
+ */
+#define NO_BUFFER UINT64_MAX
+struct op_read { int64_t fd; uint64_t count, buf; };
+struct op_write { int64_t fd; uint64_t buf, count; };
+struct op_pread { int64_t fd; uint64_t count, offset, buf; };
+struct op_pwrite { int64_t fd; uint64_t offset, buf, count; };
 struct op_access_ok { uint64_t addr, size; uint32_t type; };	/* 0 read, 1 write */
 struct op_mem_read { uint64_t addr, len; };
 struct op_mem_write { uint64_t addr; };	/* bytes in op->data */
@@ -95,7 +110,7 @@ struct op {
 #include "mmcore/op.def"
 #undef OP
 	};
-	const uint8_t *data;	/* MEM_WRITE: the bytes to write */
+	const uint8_t *data;	/* MEM_WRITE, WRITE, PWRITE: the bytes */
 	size_t data_len;
 	uint8_t *buf;		/* room for mm_op_room() bytes */
 };
@@ -113,7 +128,7 @@ struct op_result {
 	enum outcome outcome;
 	int64_t ret;
 	int32_t err;		/* positive errno of OUT_ERRNO */
-	int32_t signo;		/* OUT_SIGNAL */
+	int32_t signo;		/* OUT_SIGNAL; beside an errno: SIGXFSZ */
 	int32_t si_code;	/* SEGV_MAPERR …; 0 for the OOM killer */
 	uint64_t fault_addr;	/* siginfo's si_addr, byte exact */
 	const char *why;	/* a constant sentence; NULL when all went well */

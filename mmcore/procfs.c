@@ -121,7 +121,7 @@ static enum mm_proc_kind show_fds(const struct machine *m, task_ref task,
 {
 	const struct files_struct *files = files_at(m, task_at(m, task)->files);
 
-	for (uint32_t fd = 0; fd < files->max_fds; fd++)
+	for (uint32_t fd = 0; fd < NR_OPEN; fd++)
 		if (!file_none(files->fd[fd]))
 			number_entry(t, fd);
 	return MM_PROC_DIR;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shared anonymous memory: an object of tmpfs that nothing names. Its pages
- * lie in the object, not in any process; a fork shares them by mapping the same
- * object, and each process faults them in for itself.
+ * tmpfs objects: what stands behind shared anonymous memory and memfds. The
+ * pages lie in the object, not in any process; a fork shares them by mapping the
+ * same object, and each process faults them in for itself. There is no disk
+ * below: a page is made when somebody first needs it, and a hole reads as zeros.
  */
+#include <string.h>
+
 #include "mmcore/memory.h"
 #include "mmcore/radix.h"
 #include "mmcore/slab.h"
@@ -30,11 +33,13 @@ file_ref shmem_file_setup(struct step *s, uint64_t bytes, bool accounted)
 	inode->i_count = 1;
 	inode->i_dev = SHMEM_DEV;
 	inode->i_accounted = accounted ? PAGE_ALIGN(bytes) >> PAGE_SHIFT : 0;
+	inode->i_flags = accounted ? 0 : S_NORESERVE;
 	inode->i_data.host = inode_make(i);
 	INIT_LIST_HEAD(s, mapping.pa + offsetof(struct address_space, i_mmap));
 	*file_mut(s, file_make(f)) = (struct file){
 		.f_op = FILE_OPS_SHMEM,
 		.f_count = 1,
+		.f_flags = O_RDWR,
 		.f_mode = FMODE_READ | FMODE_WRITE,
 		.f_mapping = mapping,
 		.f_inode = inode_make(i),
@@ -47,23 +52,43 @@ void get_file(struct step *s, file_ref file)
 	file_mut(s, file)->f_count++;
 }
 
-/* The object is gone from every mapping: its pages go, then its charge. */
-static void shmem_evict_inode(struct step *s, inode_ref ref)
+/* The page at @index leaves the object, which holds the last reference. */
+static void shmem_drop_page(struct step *s, inode_ref ref, uint64_t index)
+{
+	struct inode *inode = inode_mut(s, ref);
+	const mapping_ref mapping =
+		mapping_make(ref.pa + offsetof(struct inode, i_data));
+	const pfn_t pfn = radix_tree_delete(s, mapping, index);
+
+	page_mut(s, pfn)->mapping = 0;
+	mapping_mut(s, mapping)->nrpages--;
+	kernel_mut(s)->nr_shmem--;
+	kernel_mut(s)->nr_file_pages--;
+	put_page(s, pfn);
+	if (!(inode->i_flags & S_NORESERVE))
+		return;
+	inode->i_accounted--;
+	vm_unacct_memory(s, 1);
+}
+
+/* All pages from @index on. */
+static void shmem_drop_pages(struct step *s, inode_ref ref, uint64_t index)
 {
 	const mapping_ref mapping =
 		mapping_make(ref.pa + offsetof(struct inode, i_data));
-	uint64_t index = 0;
 	pfn_t pfn;
 
-	while (radix_tree_next(s->m, mapping, &index, &pfn)) {
-		radix_tree_delete(s, mapping, index);
-		page_mut(s, pfn)->mapping = 0;
-		mapping_mut(s, mapping)->nrpages--;
-		kernel_mut(s)->nr_shmem--;
-		kernel_mut(s)->nr_file_pages--;
-		put_page(s, pfn);
-	}
+	while (radix_tree_next(s->m, mapping, &index, &pfn))
+		shmem_drop_page(s, ref, index);
+}
+
+/* The object is gone from every mapping: its pages go, then its charge. */
+static void shmem_evict_inode(struct step *s, inode_ref ref)
+{
+	shmem_drop_pages(s, ref, 0);
 	vm_unacct_memory(s, inode_at(s->m, ref)->i_accounted);
+	if (inode_at(s->m, ref)->i_name)
+		kmem_cache_free(s, CACHE_NAME, inode_at(s->m, ref)->i_name);
 	kmem_cache_free(s, CACHE_INODE, ref.pa);
 }
 
@@ -80,20 +105,11 @@ void fput(struct step *s, file_ref ref)
 	kmem_cache_free(s, CACHE_FILE, ref.pa);
 }
 
-/* A fresh page of the object, referenced by it; 0: no RAM. */
-static pfn_t shmem_new_page(struct step *s, mapping_ref mapping,
-			    uint64_t index)
+static void shmem_add_page(struct step *s, mapping_ref mapping, uint64_t index,
+			   pfn_t pfn)
 {
-	pfn_t pfn = alloc_page(s, GFP_HIGHUSER);
-	struct page_rest *page;
+	struct page_rest *page = page_mut(s, pfn);
 
-	if (!pfn)
-		return 0;
-	if (radix_tree_insert(s, mapping, index, pfn)) {
-		put_page(s, pfn);
-		return 0;
-	}
-	page = page_mut(s, pfn);
 	page->flags |= 1ULL << PG_swapbacked | 1ULL << PG_uptodate;
 	page->mapping = mapping.pa;
 	page->index = index;
@@ -101,7 +117,39 @@ static pfn_t shmem_new_page(struct step *s, mapping_ref mapping,
 	kernel_mut(s)->nr_shmem++;
 	kernel_mut(s)->nr_file_pages++;
 	lru_cache_add(s, pfn);
-	return pfn;
+}
+
+/* A fresh page of the object, referenced by it. 0, -ENOSPC or -ENOMEM. */
+static int64_t shmem_new_page(struct step *s, mapping_ref mapping,
+			      uint64_t index, pfn_t *page)
+{
+	struct inode *inode = inode_mut(s, mapping_at(s->m, mapping)->host);
+	const bool charged = inode->i_flags & S_NORESERVE;
+	pfn_t pfn;
+
+	if (charged && security_vm_enough_memory(s, current_mm(s), 1))
+		return -ENOSPC;
+	pfn = alloc_page(s, GFP_HIGHUSER);
+	if (!pfn || radix_tree_insert(s, mapping, index, pfn)) {
+		if (pfn)
+			put_page(s, pfn);
+		if (charged)
+			vm_unacct_memory(s, 1);
+		return -ENOMEM;
+	}
+	inode->i_accounted += charged;
+	shmem_add_page(s, mapping, index, pfn);
+	*page = pfn;
+	return 0;
+}
+
+/* shmem_getpage(): the page at @index, made if need be. */
+static int64_t shmem_getpage(struct step *s, mapping_ref mapping,
+			     uint64_t index, pfn_t *page, bool *fresh)
+{
+	*page = radix_tree_lookup(s->m, mapping, index);
+	*fresh = !*page;
+	return *page ? 0 : shmem_new_page(s, mapping, index, page);
 }
 
 /* One more PTE for a page of the object. */
@@ -159,32 +207,190 @@ static void fault_around(struct step *s, mm_ref mm,
 	}
 }
 
+/* The page behind an address; no fault-around. */
+static enum vm_fault shmem_page(struct step *s,
+				const struct vm_area_struct *vma, uint64_t addr,
+				pfn_t *pfn, bool *fresh)
+{
+	const struct file *file = file_at(s->m, vma->vm_file);
+	const uint64_t index = vma->vm_pgoff +
+			       ((addr - vma->vm_start) >> PAGE_SHIFT);
+	int64_t err;
+
+	if (index >= PAGE_ALIGN(inode_at(s->m, file->f_inode)->i_size) >>
+		     PAGE_SHIFT)
+		return VM_FAULT_SIGBUS;
+	err = shmem_getpage(s, file->f_mapping, index, pfn, fresh);
+	if (err)
+		return err == -ENOSPC ? VM_FAULT_SIGBUS : VM_FAULT_OOM;
+	return VM_FAULT_MINOR;
+}
+
+enum vm_fault shmem_nopage(struct step *s, vma_ref vma, uint64_t addr,
+			   pfn_t *pfn)
+{
+	bool fresh;
+
+	return shmem_page(s, vma_at(s->m, vma), addr, pfn, &fresh);
+}
+
 enum vm_fault shmem_fault(struct step *s, mm_ref mm, vma_ref ref,
 			  uint64_t addr, uint64_t pte_pa, bool write)
 {
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
-	const struct file *file = file_at(s->m, vma->vm_file);
-	const uint64_t index = vma->vm_pgoff +
-			       ((addr - vma->vm_start) >> PAGE_SHIFT);
-	const struct arch *a = s->m->arch;
-	pfn_t pfn;
+	enum vm_fault fault;
 	bool fresh;
+	pfn_t pfn;
 
 	/* Also where the object has ended: its last pages may be near. */
 	if (!write)
 		fault_around(s, mm, vma, addr, pte_pa);
-	if (index >= PAGE_ALIGN(inode_at(s->m, file->f_inode)->i_size) >>
-		     PAGE_SHIFT)
-		return VM_FAULT_SIGBUS;
 	if (!pte_none(entry_read(s->m, pte_pa)))
 		return VM_FAULT_MINOR;
-	pfn = radix_tree_lookup(s->m, file->f_mapping, index);
-	fresh = !pfn;
-	if (fresh)
-		pfn = shmem_new_page(s, file->f_mapping, index);
-	if (!pfn)
-		return VM_FAULT_OOM;
-	map_page(s, mm, vma, pte_pa, pfn, write ? a->dirty : 0);
-	trace_event(s, shmem_fault, addr, index, pfn, fresh);
+	fault = shmem_page(s, vma, addr, &pfn, &fresh);
+	if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_OOM)
+		return fault;
+	map_page(s, mm, vma, pte_pa, pfn, write ? s->m->arch->dirty : 0);
+	trace_event(s, shmem_fault, addr, page_at(s->m, pfn)->index, pfn, fresh);
 	return VM_FAULT_MINOR;
+}
+
+/* ---- read, write, truncate ---- */
+
+/* Up to the end of the page that @pos lies in. */
+static uint64_t in_page(uint64_t pos, uint64_t count)
+{
+	const uint64_t room = PAGE_SIZE - (pos & ~PAGE_MASK);
+
+	return room < count ? room : count;
+}
+
+/* Bytes that did not fit. */
+static uint64_t buffer_put(struct step *s, struct user_buffer *to,
+			   const void *from, uint64_t n)
+{
+	uint64_t left = 0;
+
+	if (to->bytes) {
+		memcpy(to->bytes, from, n);
+		to->bytes += n;
+	} else {
+		left = copy_to_user(s, to->addr, from, n);
+		to->addr += n - left;
+	}
+	return left;
+}
+
+int64_t shmem_file_read(struct step *s, file_ref ref, struct user_buffer *to,
+			uint64_t pos, uint64_t count)
+{
+	const struct file *file = file_at(s->m, ref);
+	const uint64_t size = inode_at(s->m, file->f_inode)->i_size;
+	uint64_t done = 0, n, left = 0;
+
+	if (pos >= size)
+		return 0;
+	if (count > size - pos)
+		count = size - pos;
+	for (; done < count && !left; done += n - left) {
+		pfn_t pfn = radix_tree_lookup(s->m, file->f_mapping,
+					      (pos + done) >> PAGE_SHIFT);
+
+		if (!pfn)
+			pfn = (pfn_t)kernel_at(s->m)->zero_pfn;
+		n = in_page(pos + done, count - done);
+		left = buffer_put(s, to, (const uint8_t *)
+				  ram_at(s->m, pfn_to_pa(pfn)) +
+				  ((pos + done) & ~PAGE_MASK), n);
+	}
+	return left && !done ? refuse(s, EFAULT, "the buffer cannot be written")
+			     : (int64_t)done;
+}
+
+/* Bytes that could not be had. */
+static uint64_t buffer_get(struct step *s, struct user_buffer *from, void *to,
+			   uint64_t n)
+{
+	uint64_t left = 0;
+
+	if (from->bytes) {
+		memcpy(to, from->bytes, n);
+		from->bytes += n;
+	} else {
+		left = copy_from_user(s, to, from->addr, n);
+		from->addr += n - left;
+	}
+	return left;
+}
+
+/*
+ * One page's worth: bytes written, or a negative errno, told. As in 6.18's
+ * generic_perform_write() the page comes first, and the file has grown to @pos
+ * before the buffer is faulted in: it may be a mapping of this very file.
+ */
+static int64_t write_page(struct step *s, inode_ref ref,
+			  struct user_buffer *from, uint64_t pos, uint64_t n)
+{
+	struct inode *inode = inode_mut(s, ref);
+	uint64_t left;
+	bool fresh;
+	pfn_t pfn;
+	int64_t err = shmem_getpage(s, mapping_make(ref.pa +
+				    offsetof(struct inode, i_data)),
+				    pos >> PAGE_SHIFT, &pfn, &fresh);
+
+	if (err)
+		return refuse(s, (int)-err, "no memory for a page of the file");
+	if (pos > inode->i_size)
+		inode->i_size = pos;
+	left = buffer_get(s, from, (uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
+				   (pos & ~PAGE_MASK), n);
+	page_mut(s, pfn)->flags |= 1ULL << PG_dirty;
+	if (left == n)
+		return refuse(s, EFAULT, "the buffer cannot be read");
+	if (pos + n - left > inode->i_size)
+		inode->i_size = pos + n - left;
+	return (int64_t)(n - left);
+}
+
+int64_t shmem_file_write(struct step *s, file_ref ref,
+			 struct user_buffer *from, uint64_t pos, uint64_t count)
+{
+	const inode_ref inode = file_at(s->m, ref)->f_inode;
+	uint64_t done = 0;
+
+	while (done < count) {
+		int64_t n = write_page(s, inode, from, pos + done,
+				       in_page(pos + done, count - done));
+
+		if (n < 0 && !done)
+			return n;
+		if (n < 0)
+			break;
+		done += (uint64_t)n;
+	}
+	s->res->why = NULL;
+	return (int64_t)done;
+}
+
+void shmem_truncate(struct step *s, inode_ref ref, uint64_t size)
+{
+	struct inode *inode = inode_mut(s, ref);
+	const mapping_ref mapping =
+		mapping_make(ref.pa + offsetof(struct inode, i_data));
+	const uint64_t old = inode->i_size;
+	const uint64_t first = PAGE_ALIGN(size) >> PAGE_SHIFT;
+	pfn_t pfn;
+
+	trace_event(s, truncate, old, size);
+	inode->i_size = size;
+	if (size >= old)
+		return;
+	if (old > first << PAGE_SHIFT)
+		unmap_mapping_pages(s, mapping, first, UINT64_MAX);
+	shmem_drop_pages(s, ref, first);
+	pfn = radix_tree_lookup(s->m, mapping, size >> PAGE_SHIFT);
+	if (size & ~PAGE_MASK && pfn && !ram_frame_is_blank(s->m, pfn))
+		memset((uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
+		       (size & ~PAGE_MASK), 0, PAGE_SIZE - (size & ~PAGE_MASK));
 }

@@ -22,6 +22,12 @@ static bool well_formed(const struct op *op)
 		return op->buf || !op->mem_read.len;
 	case OP_MINCORE:
 		return op->buf || !op->mincore.len;
+	case OP_READ:
+		return op->buf || !op->read.count || op->read.buf != NO_BUFFER;
+	case OP_PREAD:
+		return op->buf || !op->pread.count || op->pread.buf != NO_BUFFER;
+	case OP_MEMFD_CREATE:
+		return !op->memfd_create.name[sizeof(op->memfd_create.name) - 1];
 	case OP_MEM_WRITE:
 		return op->data || !op->data_len;
 	case OP_MEM_TOUCH:
@@ -34,9 +40,50 @@ static bool well_formed(const struct op *op)
 	}
 }
 
+/* A call about descriptors; false: it is none. */
+static bool run_file_call(struct step *s, const struct op *op, int64_t *ret)
+{
+	switch (op->code) {
+	case OP_MEMFD_CREATE:
+		*ret = sys_memfd_create(s, &op->memfd_create);
+		return true;
+	case OP_CLOSE:
+		*ret = sys_close(s, &op->close);
+		return true;
+	case OP_DUP:
+		*ret = sys_dup(s, &op->dup);
+		return true;
+	case OP_FTRUNCATE:
+		*ret = sys_ftruncate(s, &op->ftruncate);
+		return true;
+	case OP_FSYNC:
+		*ret = sys_fsync(s, &op->fsync);
+		return true;
+	case OP_LSEEK:
+		*ret = sys_lseek(s, &op->lseek);
+		return true;
+	case OP_READ:
+		*ret = sys_read(s, &op->read, op->buf);
+		return true;
+	case OP_PREAD:
+		*ret = sys_pread(s, &op->pread, op->buf);
+		return true;
+	case OP_WRITE:
+		*ret = sys_write(s, &op->write, op->data, op->data_len);
+		return true;
+	case OP_PWRITE:
+		*ret = sys_pwrite(s, &op->pwrite, op->data, op->data_len);
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* A system call: its value, or a negative errno. */
 static int64_t run_call(struct step *s, const struct op *op)
 {
+	int64_t ret;
+
 	switch (op->code) {
 	case OP_SPAWN:
 		return do_spawn(s, &op->spawn);
@@ -75,6 +122,8 @@ static int64_t run_call(struct step *s, const struct op *op)
 	case OP_ACCESS_OK:
 		return sys_access_ok(s, &op->access_ok);
 	default:
+		if (run_file_call(s, op, &ret))
+			return ret;
 		MM_ASSERT(!"an operation without a call");
 		return 0;
 	}
@@ -136,7 +185,7 @@ enum mm_status mm_step(struct machine *m, const struct op *op,
 	}
 	if (!run_other(&s, op))
 		set_outcome(res, run_call(&s, op));
-	if (res->outcome == OUT_SIGNAL && op->deliver)
+	if (res->signo && op->deliver)
 		do_exit(&s);
 	return MM_OK;
 }
@@ -162,9 +211,18 @@ static uint64_t mapping_frames(uint64_t pages)
 
 uint64_t mm_op_room(const struct machine *m, const struct op *op)
 {
-	if (op->code == OP_MEM_READ)
+	switch (op->code) {
+	case OP_MEM_READ:
 		return op->mem_read.len;
-	return op->code == OP_MINCORE ? mincore_pages(m, &op->mincore) : 0;
+	case OP_MINCORE:
+		return mincore_pages(m, &op->mincore);
+	case OP_READ:
+		return op->read.buf == NO_BUFFER ? op->read.count : 0;
+	case OP_PREAD:
+		return op->pread.buf == NO_BUFFER ? op->pread.count : 0;
+	default:
+		return 0;
+	}
 }
 
 static const struct mm_struct *op_mm(const struct machine *m,
@@ -178,6 +236,18 @@ static const struct mm_struct *op_mm(const struct machine *m,
 static uint64_t rss_of(const struct mm_struct *mm)
 {
 	return mm->_anon_rss + mm->_file_rss + mm->_shmem_rss;
+}
+
+/* Of the file and of the program's memory. */
+static uint64_t pages_moved(const struct op *op)
+{
+	const uint64_t count = op->code == OP_READ ? op->read.count
+			     : op->code == OP_PREAD ? op->pread.count
+			     : op->code == OP_WRITE ? op->write.count
+			     : op->pwrite.count;
+	const uint64_t bytes = count > op->data_len ? count : op->data_len;
+
+	return bytes >> PAGE_SHIFT << 1 | 2;
 }
 
 /* The pages an operation names, capped by what could exist. */
@@ -195,6 +265,12 @@ static uint64_t pages_named(const struct machine *m, const struct op *op)
 		break;
 	case OP_MEM_FILL:
 		pages = pages_spanned(op->mem_fill.addr, op->mem_fill.len);
+		break;
+	case OP_READ:
+	case OP_PREAD:
+	case OP_WRITE:
+	case OP_PWRITE:
+		pages = pages_moved(op);
 		break;
 	case OP_MEM_TOUCH:
 		pages = pages_spanned(op->mem_touch.addr, op->mem_touch.len);
@@ -225,6 +301,10 @@ uint64_t mm_op_bound(const struct machine *m, const struct op *op)
 	case OP_MEM_WRITE:
 	case OP_MEM_FILL:
 	case OP_MEM_TOUCH:
+	case OP_READ:
+	case OP_PREAD:
+	case OP_WRITE:
+	case OP_PWRITE:
 		/* A write touch of shared content copies it. */
 		return pages + mapping_frames(pages);
 	default:

@@ -50,6 +50,22 @@
 #define MS_INVALIDATE	2
 #define MS_SYNC		4
 
+/* memfd_create(2), open(2), lseek(2) */
+#define MFD_CLOEXEC	0x1
+#define MFD_ALLOW_SEALING 0x2
+#define MFD_HUGETLB	0x4
+#define MFD_NOEXEC_SEAL	0x8
+#define MFD_EXEC	0x10
+/* MFD_HUGETLB stays out: D-004. */
+#define MFD_ALL_FLAGS	0x1b
+#define MFD_NAME_MAX	249
+#define O_RDWR		2
+#define SEEK_SET	0
+#define SEEK_CUR	1
+#define SEEK_END	2
+#define SEEK_DATA	3
+#define SEEK_HOLE	4
+
 /* getrlimit(2) */
 #define RLIMIT_CPU	0
 #define RLIMIT_FSIZE	1
@@ -119,6 +135,7 @@
 #define SIGBUS		 7
 #define SIGSEGV		11
 #define SIGPIPE		13
+#define SIGXFSZ		25
 
 #define SEGV_MAPERR	1
 #define SEGV_ACCERR	2

@@ -8,6 +8,7 @@
 #include "server/server.h"
 #include "server/view/view.h"
 
+#define DATA_BYTES (8U << 20)	/* of one read */
 #define VEC_ENTRIES 131072	/* pages that one mincore may ask about */
 #define EXPLAIN_EVENTS 65536	/* steps an answer may hold */
 
@@ -23,21 +24,38 @@ static bool begin_trace(const struct op_args *args, struct trace *trace,
 	       rpc_fail(error, RPC_INTERNAL_ERROR, "", "out of memory");
 }
 
+static bool takes_data(enum op_code code)
+{
+	return code == OP_MEM_WRITE || code == OP_WRITE || code == OP_PWRITE;
+}
+
+/* Are bytes part of the answer? */
+static bool gives_data(const struct op *op)
+{
+	return op->code == OP_MEM_READ ||
+	       (op->code == OP_READ && op->read.buf == NO_BUFFER) ||
+	       (op->code == OP_PREAD && op->pread.buf == NO_BUFFER);
+}
+
 /* The bytes mem.write brings, the room that what comes out needs. */
 static bool attach_data(struct op_args *args, const struct hosted *h,
 			struct rpc_error *error)
 {
 	const uint64_t room = mm_op_room(hosted_machine(h), &args->op);
 
-	if (args->op.code == OP_MEM_WRITE) {
+	if (takes_data(args->op.code)) {
 		args->op.data = args->data.bytes;
 		args->op.data_len = args->data.len;
 	}
-	if (args->op.code != OP_MEM_READ && args->op.code != OP_MINCORE)
+	if (!gives_data(&args->op) && args->op.code != OP_MINCORE)
 		return true;
 	if (args->op.code == OP_MINCORE && room > VEC_ENTRIES)
 		return rpc_fail(error, RPC_LIMIT, "len",
 				"vec would have more than 131,072 entries");
+	if (args->op.code != OP_MINCORE && room > DATA_BYTES)
+		return rpc_fail(error, RPC_LIMIT,
+				args->op.code == OP_MEM_READ ? "len" : "count",
+				"data would be longer than 8 MiB");
 	args->op.buf = malloc(room + 1);
 	return args->op.buf ||
 	       rpc_fail(error, RPC_INTERNAL_ERROR, "", "out of memory");
@@ -51,9 +69,11 @@ static void write_answer(struct rpc_call *call, const struct op_args *args,
 
 	json_object_begin(out);
 	view_outcome(out, &args->op, res);
-	if (args->op.code == OP_MEM_READ) {
+	if (gives_data(&args->op)) {
 		json_key(out, "data");
-		view_bytes(out, args->op.buf, res->done,
+		view_bytes(out, args->op.buf,
+			   args->op.code == OP_MEM_READ ? res->done
+			   : res->ret > 0 ? (uint64_t)res->ret : 0,
 			   (enum rpc_encoding)args->encoding);
 	}
 	if (args->op.code == OP_MINCORE)

@@ -44,6 +44,9 @@ void view_outcome(struct json_writer *out, const struct op *op,
 	case OUT_ERRNO:
 		view_ret(out, op, res);
 		json_pair_string(out, "errno", mm_errno_name(res->err));
+		if (res->signo)
+			json_pair_string(out, "signal",
+					 mm_signal_name(res->signo));
 		break;
 	case OUT_SIGNAL:
 		view_signal(out, res);

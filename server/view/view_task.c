@@ -58,12 +58,12 @@ static void view_fds(struct json_writer *out, const struct machine *m,
 
 	json_key(out, "fds");
 	json_array_begin(out);
-	for (uint32_t fd = 0; fd < files->max_fds; fd++) {
+	for (uint32_t fd = 0; fd < NR_OPEN; fd++) {
 		if (file_none(files->fd[fd]))
 			continue;
 		json_object_begin(out);
 		json_pair_uint(out, "fd", fd);
-		json_pair_string(out, "path", "/dev/null");
+		json_pair_string(out, "path", mm_file_path(m, files->fd[fd]));
 		json_object_close(out);
 	}
 	json_array_close(out);

@@ -53,6 +53,11 @@ static const char *const words[NR_OPS] = {
 	[OP_MUNLOCKALL] = "munlockall",	[OP_MSEAL] = "mseal",
 	[OP_MINCORE] = "mincore",	[OP_MSYNC] = "msync",
 	[OP_REMAP_FILE_PAGES] = "remap_file_pages",
+	[OP_MEMFD_CREATE] = "memfd_create", [OP_CLOSE] = "close",
+	[OP_DUP] = "dup",		[OP_FTRUNCATE] = "ftruncate",
+	[OP_FSYNC] = "fsync",		[OP_LSEEK] = "lseek",
+	[OP_READ] = "file_read",	[OP_WRITE] = "file_write",
+	[OP_PREAD] = "pread",		[OP_PWRITE] = "pwrite",
 };
 
 static const int nr_numbers[NR_OPS] = {
@@ -63,6 +68,10 @@ static const int nr_numbers[NR_OPS] = {
 	[OP_MUNLOCK] = 2,	[OP_MLOCKALL] = 1,	[OP_MUNLOCKALL] = 0,
 	[OP_MSEAL] = 3,		[OP_MINCORE] = 3,	[OP_MSYNC] = 3,
 	[OP_REMAP_FILE_PAGES] = 5,
+	[OP_MEMFD_CREATE] = 1,	[OP_CLOSE] = 1,		[OP_DUP] = 1,
+	[OP_FTRUNCATE] = 2,	[OP_FSYNC] = 1,		[OP_LSEEK] = 3,
+	[OP_READ] = 3,		[OP_WRITE] = 3,		[OP_PREAD] = 4,
+	[OP_PWRITE] = 4,
 };
 
 /* Operations whose arguments are 64-bit words and nothing else, in order. */
@@ -116,6 +125,21 @@ static void numbers_of(const struct deed *d, uint64_t n[MAX_NUMBERS])
 	case OP_MINCORE:
 		n[0] = op->mincore.addr, n[1] = op->mincore.len, n[2] = d->vec;
 		break;
+	case OP_MEMFD_CREATE:
+		n[0] = op->memfd_create.flags;
+		break;
+	case OP_LSEEK:
+		n[0] = (uint64_t)op->lseek.fd, n[1] = op->lseek.offset;
+		n[2] = op->lseek.whence;
+		break;
+	case OP_CLOSE:
+	case OP_DUP:
+	case OP_FTRUNCATE:
+	case OP_FSYNC:
+	case OP_READ:
+	case OP_WRITE:
+	case OP_PREAD:
+	case OP_PWRITE:
 	case OP_MLOCK:
 	case OP_MLOCK2:
 	case OP_MUNLOCK:
@@ -171,6 +195,22 @@ static void set_numbers(struct deed *d, const uint64_t n[MAX_NUMBERS])
 		op->mincore = (struct op_mincore){ n[0], n[1] };
 		d->vec = n[2];
 		break;
+	case OP_MEMFD_CREATE:
+		op->memfd_create.flags = n[0];
+		memcpy(op->memfd_create.name, MEMFD_NAME, sizeof(MEMFD_NAME));
+		break;
+	case OP_LSEEK:
+		op->lseek = (struct op_lseek){ (int64_t)n[0], n[1],
+					       (uint32_t)n[2] };
+		break;
+	case OP_CLOSE:
+	case OP_DUP:
+	case OP_FTRUNCATE:
+	case OP_FSYNC:
+	case OP_READ:
+	case OP_WRITE:
+	case OP_PREAD:
+	case OP_PWRITE:
 	case OP_MLOCK:
 	case OP_MLOCK2:
 	case OP_MUNLOCK:

@@ -38,6 +38,9 @@ static inline uint8_t pattern_byte(uint64_t i)
 	return pattern[i % PATTERN_BYTES];
 }
 
+/* What every memfd here is called. */
+#define MEMFD_NAME "m"
+
 /*
  * The limits that setrlimit deeds choose from. The puppet has them in its own
  * memory from the start: asking for one changes nothing but the limit.

@@ -240,6 +240,12 @@ static void make_mmap(struct dice *dice, const struct machine *m, mm_ref mm,
 		a->offset = PICK(dice, offsets);
 	if (percent(dice, 2))
 		a->prot |= 1ULL << dice_below(dice, 32);
+	if (percent(dice, 30)) {	/* most find no such descriptor open */
+		a->flags &= ~(uint64_t)MAP_ANONYMOUS;
+		a->fd = (int64_t)dice_below(dice, 6);
+		a->offset = percent(dice, 90) ? PAGES(dice_below(dice, 6))
+					      : PICK(dice, offsets);
+	}
 	if (a->flags & (MAP_POPULATE | MAP_LOCKED) && a->len > MAX_POPULATED)
 		a->len = MAX_POPULATED;
 }
@@ -415,6 +421,82 @@ static void make_mincore(struct dice *dice, const struct machine *m,
 	       deed->vec < a->addr + a->len + PAGES(2));
 }
 
+/* ---- files ---- */
+
+static int64_t descriptor(struct dice *dice)
+{
+	uint64_t kind = dice_below(dice, 100);
+
+	return kind < 90 ? 3 + (int64_t)dice_below(dice, 4)
+	     : kind < 97 ? (int64_t)dice_below(dice, 3)
+			 : (int64_t)dice_below(dice, 9) - 2;
+}
+
+static uint64_t file_place(struct dice *dice)
+{
+	static const uint64_t odd[] = {
+		~0ULL, 1ULL << 63, (1ULL << 63) - 1, (1ULL << 63) - 4096,
+		1ULL << 40,
+	};
+	uint64_t kind = dice_below(dice, 100);
+
+	return kind < 60 ? PAGES(dice_below(dice, 12))
+	     : kind < 96 ? dice_below(dice, PAGES(12)) : PICK(dice, odd);
+}
+
+static void make_transfer(struct dice *dice, const struct machine *m,
+			  mm_ref mm, struct op *op)
+{
+	static const uint8_t codes[] = { OP_READ, OP_WRITE, OP_PREAD,
+					 OP_PWRITE, OP_PWRITE };
+	uint64_t buf = access_address(dice, m, mm);
+	uint64_t count = access_length(dice, buf, PAGES(3));
+	uint64_t offset = file_place(dice);
+
+	op->code = (enum op_code)PICK(dice, codes);
+	/* A file that is terabytes long is one thing; writing there another. */
+	if (offset == 1ULL << 40 && op->code == OP_PWRITE)
+		offset = 0;
+	if (percent(dice, 2))
+		count = 0;
+	if (op->code == OP_READ)
+		op->read = (struct op_read){ descriptor(dice), count, buf };
+	else if (op->code == OP_WRITE)
+		op->write = (struct op_write){ descriptor(dice), buf, count };
+	else if (op->code == OP_PREAD)
+		op->pread = (struct op_pread){ descriptor(dice), count, offset,
+					       buf };
+	else
+		op->pwrite = (struct op_pwrite){ descriptor(dice), offset, buf,
+						 count };
+}
+
+static void make_file(struct dice *dice, const struct machine *m, mm_ref mm,
+		      struct op *op)
+{
+	uint64_t kind = dice_below(dice, 100);
+
+	if (kind < 60) {
+		make_transfer(dice, m, mm, op);
+	} else if (kind < 75) {
+		op->code = OP_FTRUNCATE;
+		op->ftruncate = (struct op_ftruncate){ descriptor(dice),
+						       file_place(dice) };
+	} else if (kind < 85) {
+		op->code = OP_LSEEK;
+		op->lseek = (struct op_lseek){ descriptor(dice),
+			file_place(dice), (uint32_t)dice_below(dice, 6) };
+	} else if (kind < 93) {
+		op->code = OP_MEMFD_CREATE;
+		op->memfd_create = (struct op_memfd_create){ MEMFD_NAME,
+			percent(dice, 80) ? 0 : dice_below(dice, 64) & ~4ULL };
+	} else {
+		op->code = kind < 95 ? OP_CLOSE : kind < 98 ? OP_DUP
+							    : OP_FSYNC;
+		op->close.fd = descriptor(dice);
+	}
+}
+
 static void make_rare(struct dice *dice, const struct machine *m, mm_ref mm,
 		      struct deed *deed)
 {
@@ -469,8 +551,10 @@ static struct deed any_deed(struct dice *dice, const struct machine *m)
 		deed.op.code = OP_EXIT;
 	else if (kind < 80)
 		make_touch(dice, m, mm, &deed.op);
-	else if (kind < 92)
+	else if (kind < 86)
 		make_write(dice, m, mm, &deed);
+	else if (kind < 92)
+		make_file(dice, m, mm, &deed.op);
 	else
 		make_read(dice, m, mm, &deed.op);
 	return deed;
@@ -499,6 +583,14 @@ static bool about_stub(const struct deed *deed)
 	case OP_MINCORE:
 		return hits_stub(op->mincore.addr, op->mincore.len) ||
 		       hits_stub(deed->vec, PAGES(1));
+	case OP_READ:
+		return hits_stub(op->read.buf, op->read.count);
+	case OP_WRITE:
+		return hits_stub(op->write.buf, op->write.count);
+	case OP_PREAD:
+		return hits_stub(op->pread.buf, op->pread.count);
+	case OP_PWRITE:
+		return hits_stub(op->pwrite.buf, op->pwrite.count);
 	case OP_MEM_TOUCH:
 		return hits_stub(op->mem_touch.addr, op->mem_touch.len);
 	case OP_MEM_READ:

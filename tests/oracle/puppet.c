@@ -285,6 +285,18 @@ static bool drop_capabilities(void)
 	return !syscall(SYS_capset, &header, none);
 }
 
+/* Descriptors 0, 1 and 2 are /dev/null, and no other survives the exec. */
+static void hold_null_alone(void)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	for (int fd = 0; fd < 3; fd++)
+		if (dup2(null, fd) < 0)
+			_exit(1);
+	for (int fd = 3; fd < 1024; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 static _Noreturn void become_puppet(int elf)
 {
 	static char name[] = "puppet";
@@ -294,6 +306,7 @@ static _Noreturn void become_puppet(int elf)
 	    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) || !drop_capabilities() ||
 	    ptrace(PTRACE_TRACEME, 0, NULL, NULL))
 		_exit(77);
+	hold_null_alone();
 	fexecve(elf, argv, envp);
 	_exit(77);
 }
@@ -341,6 +354,7 @@ static void make_stub_page(pid_t pid, uint64_t gadget)
 	poke(pid, STUB_ADDR, stub_begin, (size_t)(stub_end - stub_begin));
 	poke(pid, STUB_ADDR + STUB_LIMITS, limit_pairs, sizeof(limit_pairs));
 	poke(pid, STUB_ADDR + STUB_PATTERN, pattern, sizeof(pattern));
+	poke(pid, STUB_ADDR + STUB_NAME, MEMFD_NAME, sizeof(MEMFD_NAME));
 	must_be(CALL_AT(pid, gadget, SYS_mprotect, STUB_ADDR, STUB_LEN,
 			PROT_READ | PROT_EXEC), 0, "the stub page");
 }
@@ -504,11 +518,59 @@ static int64_t do_exit(struct puppet *p)
 	return 0;
 }
 
+/* Descriptors: false, it is no such call. */
+static bool do_file_call(pid_t pid, const struct op *op, int64_t *ret)
+{
+	const uint64_t *n = (const uint64_t *)&op->read;
+
+	switch (op->code) {
+	case OP_MEMFD_CREATE:
+		*ret = CALL(pid, SYS_memfd_create, STUB_ADDR + STUB_NAME,
+			    op->memfd_create.flags);
+		return true;
+	case OP_CLOSE:
+		*ret = CALL(pid, SYS_close, n[0]);
+		return true;
+	case OP_DUP:
+		*ret = CALL(pid, SYS_dup, n[0]);
+		return true;
+	case OP_FTRUNCATE:
+		*ret = CALL(pid, SYS_ftruncate, n[0], n[1]);
+		return true;
+	case OP_FSYNC:
+		*ret = CALL(pid, SYS_fsync, n[0]);
+		return true;
+	case OP_LSEEK:
+		*ret = CALL(pid, SYS_lseek, n[0], n[1], op->lseek.whence);
+		return true;
+	case OP_READ:
+		*ret = CALL(pid, SYS_read, n[0], op->read.buf, op->read.count);
+		return true;
+	case OP_WRITE:
+		*ret = CALL(pid, SYS_write, n[0], op->write.buf,
+			    op->write.count);
+		return true;
+	case OP_PREAD:
+		*ret = CALL(pid, SYS_pread64, n[0], op->pread.buf,
+			    op->pread.count, op->pread.offset);
+		return true;
+	case OP_PWRITE:
+		*ret = CALL(pid, SYS_pwrite64, n[0], op->pwrite.buf,
+			    op->pwrite.count, op->pwrite.offset);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int64_t do_call(struct puppets *side, const struct op *op)
 {
 	struct puppet *p = puppet_of(side, op->pid);
+	int64_t ret;
 	int pair;
 
+	if (do_file_call(p->host, op, &ret))
+		return ret;
 	switch (op->code) {
 	case OP_MMAP:
 		return CALL(p->host, SYS_mmap, op->mmap.addr, op->mmap.len,

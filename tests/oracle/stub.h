@@ -20,5 +20,6 @@ extern const uint8_t stub_write[];	/* rdi, rcx bytes; phase rax, table rsi */
 /* Where the tables are put in the stub page. */
 #define STUB_LIMITS	1024		/* struct limit_pair[NR_LIMIT_PAIRS] */
 #define STUB_PATTERN	2048
+#define STUB_NAME	3072		/* MEMFD_NAME */
 
 #endif

@@ -28,10 +28,11 @@ def wrong_values(param):
     if kind == "limit":
         return ["PROT_READ", 1.5, []]
     if kind == "enum":
-        return ["no such name", 1.5, 4096]
+        # With "max" the kernel is asked about numbers that have no name.
+        return ["no such name", 1.5, param.get("max", 4095) + 1]
     if kind == "bool":
         return [0, "true", None]
-    if kind in ("text", "comm", "bytes"):
+    if kind in ("text", "comm", "memfd_name", "bytes"):
         return [7, []]
     if kind == "encoding":
         return ["rot13", 1]

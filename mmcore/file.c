@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptors: small numbers for open files (2.6.17 fs/file.c, fs/open.c). */
+#include <string.h>
+
+#include "mmcore/memory.h"
+#include "mmcore/slab.h"
+#include "mmcore/task.h"
+
+static files_ref current_files(const struct step *s)
+{
+	return task_at(s->m, s->current)->files;
+}
+
+file_ref fget(const struct step *s, int64_t fd)
+{
+	if ((uint32_t)fd >= NR_OPEN)
+		return file_make(0);
+	return files_at(s->m, current_files(s))->fd[(uint32_t)fd];
+}
+
+int64_t get_unused_fd(struct step *s)
+{
+	const struct files_struct *files = files_at(s->m, current_files(s));
+	const uint64_t limit = rlimit(s, RLIMIT_NOFILE);
+
+	for (uint32_t fd = 0; fd < NR_OPEN && fd < limit; fd++)
+		if (file_none(files->fd[fd]))
+			return fd;
+	return refuse(s, EMFILE, "no descriptor below RLIMIT_NOFILE is free");
+}
+
+void fd_install(struct step *s, int64_t fd, file_ref file)
+{
+	struct files_struct *files = files_mut(s, current_files(s));
+
+	files->fd[fd] = file;
+	if (fd >= files->max_fds)
+		files->max_fds = 256;
+	trace_event(s, fd_install, (uint64_t)fd);
+}
+
+int64_t sys_close(struct step *s, const struct op_close *a)
+{
+	const file_ref file = fget(s, a->fd);
+
+	if (file_none(file))
+		return refuse(s, EBADF, "fd is not open");
+	files_mut(s, current_files(s))->fd[(uint32_t)a->fd] = file_make(0);
+	fput(s, file);
+	return 0;
+}
+
+int64_t sys_dup(struct step *s, const struct op_dup *a)
+{
+	const file_ref file = fget(s, a->fd);
+	int64_t fd;
+
+	if (file_none(file))
+		return refuse(s, EBADF, "fd is not open");
+	fd = get_unused_fd(s);
+	if (fd < 0)
+		return fd;
+	get_file(s, file);
+	fd_install(s, fd, file);
+	return fd;
+}
+
+/* "/memfd:NAME (deleted)", as it will be shown; 0: no RAM. */
+static uint64_t memfd_name(struct step *s, const char *name, size_t len)
+{
+	static const char before[] = "/memfd:", after[] = " (deleted)";
+	const uint64_t pa = kmem_cache_alloc(s, CACHE_NAME);
+	char *text;
+
+	if (!pa)
+		return 0;
+	text = ram_mut(s, pa);
+	memcpy(text, before, sizeof(before) - 1);
+	memcpy(text + sizeof(before) - 1, name, len);
+	memcpy(text + sizeof(before) - 1 + len, after, sizeof(after));
+	return pa;
+}
+
+_Static_assert(FILE_NAME_LEN >= 7 + MFD_NAME_MAX + 10 + 1,
+	       "the longest name fits");
+
+static size_t name_length(const char *name)
+{
+	size_t len = 0;
+
+	while (name[len])
+		len++;
+	return len;
+}
+
+/* Order of checks: mm/memfd.c sys_memfd_create(), 6.18. */
+int64_t sys_memfd_create(struct step *s, const struct op_memfd_create *a)
+{
+	const size_t len = name_length(a->name);
+	uint64_t name;
+	file_ref file;
+	int64_t fd;
+
+	if (a->flags & ~(uint64_t)MFD_ALL_FLAGS)
+		return refuse(s, EINVAL, "flags has an unknown bit");
+	if ((a->flags & (MFD_EXEC | MFD_NOEXEC_SEAL)) ==
+	    (MFD_EXEC | MFD_NOEXEC_SEAL))
+		return refuse(s, EINVAL, "MFD_EXEC and MFD_NOEXEC_SEAL exclude each other");
+	if (len > MFD_NAME_MAX)
+		return refuse(s, EINVAL, "name is longer than 249 bytes");
+	fd = get_unused_fd(s);
+	if (fd < 0)
+		return fd;
+	name = memfd_name(s, a->name, len);
+	file = name ? shmem_file_setup(s, 0, false) : file_make(0);
+	if (file_none(file)) {
+		if (name)
+			kmem_cache_free(s, CACHE_NAME, name);
+		return refuse(s, ENOMEM, "no memory for a file");
+	}
+	inode_mut(s, file_at(s->m, file)->f_inode)->i_name = name;
+	fd_install(s, fd, file);
+	return fd;
+}
