@@ -239,6 +239,30 @@ uint8_t host_load(struct machine *m, uint32_t pid, uint64_t addr)
 	return byte;
 }
 
+struct host_totals host_totals(struct machine *m)
+{
+	const struct kernel *k = kernel_at(m);
+	struct op op = { .code = OP_SYSCTL };
+	struct host_totals t;
+
+	op.sysctl = (struct op_sysctl){ SYSCTL_drop_caches, 2 };
+	host_run(m, &op);
+	memset(&t, 0, sizeof(t));
+	for (int type = 0; type < MAX_NR_ZONES; type++)
+		t.free_pages += k->zones[type].free_pages;
+	t.committed = k->vm_committed_space;
+	t.tables = k->nr_page_table_pages;
+	t.tasks = k->nr_tasks;
+	t.last_pid = k->last_pid;
+	t.anon = k->nr_anon_pages;
+	t.file_mapped = k->nr_file_mapped;
+	t.shmem = k->nr_shmem;
+	t.file_pages = k->nr_file_pages;
+	for (int i = 0; i < NR_KMEM_CACHES; i++)
+		t.objects[i] = k->caches[i].nr_active;
+	return t;
+}
+
 static bool grow(struct mm_sink *sink, size_t need)
 {
 	size_t cap = (sink->cap + need) * 2;

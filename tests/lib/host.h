@@ -50,6 +50,18 @@ struct op_result host_touch(struct machine *m, uint32_t pid, uint64_t addr,
 void host_store(struct machine *m, uint32_t pid, uint64_t addr, uint8_t byte);
 uint8_t host_load(struct machine *m, uint32_t pid, uint64_t addr);
 
+/*
+ * What a machine has given out, after every cache gave its spare frames back:
+ * equal (memcmp) before and after whatever leaves nothing behind.
+ */
+struct host_totals {
+	uint64_t free_pages, committed, tables, tasks, last_pid;
+	uint64_t anon, file_mapped, shmem, file_pages;
+	uint64_t objects[NR_KMEM_CACHES];
+};
+
+struct host_totals host_totals(struct machine *m);
+
 /* A file of /proc as text; the caller frees it. NULL: no such file. */
 char *host_proc(const struct machine *m, const char *path);
 

@@ -99,6 +99,19 @@ const struct vm_area_struct *space_vma(const struct space *sp, unsigned int n)
 	return vma_at(sp->m, ref);
 }
 
+struct mm_pagemap space_page(const struct space *sp, unsigned int n)
+{
+	return mm_pagemap_entry(sp->m, mm_of(sp), page_addr(n));
+}
+
+struct space space_of(const struct space *sp, int64_t pid)
+{
+	struct space other = *sp;
+
+	other.pid = (uint32_t)pid;
+	return other;
+}
+
 uint64_t space_committed(const struct space *sp)
 {
 	return kernel_at(sp->m)->vm_committed_space;

@@ -58,6 +58,10 @@ task_ref space_task(const struct space *sp);
 const struct mm_struct *space_mm(const struct space *sp);
 /* The VMA that contains page @n; it must be mapped. */
 const struct vm_area_struct *space_vma(const struct space *sp, unsigned int n);
+/* What the page tables say of page @n. */
+struct mm_pagemap space_page(const struct space *sp, unsigned int n);
+/* The space of another process of the same machine: do not close it. */
+struct space space_of(const struct space *sp, int64_t pid);
 uint64_t space_committed(const struct space *sp);
 
 /* The drawing, up to the last page mapped. */

@@ -22,6 +22,7 @@
 	X(mmap)		\
 	X(mprotect)	\
 	X(mlock)	\
+	X(fork)		\
 	X(brk)
 
 #define X(name) Suite *suite_##name(void);
