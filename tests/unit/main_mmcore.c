@@ -22,6 +22,7 @@
 	X(mmap)		\
 	X(mprotect)	\
 	X(mlock)	\
+	X(exec)		\
 	X(exit)		\
 	X(fork)		\
 	X(brk)
