@@ -23,6 +23,8 @@ int64_t sys_munmap(struct step *s, const struct op_munmap *a);
 int64_t sys_mprotect(struct step *s, const struct op_mprotect *a);
 int64_t sys_brk(struct step *s, const struct op_brk *a);
 
+int64_t sys_mremap(struct step *s, const struct op_mremap *a);	/* mremap.c */
+
 /* mlock.c, mseal.c, mincore.c, msync.c, fremap.c */
 int64_t sys_mlock(struct step *s, const struct op_mlock *a);
 int64_t sys_mlock2(struct step *s, const struct op_mlock2 *a);

@@ -112,10 +112,7 @@ static void check_vma(struct check *c, mm_ref mm, vma_ref ref)
 		  vma->vm_page_prot == vm_get_page_prot(c->m, flags) &&
 		  vma->vm_ops < NR_VM_OPS);
 	check_law(c, LAW_vma_pgoff,
-		  vma->vm_pgoff + vma_pages(vma) > vma->vm_pgoff &&
-		  (!file_none(vma->vm_file) || vma->vm_ops != VM_OPS_NONE ||
-		   !anon_vma_none(vma->anon_vma) ||
-		   vma->vm_pgoff == vma->vm_start >> PAGE_SHIFT));
+		  vma->vm_pgoff + vma_pages(vma) > vma->vm_pgoff);
 	if (anon_vma_none(vma->anon_vma))
 		check_law(c, LAW_anon_vma_list, !vma->anon_vma_ident &&
 						!vma->chain_multi);

@@ -45,6 +45,9 @@ struct op_mmap2 {
 struct op_munmap { uint64_t addr, len; };
 struct op_mprotect { uint64_t addr, len, prot; };
 struct op_brk { uint64_t addr; };
+struct op_mremap {
+	uint64_t addr, old_len, new_len, flags, new_addr;	/* MREMAP_* */
+};
 struct op_mlock { uint64_t addr, len; };
 struct op_mlock2 { uint64_t addr, len, flags; };	/* MLOCK_ONFAULT */
 struct op_munlock { uint64_t addr, len; };

@@ -99,6 +99,8 @@ static int64_t run_call(struct step *s, const struct op *op)
 		return sys_munmap(s, &op->munmap);
 	case OP_MPROTECT:
 		return sys_mprotect(s, &op->mprotect);
+	case OP_MREMAP:
+		return sys_mremap(s, &op->mremap);
 	case OP_MLOCK:
 		return sys_mlock(s, &op->mlock);
 	case OP_MLOCK2:

@@ -41,6 +41,11 @@
 #define MAP_HUGE_SHIFT	26
 #define MAP_HUGE_MASK	0x3f
 
+/* mremap(2) */
+#define MREMAP_MAYMOVE	1
+#define MREMAP_FIXED	2
+#define MREMAP_DONTUNMAP 4
+
 /* mlock(2), msync(2) */
 #define MLOCK_ONFAULT	1
 #define MCL_CURRENT	1

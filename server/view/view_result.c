@@ -9,7 +9,8 @@
 /* Is the value of this call an address? */
 static bool returns_address(enum op_code code)
 {
-	return code == OP_MMAP || code == OP_MMAP2 || code == OP_BRK;
+	return code == OP_MMAP || code == OP_MMAP2 ||
+	       code == OP_MREMAP || code == OP_BRK;
 }
 
 static bool is_access(enum op_code code)

@@ -99,6 +99,10 @@ static void fill_op(struct input *in, const struct machine *m, struct op *op)
 		op->mprotect = (struct op_mprotect){ address(in), length(in),
 						     byte(in) & 15 };
 		break;
+	case OP_MREMAP:
+		op->mremap = (struct op_mremap){ address(in), length(in),
+			length(in), byte(in) & 7, address(in) };
+		break;
 	case OP_BRK:
 		op->brk.addr = address(in);
 		break;

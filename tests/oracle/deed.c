@@ -53,6 +53,7 @@ static const char *const words[NR_OPS] = {
 	[OP_MUNLOCKALL] = "munlockall",	[OP_MSEAL] = "mseal",
 	[OP_MINCORE] = "mincore",	[OP_MSYNC] = "msync",
 	[OP_REMAP_FILE_PAGES] = "remap_file_pages",
+	[OP_MREMAP] = "mremap",
 	[OP_MEMFD_CREATE] = "memfd_create", [OP_CLOSE] = "close",
 	[OP_DUP] = "dup",		[OP_FTRUNCATE] = "ftruncate",
 	[OP_FSYNC] = "fsync",		[OP_LSEEK] = "lseek",
@@ -68,6 +69,7 @@ static const int nr_numbers[NR_OPS] = {
 	[OP_MUNLOCK] = 2,	[OP_MLOCKALL] = 1,	[OP_MUNLOCKALL] = 0,
 	[OP_MSEAL] = 3,		[OP_MINCORE] = 3,	[OP_MSYNC] = 3,
 	[OP_REMAP_FILE_PAGES] = 5,
+	[OP_MREMAP] = 5,
 	[OP_MEMFD_CREATE] = 1,	[OP_CLOSE] = 1,		[OP_DUP] = 1,
 	[OP_FTRUNCATE] = 2,	[OP_FSYNC] = 1,		[OP_LSEEK] = 3,
 	[OP_READ] = 3,		[OP_WRITE] = 3,		[OP_PREAD] = 4,
@@ -132,6 +134,7 @@ static void numbers_of(const struct deed *d, uint64_t n[MAX_NUMBERS])
 		n[0] = (uint64_t)op->lseek.fd, n[1] = op->lseek.offset;
 		n[2] = op->lseek.whence;
 		break;
+	case OP_MREMAP:
 	case OP_CLOSE:
 	case OP_DUP:
 	case OP_FTRUNCATE:
@@ -203,6 +206,7 @@ static void set_numbers(struct deed *d, const uint64_t n[MAX_NUMBERS])
 		op->lseek = (struct op_lseek){ (int64_t)n[0], n[1],
 					       (uint32_t)n[2] };
 		break;
+	case OP_MREMAP:
 	case OP_CLOSE:
 	case OP_DUP:
 	case OP_FTRUNCATE:

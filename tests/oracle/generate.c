@@ -382,6 +382,35 @@ static void make_fork(struct dice *dice, struct op *op)
 		op->fork.flags |= CLONE_FILES;
 }
 
+static void make_mremap(struct dice *dice, const struct machine *m, mm_ref mm,
+			struct op *op)
+{
+	struct op_mremap *a = &op->mremap;
+	vma_ref ref = any_vma(dice, m, mm);
+
+	op->code = OP_MREMAP;
+	*a = (struct op_mremap){
+		.addr = address(dice, m, mm), .old_len = length(dice),
+		.new_len = length(dice), .new_addr = address(dice, m, mm),
+		.flags = percent(dice, 20) ? 0 : percent(dice, 40) ? 1
+			 : percent(dice, 70) ? 3 : dice_below(dice, 10),	/* MREMAP_* */
+	};
+	if (!vma_none(ref) && percent(dice, 60)) {	/* to its end */
+		const struct vm_area_struct *vma = vma_at(m, ref);
+
+		a->addr = percent(dice, 60) ? vma->vm_start
+					    : inside(dice, vma) & PAGE_MASK;
+		a->old_len = vma->vm_end - a->addr;
+	}
+	/* D-008: 6.18 forgets what it no longer locks. */
+	if (mm_at(m, mm)->locked_vm)
+		a->flags &= ~(uint64_t)MREMAP_DONTUNMAP;
+	if (percent(dice, 35))
+		a->new_len = a->old_len;
+	if (percent(dice, 5))
+		a->old_len = 0;
+}
+
 /* ---- locks, seals, and questions ---- */
 
 static void make_lock(struct dice *dice, const struct machine *m, mm_ref mm,
@@ -534,8 +563,10 @@ static struct deed any_deed(struct dice *dice, const struct machine *m)
 		make_mmap(dice, m, mm, &deed.op);
 	else if (kind < 39)
 		make_munmap(dice, m, mm, &deed.op);
-	else if (kind < 53)
+	else if (kind < 49)
 		make_mprotect(dice, m, mm, &deed.op);
+	else if (kind < 53)
+		make_mremap(dice, m, mm, &deed.op);
 	else if (kind < 55)
 		make_brk(dice, m, mm, &deed.op);
 	else if (kind < 57)
@@ -573,6 +604,10 @@ static bool about_stub(const struct deed *deed)
 		return hits_stub(op->munmap.addr, op->munmap.len);
 	case OP_MPROTECT:
 		return hits_stub(op->mprotect.addr, op->mprotect.len);
+	case OP_MREMAP:
+		return hits_stub(op->mremap.addr, op->mremap.old_len) ||
+		       hits_stub(op->mremap.addr, op->mremap.new_len) ||
+		       hits_stub(op->mremap.new_addr, op->mremap.new_len);
 	case OP_MLOCK:
 	case OP_MLOCK2:
 	case OP_MUNLOCK:

@@ -582,6 +582,10 @@ static int64_t do_call(struct puppets *side, const struct op *op)
 	case OP_MPROTECT:
 		return CALL(p->host, SYS_mprotect, op->mprotect.addr,
 			    op->mprotect.len, op->mprotect.prot);
+	case OP_MREMAP:
+		return CALL(p->host, SYS_mremap, op->mremap.addr,
+			    op->mremap.old_len, op->mremap.new_len,
+			    op->mremap.flags, op->mremap.new_addr);
 	case OP_MLOCK:
 		return CALL(p->host, SYS_mlock, op->mlock.addr, op->mlock.len);
 	case OP_MLOCK2:

@@ -21,6 +21,7 @@
 	X(access)	\
 	X(mmap)		\
 	X(mprotect)	\
+	X(mremap)	\
 	X(mlock)	\
 	X(exec)		\
 	X(exit)		\
