@@ -41,6 +41,8 @@ static const struct race races[] = {
 	{ "core/fork_exit_1g", PAIR(fork_exit), 1024, BAR_AT_MOST, .15, 11, 3 },
 	{ "core/mprotect_split_merge", PAIR(mprotect), 0,
 	  BAR_AT_MOST, .15, 31, 5 },
+	{ "core/mremap_move", PAIR(mremap), 0, BAR_AT_MOST, .2, 31, 5 },
+	{ "core/mlock_munlock", PAIR(mlock), 0, BAR_AT_MOST, .2, 31, 5 },
 	{ "core/brk_up_down", PAIR(brk), 0, BAR_AT_MOST, .15, 31, 5 },
 	{ "core/mmap_munmap_60000", PAIR(mmap_munmap_comb), MANY_VMAS,
 	  BAR_AT_MOST, .15, 31, 5 },

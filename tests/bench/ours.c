@@ -327,6 +327,59 @@ static double mprotect_sample(uint64_t arg)
 
 const struct subject ours_mprotect = { mprotect_begin, mprotect_sample, end };
 
+#define MOVED 16	/* pages */
+
+static uint64_t moved;
+
+static void moved_begin(uint64_t arg)
+{
+	begin(arg);
+	map(0, PAGE_SIZE, PROT_NONE, ANON);
+	moved = map(COMB_START, MOVED * PAGE_SIZE, RW, ANON | MAP_FIXED);
+	touch(moved, MOVED * PAGE_SIZE, ACCESS_WRITE);
+}
+
+static void move(uint64_t from, uint64_t to)
+{
+	op.code = OP_MREMAP;
+	op.mremap = (struct op_mremap){
+		from, MOVED * PAGE_SIZE, MOVED * PAGE_SIZE,
+		MREMAP_MAYMOVE | MREMAP_FIXED, to };
+	run();
+}
+
+static double mremap_sample(uint64_t arg)
+{
+	double start = now_ns();
+
+	(void)arg;
+	for (int i = 0; i < PAIRS / 2; i++) {
+		move(moved, moved + 64 * PAGE_SIZE);
+		move(moved + 64 * PAGE_SIZE, moved);
+	}
+	return (now_ns() - start) / PAIRS;
+}
+
+const struct subject ours_mremap = { moved_begin, mremap_sample, end };
+
+static double mlock_sample(uint64_t arg)
+{
+	double start = now_ns();
+
+	(void)arg;
+	for (int i = 0; i < PAIRS; i++) {
+		op.code = OP_MLOCK;
+		op.mlock = (struct op_mlock){ moved, MOVED * PAGE_SIZE };
+		run();
+		op.code = OP_MUNLOCK;
+		op.munlock = (struct op_munlock){ moved, MOVED * PAGE_SIZE };
+		run();
+	}
+	return (now_ns() - start) / PAIRS;
+}
+
+const struct subject ours_mlock = { moved_begin, mlock_sample, end };
+
 static uint64_t set_brk(uint64_t addr)
 {
 	op.code = OP_BRK;

@@ -250,6 +250,53 @@ const struct subject reference_mprotect = {
 	mprotect_begin, mprotect_sample, NULL
 };
 
+#define MOVED 16	/* pages */
+
+static volatile char *moved;
+
+static void moved_begin(uint64_t arg)
+{
+	separate(arg);
+	moved = map(COMB_START, MOVED * PAGE, RW, ANON | MAP_FIXED);
+	for (int i = 0; i < MOVED; i++)
+		moved[(uint64_t)i * PAGE] = 1;
+}
+
+static void move(uint64_t from, uint64_t to)
+{
+	check(syscall(SYS_mremap, from, MOVED * PAGE, MOVED * PAGE,
+		      MREMAP_MAYMOVE | MREMAP_FIXED, to) == -1 ? -1 : 0,
+	      "mremap");
+}
+
+static double mremap_sample(uint64_t arg)
+{
+	double start = now_ns();
+
+	(void)arg;
+	for (int i = 0; i < PAIRS / 2; i++) {
+		move(COMB_START, COMB_START + 64 * PAGE);
+		move(COMB_START + 64 * PAGE, COMB_START);
+	}
+	return (now_ns() - start) / PAIRS;
+}
+
+const struct subject reference_mremap = { moved_begin, mremap_sample, NULL };
+
+static double mlock_sample(uint64_t arg)
+{
+	double start = now_ns();
+
+	(void)arg;
+	for (int i = 0; i < PAIRS; i++) {
+		check(syscall(SYS_mlock, moved, MOVED * PAGE), "mlock");
+		check(syscall(SYS_munlock, moved, MOVED * PAGE), "munlock");
+	}
+	return (now_ns() - start) / PAIRS;
+}
+
+const struct subject reference_mlock = { moved_begin, mlock_sample, NULL };
+
 static double brk_sample(uint64_t arg)
 {
 	unsigned long end = (unsigned long)syscall(SYS_brk, 0L), up;

@@ -50,6 +50,8 @@ static inline uint64_t comb_page(uint64_t *state, uint64_t nr_vmas)
 	X(cow_fresh)		/* the same into frames never used */	\
 	X(fork_exit)		/* arg: MiB resident */			\
 	X(mprotect)		/* a split and a merge */		\
+	X(mremap)		/* 16 pages moved to and fro; one */	\
+	X(mlock)		/* 16 resident pages, and munlock */	\
 	X(brk)			/* up and down */			\
 	X(mmap_munmap_comb)	/* arg: VMAs; mmap and munmap of a page */ \
 	X(flip)			/* arg: VMAs; mprotect of a random one */ \

@@ -390,7 +390,7 @@ END_TEST
 Suite *suite_file(void);
 Suite *suite_file(void)
 {
-	Suite *suite = suite_create("file, read_write");
+	Suite *suite = suite_create("file");
 	TCase *tc = tcase_create("files");
 
 	tcase_add_checked_fixture(tc, setup, teardown);

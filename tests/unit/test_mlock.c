@@ -288,7 +288,7 @@ END_TEST
 Suite *suite_mlock(void);
 Suite *suite_mlock(void)
 {
-	Suite *suite = suite_create("mlock, mseal, mincore, msync");
+	Suite *suite = suite_create("mlock");
 	TCase *tc = tcase_create("calls");
 
 	tcase_add_checked_fixture(tc, setup, teardown);

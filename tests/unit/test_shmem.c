@@ -201,7 +201,7 @@ END_TEST
 Suite *suite_shmem(void);
 Suite *suite_shmem(void)
 {
-	Suite *suite = suite_create("shmem, radix");
+	Suite *suite = suite_create("shmem");
 	TCase *tc = tcase_create("shmem");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
