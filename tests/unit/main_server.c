@@ -6,6 +6,7 @@
 /* One line adds a suite. */
 #define SUITES(X)	\
 	X(http_head)	\
+	X(http_guard)	\
 	X(json_scan)	\
 	X(json_writer)	\
 	X(config)	\

@@ -251,6 +251,7 @@ START_TEST(a_private_mapping_copies_what_it_writes)
 	map_fd(0, 2, MAP_PRIVATE, fd);
 	/* {file.5}: one fault reads and copies; {file.6}: two, one after */
 	ck_assert_uint_eq(touch(0, ACCESS_WRITE).minor, 1);
+	ck_assert_uint_eq(host_load(sp.m, sp.pid, page_addr(0)), 'A');
 	ck_assert_uint_eq(touch(1, ACCESS_READ).minor, 1);
 	ck_assert_uint_eq(touch(1, ACCESS_WRITE).minor, 1);
 	ck_assert_uint_eq(space_mm(&sp)->_anon_rss, 2);
