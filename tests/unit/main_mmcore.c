@@ -23,6 +23,7 @@
 	X(mprotect)	\
 	X(mremap)	\
 	X(mlock)	\
+	X(sysctl)	\
 	X(procfs)	\
 	X(exec)		\
 	X(exit)		\
