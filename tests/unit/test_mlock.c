@@ -110,6 +110,10 @@ START_TEST(onfault_locks_and_brings_nothing_in)
 	ck_assert(!is_present(0));
 	ck_assert_uint_eq(space_vma(&sp, 0)->vm_flags & VM_LOCKED_MASK,
 			  VM_LOCKED_MASK);
+	/* another kind of lock is not another lock */
+	ck_assert_int_eq(lock(0, 2), 0);
+	ck_assert_uint_eq(locked(), 2);
+	ck_assert(is_present(0));
 }
 END_TEST
 
