@@ -252,11 +252,49 @@ static uint64_t pages_moved(const struct op *op)
 	return bytes >> PAGE_SHIFT << 1 | 2;
 }
 
-/* The pages an operation names, capped by what could exist. */
+static bool locks_what_comes(const struct mm_struct *mm)
+{
+	return mm && mm->def_flags & VM_LOCKED;
+}
+
+/* The pages that a call may bring in because they are, or will be, locked. */
+static uint64_t pages_locked_in(const struct mm_struct *mm,
+				const struct op *op)
+{
+	switch (op->code) {
+	case OP_MLOCK:
+		return pages_spanned(op->mlock.addr, op->mlock.len);
+	case OP_MLOCK2:
+		return op->mlock2.flags & MLOCK_ONFAULT
+			? 0 : pages_spanned(op->mlock2.addr, op->mlock2.len);
+	case OP_MLOCKALL:
+		/* Areas far apart need tables of three levels each. */
+		return mm && op->mlockall.flags & MCL_CURRENT
+			? mm->total_vm + 3 * (uint64_t)mm->map_count : 0;
+	case OP_MPROTECT:
+		return mm && mm->locked_vm
+			? pages_spanned(op->mprotect.addr, op->mprotect.len) : 0;
+	case OP_MREMAP:
+		return mm && mm->locked_vm
+			? pages_spanned(0, op->mremap.new_len) : 0;
+	case OP_BRK:
+		return locks_what_comes(mm) && op->brk.addr > mm->brk
+			? pages_spanned(mm->brk, op->brk.addr - mm->brk) : 0;
+	case OP_MMAP:
+	case OP_MMAP2:
+		return op->mmap.flags & (MAP_POPULATE | MAP_LOCKED) ||
+		       locks_what_comes(mm)
+			? pages_spanned(0, op->mmap.len) : 0;
+	default:
+		return 0;
+	}
+}
+
+/* The pages an operation may bring in, capped by what could exist. */
 static uint64_t pages_named(const struct machine *m, const struct op *op)
 {
 	const uint64_t all = kernel_at(m)->ram_frames;
-	uint64_t pages = 0;
+	uint64_t pages;
 
 	switch (op->code) {
 	case OP_MEM_READ:
@@ -277,65 +315,82 @@ static uint64_t pages_named(const struct machine *m, const struct op *op)
 	case OP_MEM_TOUCH:
 		pages = pages_spanned(op->mem_touch.addr, op->mem_touch.len);
 		break;
-	case OP_MMAP:
-	case OP_MMAP2:
-		/* Populated at once by the flags, or by mlockall() before. */
-		if (op->mmap.flags & (MAP_POPULATE | MAP_LOCKED))
-			pages = pages_spanned(0, op->mmap.len);
-		break;
 	default:
+		pages = pages_locked_in(op_mm(m, op), op);
 		break;
 	}
 	return pages < all ? pages : all;
 }
 
-uint64_t mm_op_bound(const struct machine *m, const struct op *op)
+/* May a page that comes in be a copy of one with content? */
+static bool may_copy(const struct op *op)
 {
-	const uint64_t pages = pages_named(m, op);
-	const struct mm_struct *mm;
-
 	switch (op->code) {
-	case OP_FORK:
-		mm = op_mm(m, op);
-		if (!mm || op->fork.flags & CLONE_VM)
-			return 16;
-		return mm->nr_tables + (uint64_t)mm->map_count / 16 + 16;
-	case OP_MEM_WRITE:
-	case OP_MEM_FILL:
-	case OP_MEM_TOUCH:
-	case OP_READ:
-	case OP_PREAD:
-	case OP_WRITE:
-	case OP_PWRITE:
-		/* A write touch of shared content copies it. */
-		return pages + mapping_frames(pages);
+	case OP_MEM_READ:
+	case OP_BRK:
+		return false;
+	case OP_MMAP:
+	case OP_MMAP2:
+		return !(op->mmap.flags & MAP_ANONYMOUS);
 	default:
-		return mapping_frames(pages);
+		return true;
 	}
 }
 
-uint64_t mm_op_work(const struct machine *m, const struct op *op)
+/* Of a fork: the child's tables, and its areas with the index of them. */
+static uint64_t frames_of_a_child(const struct mm_struct *mm)
 {
-	const struct mm_struct *mm;
+	return mm->nr_tables + (uint64_t)mm->map_count / 16;
+}
+
+/* Of an mremap: tables for where it moves to. */
+static uint64_t tables_moved(const struct mm_struct *mm,
+			     const struct op_mremap *a)
+{
+	const uint64_t spans = pages_spanned(0, a->old_len) / 512 + 8;
+
+	return spans < mm->nr_tables ? spans : mm->nr_tables;
+}
+
+uint64_t mm_op_bound(const struct machine *m, const struct op *op)
+{
 	uint64_t pages = pages_named(m, op);
+	const struct mm_struct *mm = op_mm(m, op);
+
+	if (op->code == OP_FORK && mm && !(op->fork.flags & CLONE_VM))
+		pages = frames_of_a_child(mm);
+	else if (op->code == OP_MREMAP && mm)
+		pages += tables_moved(mm, &op->mremap);
+	return (may_copy(op) ? pages : 0) + mapping_frames(pages);
+}
+
+/* Entries that are there already and have to be looked at. */
+static uint64_t pages_passed(const struct machine *m, const struct op *op)
+{
+	const struct mm_struct *mm = op_mm(m, op);
+	uint64_t most = mm ? rss_of(mm) + (uint64_t)mm->map_count : 0;
+	uint64_t pages;
 
 	switch (op->code) {
 	case OP_FORK:
 	case OP_EXIT:
+		return most;
 	case OP_MUNMAP:
+		pages = pages_spanned(op->munmap.addr, op->munmap.len);
+		break;
 	case OP_MPROTECT:
-		mm = op_mm(m, op);
-		if (!mm)
-			return 0;
-		pages = op->code == OP_MUNMAP
-				? pages_spanned(op->munmap.addr, op->munmap.len)
-				: op->code == OP_MPROTECT
-				? pages_spanned(op->mprotect.addr, op->mprotect.len)
-				: UINT64_MAX;
-		if (pages > rss_of(mm) + (uint64_t)mm->map_count)
-			pages = rss_of(mm) + (uint64_t)mm->map_count;
-		return pages;
+		pages = pages_spanned(op->mprotect.addr, op->mprotect.len);
+		break;
+	case OP_MREMAP:
+		pages = pages_spanned(op->mremap.addr, op->mremap.old_len);
+		break;
 	default:
-		return pages;
+		return 0;
 	}
+	return pages < most ? pages : most;
+}
+
+uint64_t mm_op_work(const struct machine *m, const struct op *op)
+{
+	return pages_named(m, op) + pages_passed(m, op);
 }
