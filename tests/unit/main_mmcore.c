@@ -23,6 +23,7 @@
 	X(mprotect)	\
 	X(mremap)	\
 	X(mlock)	\
+	X(step)		\
 	X(sysctl)	\
 	X(procfs)	\
 	X(exec)		\

@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm_step(): what is refused changes nothing, what is narrated changes nothing
+ * either, the eleven steps of mmap are told in order, and no operation costs
+ * the host more frames than mm_op_bound() said before.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mmcore/vma.h"
+#include "tests/lib/space.h"
+
+static struct space sp;
+
+static void setup(void)
+{
+	space_open(&sp);
+	space_map(&sp, 0, 4, RW);
+	space_write(&sp, 1);
+	space_map(&sp, 8, 4, PROT_READ);
+	space_mmap(&sp, 16, 4, RW, SHARED | MAP_FIXED);
+	space_write(&sp, 17);
+}
+
+static void teardown(void)
+{
+	space_close(&sp);
+}
+
+#define CALL(CODE, member, ...)						\
+	{ .code = OP_##CODE, .member = { __VA_ARGS__ } }
+#define PAGE(n) (ARENA + (n) * 4096ULL)
+#define FIXED (PRIVATE | MAP_FIXED)
+
+/* ---- refusals ---- */
+
+static const struct {
+	struct op op;
+	int err;
+} refused[] = {
+	{ CALL(MMAP, mmap, 0, 0, RW, PRIVATE, -1, 0), EINVAL },
+	{ CALL(MMAP, mmap, 0, 1ULL << 47, RW, PRIVATE, -1, 0), ENOMEM },
+	{ CALL(MMAP, mmap, 0, UINT64_MAX, RW, PRIVATE, -1, 0), ENOMEM },
+	{ CALL(MMAP, mmap, PAGE(0) + 1, 4096, RW, FIXED, -1, 0), EINVAL },
+	{ CALL(MMAP, mmap, 0, 4096, RW, MAP_ANONYMOUS, -1, 0), EINVAL },
+	{ CALL(MMAP, mmap, 0, 4096, RW, PRIVATE, -1, 1), EINVAL },
+	{ CALL(MMAP, mmap, 0, 4096, RW, MAP_PRIVATE, -1, 0), EBADF },
+	{ CALL(MMAP, mmap, 0, 4096, RW, MAP_PRIVATE, 99, 0), EBADF },
+	{ CALL(MMAP, mmap, 0, 4096, RW, MAP_PRIVATE, 0, 0), ENODEV },
+	{ CALL(MMAP, mmap, 4096, 4096, RW, FIXED, -1, 0), EPERM },
+	{ CALL(MMAP, mmap, PAGE(0), 4096, RW, PRIVATE | MAP_FIXED_NOREPLACE,
+	       -1, 0), EEXIST },
+	{ CALL(MMAP, mmap, 0, 16 << 20, RW, PRIVATE | MAP_LOCKED, -1, 0), EAGAIN },
+	{ CALL(MMAP, mmap, 0, 1 << 30, RW, PRIVATE, -1, 0), ENOMEM },
+	{ CALL(MMAP, mmap, PAGE(0), 1 << 30, RW, FIXED, -1, 0), ENOMEM },
+	{ CALL(MMAP2, mmap2, 0, 0, RW, PRIVATE, -1, 0), EINVAL },
+	{ CALL(MUNMAP, munmap, PAGE(0), 0), EINVAL },
+	{ CALL(MUNMAP, munmap, PAGE(0) + 1, 4096), EINVAL },
+	{ CALL(MUNMAP, munmap, 1ULL << 47, 4096), EINVAL },
+	{ CALL(MPROTECT, mprotect, PAGE(0) + 1, 4096, RW), EINVAL },
+	{ CALL(MPROTECT, mprotect, PAGE(4), 4096, RW), ENOMEM },
+	{ CALL(MPROTECT, mprotect, PAGE(0), 4096, 0x10), EINVAL },
+	{ CALL(MLOCK, mlock, PAGE(4), 4096), ENOMEM },
+	{ CALL(MLOCK, mlock, PAGE(0), 16 << 20), ENOMEM },
+	{ CALL(MLOCK2, mlock2, PAGE(0), 4096, 2), EINVAL },
+	{ CALL(MUNLOCK, munlock, PAGE(4), 4096), ENOMEM },
+	{ CALL(MLOCKALL, mlockall, 8), EINVAL },
+	{ CALL(MSEAL, mseal, PAGE(0), 4096, 1), EINVAL },
+	{ CALL(MSEAL, mseal, PAGE(2), 8 * 4096, 0), ENOMEM },
+	{ CALL(MSYNC, msync, PAGE(0), 4096, MS_SYNC | MS_ASYNC), EINVAL },
+	{ CALL(SETRLIMIT, setrlimit, RLIMIT_MEMLOCK, 2, 1), EINVAL },
+	{ CALL(SETRLIMIT, setrlimit, RLIMIT_MEMLOCK, 0, RLIM_INFINITY), EPERM },
+	{ CALL(SETRLIMIT, setrlimit, RLIM_NLIMITS, 0, 0), EINVAL },
+	{ CALL(FORK, fork, CLONE_FS), EINVAL },
+	{ CALL(CLOSE, close, 99), EBADF },
+	{ CALL(DUP, dup, 99), EBADF },
+	{ CALL(MREMAP, mremap, PAGE(4), 4096, 8192, 0, 0), EFAULT },
+	{ CALL(MREMAP, mremap, PAGE(0), 4096, 0, 0, 0), EINVAL },
+};
+
+#define NR_REFUSED ((int)(sizeof(refused) / sizeof(refused[0])))
+
+START_TEST(a_refused_call_says_why_and_changes_nothing)
+{
+	struct op op = refused[_i].op;
+	struct op_result res;
+	uint64_t digest;
+
+	op.pid = sp.pid;
+	host_run(sp.m, &op);	/* lookups may leave mmap_cache elsewhere */
+	digest = host_digest(sp.m);
+	res = host_run(sp.m, &op);
+	ck_assert_int_eq(res.outcome, OUT_ERRNO);
+	ck_assert_msg(res.err == refused[_i].err, "%s, not %s: %s",
+		      mm_errno_name(res.err), mm_errno_name(refused[_i].err),
+		      res.why);
+	ck_assert_int_eq(res.ret, -res.err);
+	ck_assert_ptr_nonnull(res.why);
+	ck_assert_uint_gt(strlen(res.why), 4);
+	ck_assert_uint_eq(host_digest(sp.m), digest);
+	expect_space(&sp, "AAAA....BBBB....CCCC");
+}
+END_TEST
+
+/* The first refusal of a fresh machine moves at most where it last looked. */
+START_TEST(a_refusal_takes_no_frame_and_makes_no_promise)
+{
+	struct op op = refused[_i].op;
+	struct host_totals before, after;
+
+	op.pid = sp.pid;
+	before = host_totals(sp.m);
+	host_run(sp.m, &op);
+	after = host_totals(sp.m);
+	ck_assert_mem_eq(&after, &before, sizeof(after));
+}
+END_TEST
+
+/* {flt.20,21}: it counts as a fault of the machine's, not of the process's. */
+START_TEST(a_fatal_access_changes_nothing_but_the_count_of_faults)
+{
+	static const struct { unsigned int n; enum access_kind kind; int code; }
+	access[] = {
+		{ 4, ACCESS_READ, SEGV_MAPERR }, { 8, ACCESS_WRITE, SEGV_ACCERR },
+		{ 0, ACCESS_EXEC, SEGV_ACCERR },
+	};
+	struct op_result res;
+	struct host_step hs;
+	uint64_t digest;
+
+	host_touch(sp.m, sp.pid, page_addr(access[_i].n), 1, access[_i].kind);
+	digest = host_digest(sp.m);
+	res = host_touch(sp.m, sp.pid, page_addr(access[_i].n), 1,
+			 access[_i].kind);
+	ck_assert_int_eq(res.outcome, OUT_SIGNAL);
+	ck_assert_int_eq(res.signo, SIGSEGV);
+	ck_assert_int_eq(res.si_code, access[_i].code);
+	ck_assert_uint_eq(res.fault_addr, page_addr(access[_i].n));
+	ck_assert_uint_eq(res.minor, 0);
+	host_step_init(&hs, sp.m, sp.pid);
+	kernel_mut(&hs.s)->pgfault--;
+	ck_assert_uint_eq(host_digest(sp.m), digest);
+}
+END_TEST
+
+/* ---- what cannot be run ---- */
+
+static const struct op senseless[] = {
+	{ .code = OP_NONE },
+	{ .code = NR_OPS },
+	{ .code = (enum op_code)1000000 },
+	CALL(MEM_TOUCH, mem_touch, ARENA, 1, ACCESS_EXEC + 1),
+	CALL(MEM_READ, mem_read, ARENA, 1),
+	CALL(MINCORE, mincore, ARENA, 4096),
+	{ .code = OP_MEM_WRITE, .mem_write = { ARENA }, .data_len = 1 },
+	CALL(SYSCTL, sysctl, NR_SYSCTLS, 0),
+	CALL(SYSCTL, sysctl, SYSCTL_swappiness, 201),
+	CALL(SPAWN, spawn, .image = 7),
+};
+
+START_TEST(what_makes_no_sense_is_not_run)
+{
+	struct op op = senseless[_i];
+	const uint64_t digest = host_digest(sp.m);
+	struct op_result res, zero;
+
+	op.pid = sp.pid;
+	memset(&res, 0xff, sizeof(res));
+	memset(&zero, 0, sizeof(zero));
+	ck_assert_int_eq(mm_step(sp.m, &op, &res, NULL), MM_BAD_OPERATION);
+	ck_assert_int_eq(res.outcome, zero.outcome);
+	ck_assert_ptr_null(res.why);
+	ck_assert_uint_eq(res.done, 0);
+	ck_assert_uint_eq(host_digest(sp.m), digest);
+}
+END_TEST
+
+START_TEST(a_process_that_is_not_there_does_nothing)
+{
+	static const uint32_t pids[] = { 0, 2, 7, UINT32_MAX };
+	const uint64_t digest = host_digest(sp.m);
+	struct op_result res;
+
+	for (int i = 0; i < NR_REFUSED; i++) {
+		struct op op = refused[i].op;
+
+		op.pid = pids[_i];
+		ck_assert_int_eq(mm_step(sp.m, &op, &res, NULL),
+				 MM_NO_SUCH_PROCESS);
+	}
+	ck_assert_uint_eq(host_digest(sp.m), digest);
+}
+END_TEST
+
+/* ---- a day in the life: used by narration and by bounds ---- */
+
+#define LOCKED_FIXED (FIXED | MAP_LOCKED)
+#define FAR(n) (ARENA + ((uint64_t)(n) << 30))
+#define MANY_PAGES (1500 * 4096ULL)
+
+static const struct op day[] = {
+	CALL(MMAP, mmap, FAR(1), MANY_PAGES, RW, FIXED, -1, 0),
+	CALL(MEM_TOUCH, mem_touch, FAR(1), MANY_PAGES, ACCESS_READ),
+	CALL(MEM_FILL, mem_fill, FAR(1), MANY_PAGES, 0x11),
+	CALL(FORK, fork, 0),
+	CALL(MEM_FILL, mem_fill, FAR(1), MANY_PAGES, 0x22),
+	CALL(MMAP, mmap, FAR(2), MANY_PAGES, RW, FIXED | MAP_POPULATE, -1, 0),
+	CALL(MMAP, mmap, FAR(3), MANY_PAGES, RW, LOCKED_FIXED, -1, 0),
+	CALL(MUNMAP, munmap, FAR(3), MANY_PAGES),
+	CALL(MMAP, mmap, FAR(4), MANY_PAGES, PROT_READ, LOCKED_FIXED, -1, 0),
+	CALL(MPROTECT, mprotect, FAR(4), MANY_PAGES, RW),
+	CALL(MUNMAP, munmap, FAR(4), MANY_PAGES),
+	CALL(MMAP, mmap, FAR(5), MANY_PAGES, RW, FIXED, -1, 0),
+	CALL(MLOCK, mlock, FAR(5), MANY_PAGES),
+	CALL(MUNMAP, munmap, FAR(5), MANY_PAGES),
+	CALL(FORK, fork, 0),
+	CALL(MLOCK, mlock, FAR(1), MANY_PAGES),	/* copies all of it */
+	CALL(MUNLOCK, munlock, FAR(1), MANY_PAGES),
+	CALL(MMAP, mmap, FAR(6), MANY_PAGES, RW, FIXED, -1, 0),
+	CALL(MEM_WRITE, mem_write, FAR(6)),
+	CALL(MPROTECT, mprotect, FAR(6) + 4096, 4096, PROT_READ),
+	CALL(MUNMAP, munmap, FAR(6) + 3 * 4096, 4096),
+	CALL(SETRLIMIT, setrlimit, RLIMIT_MEMLOCK, 8 << 20, 8 << 20),
+	CALL(MLOCKALL, mlockall, MCL_FUTURE),
+	CALL(MMAP, mmap, FAR(7), MANY_PAGES, RW, FIXED, -1, 0),
+	CALL(MUNLOCKALL, munlockall, 0),
+	CALL(MUNMAP, munmap, FAR(7), MANY_PAGES),
+	CALL(MLOCKALL, mlockall, MCL_FUTURE),
+	CALL(BRK, brk, 0x555555559000 + MANY_PAGES),
+	CALL(MUNLOCKALL, munlockall, 0),
+	CALL(MREMAP, mremap, FAR(1), MANY_PAGES, MANY_PAGES, 3, FAR(40)),
+	CALL(MMAP, mmap, FAR(41), 4096, RW, LOCKED_FIXED, -1, 0),
+	CALL(MREMAP, mremap, FAR(41), 4096, MANY_PAGES, 1, 0),
+	CALL(TICK, tick, 5),
+	CALL(SYSCTL, sysctl, SYSCTL_drop_caches, 3),
+	CALL(SPAWN, spawn, .image = IMAGE_DEMO),
+	CALL(FORK, fork, CLONE_VM),
+};
+
+#define NR_DAY ((int)(sizeof(day) / sizeof(day[0])))
+
+static struct op hour(int i)
+{
+	static const uint8_t bytes[5000] = { 1 };
+	struct op op = day[i];
+
+	op.pid = sp.pid;
+	if (op.code == OP_MEM_WRITE) {
+		op.data = bytes;
+		op.data_len = sizeof(bytes);
+	}
+	return op;
+}
+
+/* ---- narration ---- */
+
+static struct trace_event events[4096];
+
+START_TEST(who_listens_changes_nothing)
+{
+	struct machine *quiet = host_machine_copy(sp.m);
+	struct op_result a, b;
+
+	for (int i = 0; i < NR_DAY; i++) {
+		const struct op op = hour(i);
+		struct trace trace = { events, 16, 0, 0 };
+
+		ck_assert_int_eq(mm_step(sp.m, &op, &a, &trace), MM_OK);
+		ck_assert_int_eq(mm_step(quiet, &op, &b, NULL), MM_OK);
+		ck_assert_int_eq(a.ret, b.ret);
+		ck_assert_uint_eq(a.minor, b.minor);
+		ck_assert_uint_le(trace.nr, 16);
+		ck_assert_msg(host_digest(sp.m) == host_digest(quiet),
+			      "after operation %d", i);
+	}
+	host_machine_free(quiet);
+}
+END_TEST
+
+START_TEST(events_that_do_not_fit_are_counted)
+{
+	struct op op = CALL(MMAP, mmap, FAR(1), MANY_PAGES, RW,
+			    FIXED | MAP_POPULATE, -1, 0);
+	struct machine *copy = host_machine_copy(sp.m);
+	struct trace all = { events, 4096, 0, 0 };
+	struct trace_event few_events[5];
+	struct trace few = { few_events, 4, 0, 0 };
+	struct op_result res;
+
+	op.pid = sp.pid;
+	few_events[4].id = 12345;
+	mm_step(sp.m, &op, &res, &all);
+	mm_step(copy, &op, &res, &few);
+	ck_assert_uint_eq(few.nr, 4);
+	ck_assert_uint_eq(few.nr + few.lost, all.nr + all.lost);
+	ck_assert_uint_gt(few.lost, 1000);
+	ck_assert_uint_eq(few_events[4].id, 12345);
+	for (int i = 0; i < 4; i++)
+		ck_assert_uint_eq(few_events[i].id, events[i].id);
+	host_machine_free(copy);
+}
+END_TEST
+
+/* The numbered events in order, "3" told, "-3" passed over. */
+static void steps_of(const struct op *op, char *out, size_t size)
+{
+	struct trace trace = { events, 4096, 0, 0 };
+	struct op_result res;
+	size_t len = 0;
+
+	out[0] = 0;
+	ck_assert_int_eq(mm_step(sp.m, op, &res, &trace), MM_OK);
+	for (uint64_t i = 0; i < trace.nr; i++) {
+		const struct trace_kind *kind = &trace_kinds[events[i].id];
+
+		if (!kind->n)
+			continue;
+		len += (size_t)snprintf(out + len, size - len, "%s%s%d",
+					len ? " " : "",
+					events[i].note ? "-" : "", kind->n);
+		ck_assert_uint_lt(len, size);
+	}
+}
+
+/*
+ * The seed's steps in the order in which 6.18 takes them: the place is found
+ * before the file and the flags are looked at, the file's mmap operation runs
+ * before the area is linked. "-": the step had nothing to do.
+ */
+static const struct {
+	struct op op;
+	const char *steps;
+} told[] = {
+	{ CALL(MMAP, mmap, 0, 4096, PROT_EXEC, PRIVATE, -1, 0),
+	  "2 3 4 5 -1 6 -7 8 -10 9 11" },
+	{ CALL(MMAP, mmap, PAGE(1), 8192, PROT_EXEC, FIXED, -1, 0),
+	  "2 3 4 5 -1 6 7 8 -10 9 11" },
+	{ CALL(MMAP, mmap, PAGE(12), 4096, PROT_READ, FIXED, -1, 0),
+	  "2 3 4 5 -1 6 -7 -8 -10 -9 11" },
+	{ CALL(MMAP, mmap, PAGE(30), 4096, RW, SHARED | MAP_FIXED, -1, 0),
+	  "2 3 4 5 -1 6 -7 8 10 9 11" },
+	/* a refusal ends the story where it happened */
+	{ CALL(MMAP, mmap, 0, 1ULL << 47, RW, PRIVATE, -1, 0), "2 3 4" },
+	{ CALL(MMAP, mmap, 4096, 4096, RW, FIXED, -1, 0), "2 3 4" },
+	{ CALL(MUNMAP, munmap, PAGE(0), 4096), "" },
+};
+
+START_TEST(the_eleven_steps_of_mmap_are_told)
+{
+	struct op op = told[_i].op;
+	char steps[128];
+
+	op.pid = sp.pid;
+	steps_of(&op, steps, sizeof(steps));
+	ck_assert_str_eq(steps, told[_i].steps);
+}
+END_TEST
+
+START_TEST(every_event_has_words_and_its_arguments_names)
+{
+	for (int id = 0; id < NR_TRACE_IDS; id++) {
+		const struct trace_kind *kind = &trace_kinds[id];
+		int nr = 0;
+
+		ck_assert_uint_gt(strlen(kind->name), 0);
+		ck_assert_uint_gt(strlen(kind->fn), 0);
+		ck_assert_uint_gt(strlen(kind->step), 0);
+		for (const char *p = kind->args; (p = strchr(p, ':')); p++) {
+			ck_assert_ptr_nonnull(strchr("xdvpb", p[1]));
+			ck_assert(p[2] == ' ' || p[2] == 0);
+			nr++;
+		}
+		ck_assert_int_ge(nr, 1);
+		ck_assert_int_le(nr, TRACE_ARGS_MAX);
+	}
+}
+END_TEST
+
+/* ---- what an operation may cost ---- */
+
+/* A frame of the host's is one that was not resident before. */
+static void expect_within_bound(const struct op *op, int which)
+{
+	const uint64_t bound = mm_op_bound(sp.m, op);
+	const uint64_t before = sp.m->nr_resident;
+	uint64_t cost;
+
+	host_run(sp.m, op);
+	cost = sp.m->nr_resident - before;
+	ck_assert_msg(cost <= bound, "operation %d (%d): %llu frames, not %llu",
+		      which, (int)op->code, (unsigned long long)cost,
+		      (unsigned long long)bound);
+}
+
+START_TEST(no_operation_costs_more_than_it_said)
+{
+	for (int i = 0; i < NR_DAY; i++) {
+		const struct op op = hour(i);
+
+		expect_within_bound(&op, i);
+	}
+}
+END_TEST
+
+/* Hundreds of tables, and what describes their frames. */
+START_TEST(a_fork_of_many_tables_costs_no_more_than_it_said)
+{
+	struct op op = CALL(FORK, fork, 0);
+
+	op.pid = sp.pid;
+	space_sysctl(&sp, SYSCTL_overcommit_memory, 1);
+	host_mmap(sp.m, sp.pid, FAR(1), 3ULL << 30, RW, FIXED);
+	for (uint64_t at = 0; at < 3ULL << 30; at += 2 << 20)
+		host_store(sp.m, sp.pid, FAR(1) + at, 1);
+	expect_within_bound(&op, 0);
+}
+END_TEST
+
+START_TEST(a_fork_of_many_areas_costs_no_more_than_it_said)
+{
+	struct op op = CALL(FORK, fork, 0);
+
+	op.pid = sp.pid;
+	for (uint64_t i = 0; i < 20000; i++)
+		host_mmap(sp.m, sp.pid, FAR(1) + i * 8192, 4096, RW, FIXED);
+	expect_within_bound(&op, 0);
+}
+END_TEST
+
+/* Nothing can be moved table by table: it goes to an odd page. */
+START_TEST(a_move_of_many_tables_costs_no_more_than_it_said)
+{
+	struct op op = CALL(MREMAP, mremap, FAR(1), 1ULL << 30, 1ULL << 30, 3,
+			    FAR(9) + 4096);
+
+	op.pid = sp.pid;
+	space_sysctl(&sp, SYSCTL_overcommit_memory, 1);
+	host_mmap(sp.m, sp.pid, FAR(1), 1ULL << 30, RW, FIXED);
+	for (uint64_t at = 0; at < 1ULL << 30; at += 2 << 20)
+		host_store(sp.m, sp.pid, FAR(1) + at, 1);
+	expect_within_bound(&op, 0);
+	ck_assert_uint_eq(host_load(sp.m, sp.pid, FAR(9) + 4096), 1);
+}
+END_TEST
+
+START_TEST(locking_what_lies_far_apart_costs_no_more_than_it_said)
+{
+	struct op op = CALL(MLOCKALL, mlockall, MCL_CURRENT);
+
+	op.pid = sp.pid;
+	for (uint64_t i = 0; i < 100; i++)
+		host_mmap(sp.m, sp.pid, (i + 1) << 39, 4096, RW, FIXED);
+	expect_within_bound(&op, 0);
+	ck_assert_uint_ge(space_mm(&sp)->_anon_rss, 100);
+}
+END_TEST
+
+/* Reading, it brings out what it says; the others bring nothing. */
+START_TEST(room_is_needed_for_what_is_read)
+{
+	for (int i = 0; i < NR_DAY; i++) {
+		const struct op op = hour(i);
+
+		ck_assert_uint_eq(mm_op_room(sp.m, &op), 0);
+	}
+	ck_assert_uint_eq(mm_op_room(sp.m, &(struct op)
+		CALL(MEM_READ, mem_read, ARENA, 12345)), 12345);
+	ck_assert_uint_eq(mm_op_room(sp.m, &(struct op){ .code = OP_MINCORE,
+		.pid = sp.pid, .mincore = { ARENA, 3 * 4096 + 1 } }), 4);
+}
+END_TEST
+
+static struct op own(struct op op)
+{
+	op.pid = sp.pid;
+	return op;
+}
+
+/* Long work leaves the loop: what touches many pages must say so. */
+START_TEST(work_grows_with_the_pages_there_are)
+{
+	const struct op many[] = {
+		own((struct op)CALL(FORK, fork, 0)),
+		own((struct op)CALL(MLOCK, mlock, FAR(1), MANY_PAGES)),
+		own((struct op)CALL(MPROTECT, mprotect, FAR(1), MANY_PAGES, 1)),
+		own((struct op)CALL(MUNMAP, munmap, FAR(1), MANY_PAGES)),
+		own((struct op)CALL(MEM_TOUCH, mem_touch, FAR(1), MANY_PAGES, 0)),
+		own((struct op)CALL(MMAP, mmap, FAR(2), MANY_PAGES, RW,
+				    LOCKED_FIXED, -1, 0)),
+		own((struct op)CALL(MLOCKALL, mlockall, MCL_CURRENT)),
+		own((struct op)CALL(EXIT, exit, 0)),
+	};
+	struct op op = own(day[0]);
+
+	host_run(sp.m, &op);
+	ck_assert_uint_eq(mm_op_work(sp.m, &op), 0);
+	host_touch(sp.m, sp.pid, FAR(1), MANY_PAGES, ACCESS_WRITE);
+	for (size_t i = 0; i < sizeof(many) / sizeof(many[0]); i++)
+		ck_assert_msg(mm_op_work(sp.m, &many[i]) >= 1500,
+			      "operation %zu", i);
+	op = own((struct op)CALL(MUNMAP, munmap, PAGE(0), 8192));
+	ck_assert_uint_le(mm_op_work(sp.m, &op), 2);
+	/* whatever it names, there is no more than there is */
+	op = own((struct op)CALL(MUNMAP, munmap, 0, 1ULL << 46));
+	ck_assert_uint_lt(mm_op_work(sp.m, &op), 2000);
+}
+END_TEST
+
+static void add_refusals(TCase *t)
+{
+	tcase_add_loop_test(t, a_refused_call_says_why_and_changes_nothing, 0,
+			    NR_REFUSED);
+	tcase_add_loop_test(t, a_refusal_takes_no_frame_and_makes_no_promise, 0,
+			    NR_REFUSED);
+	tcase_add_loop_test(t, a_fatal_access_changes_nothing_but_the_count_of_faults,
+			    0, 3);
+	tcase_add_loop_test(t, what_makes_no_sense_is_not_run, 0,
+			    sizeof(senseless) / sizeof(senseless[0]));
+	tcase_add_loop_test(t, a_process_that_is_not_there_does_nothing, 0, 4);
+}
+
+Suite *suite_step(void);
+Suite *suite_step(void)
+{
+	Suite *suite = suite_create("step");
+	TCase *t = tcase_create("step");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	add_refusals(t);
+	tcase_add_test(t, who_listens_changes_nothing);
+	tcase_add_test(t, events_that_do_not_fit_are_counted);
+	tcase_add_loop_test(t, the_eleven_steps_of_mmap_are_told, 0,
+			    sizeof(told) / sizeof(told[0]));
+	tcase_add_test(t, every_event_has_words_and_its_arguments_names);
+	tcase_add_test(t, no_operation_costs_more_than_it_said);
+	tcase_add_test(t, a_fork_of_many_tables_costs_no_more_than_it_said);
+	tcase_add_test(t, a_fork_of_many_areas_costs_no_more_than_it_said);
+	tcase_add_test(t, a_move_of_many_tables_costs_no_more_than_it_said);
+	tcase_add_test(t, locking_what_lies_far_apart_costs_no_more_than_it_said);
+	tcase_add_test(t, room_is_needed_for_what_is_read);
+	tcase_add_test(t, work_grows_with_the_pages_there_are);
+	suite_add_tcase(suite, t);
+	return suite;
+}
