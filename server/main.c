@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "server/config.h"
+#include "server/json_memory.h"
 #include "server/listen.h"
 #include "server/log.h"
 #include "server/machines.h"
@@ -90,7 +91,8 @@ int main(int argc, char **argv)
 
 	config_read(&server.config, argc, argv);
 	hold_signals(&stop);
-	json_object_seed(0);	/* before there are threads */
+	json_memory_install();	/* before there are threads */
+	json_object_seed(0);
 	server.machines = machines_new(&limits);
 	if (server.machines) {
 		status = serve(&server, &stop);

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/json_memory.h"
+#include "server/json_read.h"
 #include "server/json_scan.h"
 
 #define ARGS_MAX	4096		/* bytes of a method's args struct */
@@ -361,8 +363,7 @@ static json_t *parse_body(const char *body, size_t len,
 			  struct json_writer *out)
 {
 	json_error_t e;
-	json_t *value = json_loadb(body, len, JSON_REJECT_DUPLICATES |
-				   JSON_DECODE_ANY, &e);
+	json_t *value = json_read(body, len, &e);
 
 	if (!value)
 		refuse_body(out, code_of_parse_error(&e), e.text,
@@ -422,12 +423,12 @@ enum rpc_outcome rpc_handle(void *server, const char *body, size_t len,
 		return RPC_ANSWER;
 	if (!may_wait && (len > LOOP_BODY_MAX || scan.batch > LOOP_BATCH_MAX))
 		return RPC_LATER;
+	json_memory_begin();
 	value = parse_body(body, len, out);
-	if (!value)
-		return RPC_ANSWER;
 	may_wait_here = may_wait;
-	outcome = run_body(server, value, out, progress);
+	outcome = value ? run_body(server, value, out, progress) : RPC_ANSWER;
 	may_wait_here = true;
-	json_decref(value);
+	if (!json_memory_end())
+		json_decref(value);
 	return outcome;
 }

@@ -8,6 +8,7 @@
 	X(http_head)	\
 	X(http_guard)	\
 	X(json_scan)	\
+	X(json_read)	\
 	X(json_writer)	\
 	X(config)	\
 	X(decode)	\
