@@ -118,6 +118,14 @@ struct op {
 	uint8_t *buf;		/* room for mm_op_room() bytes */
 };
 
+/* Do the bytes come along, in op->data? */
+static inline bool op_brings_data(const struct op *op)
+{
+	return op->code == OP_MEM_WRITE ||
+	       (op->code == OP_WRITE && op->write.buf == NO_BUFFER) ||
+	       (op->code == OP_PWRITE && op->pwrite.buf == NO_BUFFER);
+}
+
 enum outcome {
 	OUT_OK,			/* ret is the system call's value */
 	OUT_ERRNO,		/* refused: err, why; ret is -err */

@@ -207,7 +207,7 @@ static bool finish(struct history *h, struct entry_head *head, uint8_t *at)
 bool history_append(struct history *h, const struct op *op,
 		    const struct op_result *res)
 {
-	const size_t data = op->code == OP_MEM_WRITE ? data_kept(h, op) : 0;
+	const size_t data = op_brings_data(op) ? data_kept(h, op) : 0;
 	struct entry_head head = {
 		.code = (uint8_t)op->code,
 		.outcome = (uint8_t)res->outcome,
@@ -223,7 +223,7 @@ bool history_append(struct history *h, const struct op *op,
 	if (data) {
 		head.flags |= HAS_DATA;
 		at = put(at, op->data, data);
-	} else if (op->code == OP_MEM_WRITE && op->data_len) {
+	} else if (op_brings_data(op) && op->data_len) {
 		head.flags |= DATA_DROPPED;
 	}
 	return finish(h, &head, at);

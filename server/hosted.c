@@ -93,6 +93,14 @@ bool hosted_room(const struct hosted *h, uint64_t frames,
 			(unsigned long long)max);
 }
 
+/* Does it put bytes where there may be none yet? */
+static bool fills_memory(enum op_code code)
+{
+	return code == OP_MEM_WRITE || code == OP_MEM_FILL ||
+	       code == OP_READ || code == OP_PREAD ||
+	       code == OP_WRITE || code == OP_PWRITE;
+}
+
 /*
  * Host memory an operation may need. What brings no bytes of its own can only
  * copy what is there, besides tables and struct pages: a touch of a terabyte
@@ -104,8 +112,7 @@ static uint64_t growth(const struct hosted *h, const struct op *op,
 	const uint64_t room = (h->m.ram_bytes >> PAGE_SHIFT) - h->m.nr_resident;
 	const uint64_t copies = h->m.nr_written + bound / 32 + 64;
 
-	if (op->code != OP_MEM_WRITE && op->code != OP_MEM_FILL &&
-	    bound > copies)
+	if (!fills_memory(op->code) && bound > copies)
 		bound = copies;
 	return bound < room ? bound : room;
 }

@@ -24,11 +24,6 @@ static bool begin_trace(const struct op_args *args, struct trace *trace,
 	       rpc_fail(error, RPC_INTERNAL_ERROR, "", "out of memory");
 }
 
-static bool takes_data(enum op_code code)
-{
-	return code == OP_MEM_WRITE || code == OP_WRITE || code == OP_PWRITE;
-}
-
 /* Are bytes part of the answer? */
 static bool gives_data(const struct op *op)
 {
@@ -43,7 +38,7 @@ static bool attach_data(struct op_args *args, const struct hosted *h,
 {
 	const uint64_t room = mm_op_room(hosted_machine(h), &args->op);
 
-	if (takes_data(args->op.code)) {
+	if (op_brings_data(&args->op)) {
 		args->op.data = args->data.bytes;
 		args->op.data_len = args->data.len;
 	}

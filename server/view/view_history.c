@@ -110,7 +110,7 @@ static void view_op_params(struct json_writer *out,
 	}
 	if (e->op->code == OP_SPAWN)
 		view_spawn(out, &e->op->spawn);
-	if (e->op->code != OP_MEM_WRITE)
+	if (!op_brings_data(e->op))
 		return;
 	if (e->data_dropped) {
 		json_pair_uint(out, "data_dropped", e->op->data_len);

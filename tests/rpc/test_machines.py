@@ -12,6 +12,26 @@ ANON = "MAP_PRIVATE|MAP_ANONYMOUS"
 
 class Machines(Case):
 
+    def use_files(self, name):
+        """A memfd written, mapped, moved, locked and read, in process 1."""
+        c = self.call
+        fd = c("sys.memfd_create", machine=name, pid=1, name="notes")["ret"]
+        self.assertEqual(c("sys.write", machine=name, pid=1, fd=fd, data="hello")["ret"], 5)
+        self.assertEqual(c("sys.pwrite", machine=name, pid=1, fd=fd, data="00ff",
+                           encoding="hex", offset=4)["ret"], 2)
+        self.assertEqual(c("sys.pread", machine=name, pid=1, fd=fd, count=9, offset=0)["data"],
+                         "68656c6c00ff")
+        at = c("sys.mmap", machine=name, pid=1, len=4096, prot="PROT_READ|PROT_WRITE",
+               flags="MAP_SHARED", fd=fd)["ret"]
+        c("sys.mlock", machine=name, pid=1, addr=at, len=4096)
+        at = c("sys.mremap", machine=name, pid=1, addr=at, old_len=4096, new_len=4096,
+               flags="MREMAP_MAYMOVE|MREMAP_FIXED", new_addr="0x10000000")["ret"]
+        self.assertEqual(at, "0x10000000")
+        self.assertEqual(c("sys.write", machine=name, pid=1, fd=fd, buf=at, count=6)["ret"], 6)
+        self.assertEqual(c("sys.mincore", machine=name, pid=1, addr=at, len=4096)["vec"], [1])
+        _, _, text = self.daemon.http("GET", f"/machines/{name}/proc/1/maps")
+        self.assertIn(b" /memfd:notes (deleted)\n", text)
+
     def story(self, name):
         """Map, touch, fork, write in the child; the digest at the end."""
         c = self.call
@@ -29,6 +49,7 @@ class Machines(Case):
                          [{"pid": 1, "addr": at}, {"pid": 2, "addr": at}])
         self.assertEqual(c("page.info", machine=name, pfn=pfn)["_mapcount"], 1)
         c("mem.write", machine=name, pid=2, addr=at, data="hello")
+        self.use_files(name)
         frames = [c("mm.walk", machine=name, pid=p, addr=at)["pfn"] for p in (1, 2)]
         self.assertNotEqual(*frames)
         for pid, frame in zip((1, 2), frames):

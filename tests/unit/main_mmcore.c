@@ -23,6 +23,8 @@
 	X(mprotect)	\
 	X(mremap)	\
 	X(mlock)	\
+	X(boot)		\
+	X(inspect)	\
 	X(step)		\
 	X(sysctl)	\
 	X(procfs)	\
