@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "server/json_memory.h"
-#include "server/json_read.h"
 #include "server/json_scan.h"
 
 #define ARGS_MAX	4096		/* bytes of a method's args struct */
@@ -363,7 +362,8 @@ static json_t *parse_body(const char *body, size_t len,
 			  struct json_writer *out)
 {
 	json_error_t e;
-	json_t *value = json_read(body, len, &e);
+	json_t *value = json_loadb(body, len, JSON_REJECT_DUPLICATES |
+				   JSON_DECODE_ANY, &e);
 
 	if (!value)
 		refuse_body(out, code_of_parse_error(&e), e.text,

@@ -8,7 +8,6 @@
 	X(http_head)	\
 	X(http_guard)	\
 	X(json_scan)	\
-	X(json_read)	\
 	X(json_writer)	\
 	X(config)	\
 	X(decode)	\
