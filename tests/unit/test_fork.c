@@ -442,6 +442,8 @@ START_TEST(descriptors_are_shared_only_with_clone_files)
 	fork_kid(0);
 	ck_assert(!files_same(task_at(sp.m, space_task(&kid))->files, mine));
 	ck_assert_int_eq(files_at(sp.m, mine)->count, 2);
+	ck_assert_int_eq(files_at(sp.m, task_at(sp.m, space_task(&kid))->files)
+			 ->count, 1);
 	ck_assert_int_eq(file_at(sp.m, null)->f_count, opened + 3);
 }
 END_TEST

@@ -207,6 +207,7 @@ START_TEST(pagemap_finds_the_frame_that_a_walk_finds)
 	/* above user space there is nothing to look up */
 	ck_assert(!mm_pagemap_entry(sp.m, mm, 0x7ffffffff000).present);
 	ck_assert(!mm_pagemap_entry(sp.m, mm, UINT64_MAX).present);
+	ck_assert(!mm_pagemap_entry(sp.m, mm, ARENA + (1ULL << 48)).present);
 }
 END_TEST
 

@@ -278,9 +278,9 @@ START_TEST(status_is_this_text_for_a_process_we_know)
 {
 	char *text, *vm;
 
-	space_map(&sp, 0, 8, RW);
-	host_touch(sp.m, sp.pid, ARENA, 5 * PAGE_SIZE, ACCESS_WRITE);
-	space_unmap(&sp, 4, 4);
+	space_map(&sp, 0, 16, RW);
+	host_touch(sp.m, sp.pid, ARENA, 8 * PAGE_SIZE, ACCESS_WRITE);
+	space_unmap(&sp, 4, 12);
 	space_mmap(&sp, 16, 2, RW, SHARED | MAP_FIXED | MAP_LOCKED);
 	space_map(&sp, 20, 3, PROT_READ | PROT_EXEC);
 	text = sim("./status");
@@ -288,12 +288,12 @@ START_TEST(status_is_this_text_for_a_process_we_know)
 	ck_assert_ptr_nonnull(vm);
 	*strstr(vm, "CoreDumping:") = 0;
 	ck_assert_str_eq(vm,
-		"VmPeak:\t     168 kB\n"	/* 33 + 4 + 2 + 3; 41 before */
-		"VmSize:\t     168 kB\n"
+		"VmPeak:\t     196 kB\n"	/* 33 + 16 */
+		"VmSize:\t     168 kB\n"	/* 33 + 4 + 2 + 3 */
 		"VmLck:\t       8 kB\n"
 		"VmPin:\t       0 kB\n"
-		"VmHWM:\t      24 kB\n"		/* 4 + 2; 5 before */
-		"VmRSS:\t      24 kB\n"
+		"VmHWM:\t      32 kB\n"
+		"VmRSS:\t      24 kB\n"		/* 4 + 2 */
 		"RssAnon:\t      16 kB\n"
 		"RssFile:\t       0 kB\n"
 		"RssShmem:\t       8 kB\n"

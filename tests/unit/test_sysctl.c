@@ -234,10 +234,10 @@ START_TEST(ratio_and_kbytes_replace_each_other)
 	space_sysctl(&sp, SYSCTL_overcommit_kbytes, 4096);
 	ck_assert_uint_eq(mm_sysctl_read(sp.m, SYSCTL_overcommit_ratio), 0);
 	ck_assert_uint_eq(vm_commit_limit(sp.m), 1024);
-	space_sysctl(&sp, SYSCTL_overcommit_ratio, 30);
+	space_sysctl(&sp, SYSCTL_overcommit_ratio, 33);
 	ck_assert_uint_eq(mm_sysctl_read(sp.m, SYSCTL_overcommit_kbytes), 0);
 	ck_assert_uint_eq(vm_commit_limit(sp.m),
-			  (uint64_t)ram_pages() * 30 / 100);
+			  (uint64_t)ram_pages() * 33 / 100);
 	space_sysctl(&sp, SYSCTL_overcommit_ratio, 200);
 	ck_assert_uint_eq(vm_commit_limit(sp.m), (uint64_t)ram_pages() * 2);
 }
