@@ -457,6 +457,19 @@ START_TEST(locking_what_lies_far_apart_costs_no_more_than_it_said)
 }
 END_TEST
 
+/* On frames never used before: each needs its struct page as well. */
+START_TEST(a_heap_that_is_locked_costs_no_more_than_it_said)
+{
+	struct op lock = CALL(MLOCKALL, mlockall, MCL_FUTURE);
+	struct op op = CALL(BRK, brk, 0x555555559000 + MANY_PAGES);
+
+	lock.pid = op.pid = sp.pid;
+	ck_assert_int_eq(host_run(sp.m, &lock).ret, 0);
+	expect_within_bound(&op, 0);
+	ck_assert_uint_ge(space_mm(&sp)->_anon_rss, 1500);
+}
+END_TEST
+
 /* Reading, it brings out what it says; the others bring nothing. */
 START_TEST(room_is_needed_for_what_is_read)
 {
@@ -539,6 +552,7 @@ Suite *suite_step(void)
 	tcase_add_test(t, a_fork_of_many_areas_costs_no_more_than_it_said);
 	tcase_add_test(t, a_move_of_many_tables_costs_no_more_than_it_said);
 	tcase_add_test(t, locking_what_lies_far_apart_costs_no_more_than_it_said);
+	tcase_add_test(t, a_heap_that_is_locked_costs_no_more_than_it_said);
 	tcase_add_test(t, room_is_needed_for_what_is_read);
 	tcase_add_test(t, work_grows_with_the_pages_there_are);
 	suite_add_tcase(suite, t);
