@@ -55,6 +55,7 @@ struct scan_arg {
 #define SCAN_REGIONS	512
 
 #define NR_MSEAL 462		/* Linux 6.10: likewise */
+#define NR_PKEYS 16		/* x86: protection keys of an address space */
 
 #define PAGEMAP_EXCLUSIVE	(1ULL << 56)
 #define PAGEMAP_FILE		(1ULL << 61)
@@ -381,6 +382,17 @@ static void set_bounds(pid_t pid, uint64_t scratch)
 		     sizeof(map), 0), 0, "prctl(PR_SET_MM_MAP)");
 }
 
+/*
+ * Where the CPU has protection keys, Linux makes PROT_EXEC alone "execute only"
+ * with a key of its own. The simulated CPU has none, so none may be left.
+ */
+static void take_all_keys(pid_t pid)
+{
+	for (int key = 1; key < NR_PKEYS; key++)
+		if (CALL(pid, SYS_pkey_alloc, 0, 0) < 0)
+			return;
+}
+
 /* Unmaps a line of maps unless it is the stub page. */
 static void sweep_line(pid_t pid, const char *line)
 {
@@ -437,6 +449,7 @@ static void set_stage(struct puppets *side, pid_t pid)
 
 	make_stub_page(pid, elf_text);
 	set_bounds(pid, ELF_ADDR + 1024);
+	take_all_keys(pid);
 	line = read_text(side, side->all[1].maps);
 	for (; *line; line += strcspn(line, "\n") + 1)
 		sweep_line(pid, line);
