@@ -29,6 +29,11 @@ const char *mm_config_check(const struct mm_config *c, const char **param)
 		return "must be from 4M to 4T";
 	if (c->ram & ~PAGE_MASK)
 		return "must be a multiple of 4096";
+	*param = "disk";
+	if (c->disk < MM_DISK_MIN || c->disk > MM_DISK_MAX)
+		return "must be from 1M to 4T";
+	if (c->disk & ~PAGE_MASK)
+		return "must be a multiple of 4096";
 	*param = "arch";
 	if (!arch_find(c->arch))
 		return "is not available in this version";
@@ -63,16 +68,16 @@ const char *mm_config_check(const struct mm_config *c, const char **param)
 	return NULL;
 }
 
-uint64_t mm_frame_map_bytes(uint64_t ram)
+uint64_t mm_frame_map_bytes(uint64_t bytes)
 {
 	/* Whole chunks, so that a scan may read eight marks at a time. */
-	return ((ram >> PAGE_SHIFT) + FRAMES_PER_CHUNK - 1) &
+	return ((bytes >> PAGE_SHIFT) + FRAMES_PER_CHUNK - 1) &
 	       ~(FRAMES_PER_CHUNK - 1);
 }
 
-uint64_t mm_chunk_map_bytes(uint64_t ram)
+uint64_t mm_chunk_map_bytes(uint64_t bytes)
 {
-	return mm_frame_map_bytes(ram) >> FRAMES_PER_CHUNK_SHIFT;
+	return mm_frame_map_bytes(bytes) >> FRAMES_PER_CHUNK_SHIFT;
 }
 
 void mm_attach(struct machine *m)
@@ -96,7 +101,7 @@ void mm_boot(struct machine *m, const struct mm_config *c)
 	struct step step = { .m = m, .res = &res }, *s = &step;
 	struct kernel *k = kernel_mut(s);
 
-	MM_ASSERT(c->ram == m->ram_bytes);
+	MM_ASSERT(c->ram == m->ram_bytes && c->disk == m->disk_bytes);
 	k->magic = KERNEL_MAGIC;
 	k->ram_frames = c->ram >> PAGE_SHIFT;
 	k->swap_bytes = c->swap;

@@ -257,21 +257,13 @@ static bool load_image(struct step *s, mm_ref mm, uint32_t image)
 
 static file_ref null_file(struct step *s)
 {
-	uint64_t pa = kernel_at(s->m)->null_file.pa;
+	file_ref null = kernel_at(s->m)->null_file;
 
-	if (pa)
-		return file_make(pa);
-	pa = kmem_cache_alloc(s, CACHE_FILE);
-	if (!pa)
-		return file_make(0);
-	*file_mut(s, file_make(pa)) = (struct file){
-		.f_op = FILE_OPS_NULL,
-		.f_count = 1,
-		.f_flags = 2,	/* O_RDWR */
-		.f_mode = FMODE_READ | FMODE_WRITE,
-	};
-	kernel_mut(s)->null_file = file_make(pa);
-	return file_make(pa);
+	if (!file_none(null))
+		return null;
+	null = alloc_file(s, inode_make(0), FILE_OPS_NULL, O_RDWR);
+	kernel_mut(s)->null_file = null;
+	return null;
 }
 
 /* Descriptors 0, 1 and 2 on /dev/null. */

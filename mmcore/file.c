@@ -1,10 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors: small numbers for open files (2.6.17 fs/file.c, fs/open.c). */
+/*
+ * Descriptors: small numbers for open files; and the tables of what kinds of
+ * files and objects do (2.6.17 fs/file.c, fs/file_table.c, fs/open.c).
+ */
 #include <string.h>
 
-#include "mmcore/memory.h"
+#include "mmcore/fs.h"
 #include "mmcore/slab.h"
 #include "mmcore/task.h"
+
+const struct file_operations file_operations[NR_FILE_OPS] = {
+	[FILE_OPS_NULL] = {
+		.name = "null",
+		.seeks = true,
+		.read = null_read,
+		.write = null_write,
+	},
+	[FILE_OPS_SHMEM] = {
+		.name = "shmem",
+		.seeks = true,
+		.read = shmem_file_read,
+		.write = shmem_file_write,
+		.mmap = shmem_mmap,
+		.fsync = noop_fsync,
+		.truncate = shmem_truncate,
+	},
+};
+
+const struct super_operations super_operations[NR_SUPERS] = {
+	[SUPER_TMPFS] = { "tmpfs", shmem_drop_inode },
+};
 
 static files_ref current_files(const struct step *s)
 {
@@ -16,6 +41,53 @@ file_ref fget(const struct step *s, int64_t fd)
 	if ((uint32_t)fd >= NR_OPEN)
 		return file_make(0);
 	return files_at(s->m, current_files(s))->fd[(uint32_t)fd];
+}
+
+void get_file(struct step *s, file_ref file)
+{
+	file_mut(s, file)->f_count++;
+}
+
+void fput(struct step *s, file_ref ref)
+{
+	struct file *file = file_mut(s, ref);
+
+	MM_ASSERT(file->f_count > 0);
+	if (--file->f_count)
+		return;
+	if (file_operations[file->f_op].release)
+		file_operations[file->f_op].release(s, ref);
+	if (!inode_none(file->f_inode))
+		iput(s, file->f_inode);
+	kmem_cache_free(s, CACHE_FILE, ref.pa);
+}
+
+void iput(struct step *s, inode_ref ref)
+{
+	struct inode *inode = inode_mut(s, ref);
+
+	MM_ASSERT(inode->i_count > 0);
+	if (--inode->i_count == 0)
+		super_operations[inode->i_sb].drop_inode(s, ref);
+}
+
+file_ref alloc_file(struct step *s, inode_ref inode, enum file_ops_id f_op,
+		    uint32_t f_flags)
+{
+	const file_ref file = file_make(kmem_cache_alloc(s, CACHE_FILE));
+
+	if (file_none(file))
+		return file;
+	*file_mut(s, file) = (struct file){
+		.f_op = f_op,
+		.f_count = 1,
+		.f_flags = f_flags,
+		.f_mode = OPEN_FMODE(f_flags),
+		.f_mapping = inode_none(inode) ? mapping_make(0)
+					       : inode_mapping(inode),
+		.f_inode = inode,
+	};
+	return file;
 }
 
 int64_t get_unused_fd(struct step *s)

@@ -4,6 +4,7 @@
 #define MMCORE_MEMORY_H
 
 #include "mmcore/calls.h"
+#include "mmcore/fs.h"
 #include "mmcore/pgtable.h"
 
 enum vm_fault {
@@ -83,42 +84,11 @@ void change_protection(struct step *s, vma_ref vma, uint64_t start,
 int64_t copy_page_range(struct step *s, mm_ref dst, mm_ref src, vma_ref vma);
 
 /*
- * shmem.c: an object of tmpfs, open for reading and writing. @accounted: all of
- * it is charged already, else each page will be. None: no RAM.
- */
-file_ref shmem_file_setup(struct step *s, uint64_t bytes, bool accounted);
-
-/* The bytes of a call: in the caller's memory, or outside of the machine. */
-struct user_buffer {
-	uint64_t addr;		/* of the next byte, where bytes is NULL */
-	uint8_t *bytes;
-};
-
-/* file->f_op->read and write: bytes moved, or a negative errno, told. */
-int64_t shmem_file_read(struct step *s, file_ref file, struct user_buffer *to,
-			uint64_t pos, uint64_t count);
-int64_t shmem_file_write(struct step *s, file_ref file,
-			 struct user_buffer *from, uint64_t pos,
-			 uint64_t count);
-/* A new size; pages beyond it go, from mappings too. Cannot fail. */
-void shmem_truncate(struct step *s, inode_ref inode, uint64_t size);
-
-/*
  * Take the pages of [@begin, @end) of an object, in pages, out of every mapping
  * of it, private copies as well. Linux: unmap_mapping_range(…, even_cows 1).
  */
 void unmap_mapping_pages(struct step *s, mapping_ref mapping, uint64_t begin,
 			 uint64_t end);
-
-/* file.c: descriptors. */
-file_ref fget(const struct step *s, int64_t fd);	/* none: not open */
-/* The lowest free number, or -EMFILE, told. */
-int64_t get_unused_fd(struct step *s);
-/* The descriptor takes the caller's reference over. */
-void fd_install(struct step *s, int64_t fd, file_ref file);
-void get_file(struct step *s, file_ref file);
-/* Drop a reference; the last one frees file, inode and its pages. */
-void fput(struct step *s, file_ref file);
 
 /* fork.c, exit.c: address spaces. */
 mm_ref mm_alloc(struct step *s);

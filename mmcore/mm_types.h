@@ -204,14 +204,30 @@ struct files_struct {
 	file_ref fd[NR_OPEN];
 };
 
+/* file->f_op: ids into the constant table file_operations[] (fs.h). */
 enum file_ops_id {
 	FILE_OPS_NONE,
 	FILE_OPS_NULL,		/* /dev/null */
-	FILE_OPS_SHMEM,		/* shared anonymous memory */
+	FILE_OPS_ZERO,		/* /dev/zero */
+	FILE_OPS_SHMEM,		/* shared anonymous memory, memfds */
+	FILE_OPS_DISK,		/* a regular file of the disk */
+	FILE_OPS_DIR,		/* a directory of the disk */
+	FILE_OPS_PIPE,		/* one end of a pipe */
+	NR_FILE_OPS,
 };
 
 #define FMODE_READ	1
 #define FMODE_WRITE	2
+
+/* What was read ahead, in pages (today's include/linux/fs.h). */
+struct file_ra_state {
+	uint64_t start;		/* where the window begins */
+	uint32_t size;		/* its pages */
+	uint32_t async_size;	/* the next one is read when these are left */
+	uint32_t ra_pages;	/* the largest window */
+	uint32_t mmap_miss;	/* faults that found no page, less those that did */
+	int64_t prev_pos;	/* where the last read ended, bytes; -1: none */
+};
 
 struct file {
 	uint64_t f_op;		/* enum file_ops_id */
@@ -219,8 +235,26 @@ struct file {
 	uint32_t f_flags;	/* O_* */
 	uint64_t f_mode;	/* FMODE_* */
 	uint64_t f_pos;		/* bytes */
-	mapping_ref f_mapping;	/* the inode's pages; none for /dev/null */
-	inode_ref f_inode;	/* none for /dev/null */
+	mapping_ref f_mapping;	/* the inode's pages; none where there are none */
+	inode_ref f_inode;	/* none for the /dev/null of a new process */
+	struct file_ra_state f_ra;
+};
+
+/* inode->i_sb: ids into the constant table super_operations[] (fs.h). */
+enum super_id {
+	SUPER_NONE,
+	SUPER_TMPFS,		/* shared memory, memfds */
+	SUPER_DISK,		/* the disk's file system */
+	SUPER_PIPEFS,
+	NR_SUPERS,
+};
+
+/* mapping->a_ops: ids into address_space_operations[] (filemap.h). */
+enum a_ops_id {
+	A_OPS_NONE,
+	A_OPS_SHMEM,
+	A_OPS_DISK,
+	NR_A_OPS,
 };
 
 /* A file's pages in memory: what the page cache is, per object. */
@@ -233,6 +267,7 @@ struct address_space {
 	uint64_t truncate_count;
 	uint64_t nrpages;
 	uint64_t writeback_index;
+	uint64_t a_ops;		/* enum a_ops_id */
 };
 
 struct inode {
@@ -243,9 +278,20 @@ struct inode {
 	uint64_t i_accounted;	/* pages charged (shared memory) */
 	uint64_t i_name;	/* its struct file_name; 0: it has none */
 	uint32_t i_flags;	/* S_* */
-	uint32_t reserved;
+	uint32_t i_sb;		/* enum super_id */
+	uint32_t i_mode;	/* S_IF* and permission bits */
+	uint32_t i_nlink;	/* names; 0: unlinked */
+	uint32_t i_rdev;	/* of a device: major << 20 | minor */
+	uint32_t i_state;	/* I_* */
+	uint64_t i_blocks;	/* blocks of the disk that it owns */
+	inode_ref i_parent;	/* the directory it is in: a reference */
+	uint64_t i_pipe;	/* its struct pipe_inode_info */
+	struct rb_node i_hash;	/* in kernel->inodes, keyed by i_ino: the disk's */
+	struct list_head i_list;	/* in kernel->dirty_inodes */
+	uint64_t dirtied_when;	/* jiffies */
 	struct address_space i_data;
 };
+
 
 /* Pages are charged one by one as they come, not all of them up front. */
 #define S_NORESERVE	1

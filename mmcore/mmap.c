@@ -488,7 +488,7 @@ static int64_t check_file(struct step *s, struct mmap_state *st)
 	if (!(f_mode & FMODE_READ))
 		return refuse(s, EACCES, "the file is not open for reading");
 	trace_event(s, mmap_file_ops, file ? file->f_op : 0);
-	if (file && file->f_op == FILE_OPS_NULL)
+	if (file && !file_operations[file->f_op].mmap)
 		return refuse(s, ENODEV, "the file has no mmap operation");
 	if (st->vm_flags & VM_GROWSDOWN)
 		return refuse(s, EINVAL, "a mapping of a file cannot grow down");
@@ -671,7 +671,11 @@ static int64_t set_backing(struct step *s, struct mmap_state *st,
 	if (err)
 		return err;
 	vma->vm_file = st->file;
-	vma->vm_ops = VM_OPS_SHMEM;
+	err = fops(s->m, st->file)->mmap(s, st->file, vma);
+	if (err) {
+		fput(s, st->file);
+		return err;
+	}
 	trace_event(s, mmap_file_mmap,
 		    inode_at(s->m, file_at(s->m, st->file)->f_inode)->i_ino);
 	return 0;

@@ -5,9 +5,9 @@
  * host gives it memory, operations and the time of day. This is the one header
  * that other parts of the project include.
  *
- * A host reserves three zero-filled ranges (sparse, no-reserve), puts their
- * addresses into a struct machine, boots it, and then only ever calls mm_step()
- * to change it. Everything else here reads.
+ * A host reserves three zero-filled ranges (sparse, no-reserve): RAM and disk,
+ * and two maps. It puts their addresses into a struct machine, boots it, and then
+ * only ever calls mm_step() to change it. Everything else here reads.
  */
 #ifndef MMCORE_MMCORE_H
 #define MMCORE_MMCORE_H
@@ -32,6 +32,8 @@ struct mm_config {
 
 #define MM_RAM_MIN	(4ULL << 20)
 #define MM_RAM_MAX	(4ULL << 40)
+#define MM_DISK_MIN	(1ULL << 20)
+#define MM_DISK_MAX	(4ULL << 40)
 
 /* Defaults of machine.create: 256 MiB, one CPU, no ASLR. */
 struct mm_config mm_config_default(void);
@@ -45,13 +47,13 @@ struct mm_config mm_config_default(void);
  */
 const char *mm_config_check(const struct mm_config *c, const char **param);
 
-/* Bytes of the two host maps of a machine with @ram bytes. */
-uint64_t mm_frame_map_bytes(uint64_t ram);
-uint64_t mm_chunk_map_bytes(uint64_t ram);
+/* Bytes of the two host maps of a machine with @bytes of RAM and disk. */
+uint64_t mm_frame_map_bytes(uint64_t bytes);
+uint64_t mm_chunk_map_bytes(uint64_t bytes);
 
 /**
  * mm_boot - make a machine
- * @m: ram, frame_map, chunk_map and ram_bytes set by the host; all bytes zero
+ * @m: ram, the maps, ram_bytes and disk_bytes set by the host; all bytes zero
  * @c: a configuration that mm_config_check() accepted
  *
  * Writes a handful of frames, whatever the size of the RAM.

@@ -45,7 +45,7 @@ void ram_clear_frame(struct step *s, pfn_t pfn)
 #ifdef MM_CHECKS
 static bool frame_is_zero(const struct machine *m, pfn_t pfn)
 {
-	const uint64_t *word = ram_at(m, (uint64_t)pfn << PAGE_SHIFT);
+	const uint64_t *word = frame_at(m, pfn);
 
 	for (unsigned int i = 0; i < PAGE_SIZE / sizeof(*word); i++)
 		if (word[i])
@@ -71,8 +71,7 @@ void ram_copy_frame(struct step *s, pfn_t to, pfn_t from)
 		ram_clear_frame(s, to);
 		return;
 	}
-	memcpy(ram_mut(s, (uint64_t)to << PAGE_SHIFT),
-	       ram_at(s->m, (uint64_t)from << PAGE_SHIFT), PAGE_SIZE);
+	memcpy(frame_mut(s, to), frame_at(s->m, from), PAGE_SIZE);
 }
 
 /* First frame in [pfn, end) with a mark of @mask, or @end; eight at a time. */
@@ -99,7 +98,7 @@ static uint64_t scan_map(const uint8_t *map, uint64_t pfn, uint64_t end,
 
 uint64_t ram_next_frame(const struct machine *m, uint64_t pfn, uint8_t mask)
 {
-	const uint64_t nr = m->ram_bytes >> PAGE_SHIFT;
+	const uint64_t nr = machine_frames(m);
 
 	while (pfn < nr) {
 		uint64_t chunk = pfn >> FRAMES_PER_CHUNK_SHIFT;
@@ -133,7 +132,7 @@ static bool is_idle(const struct machine *m, uint64_t pfn)
 
 uint64_t ram_release_run(struct machine *m, uint64_t pfn, uint64_t *nr)
 {
-	const uint64_t end = m->ram_bytes >> PAGE_SHIFT;
+	const uint64_t end = machine_frames(m);
 	uint64_t first = ram_next_frame(m, pfn, FRAME_RESIDENT);
 
 	while (first != UINT64_MAX && !is_idle(m, first))

@@ -3,6 +3,12 @@
  * The machine is its RAM. Everything the simulated kernel knows lies in one
  * flat range of bytes, addressed by simulated physical addresses [0, ram_bytes).
  *
+ * Behind it, in the same reservation of the host, lies the machine's disk, in
+ * blocks as large as a frame: block b is frame ram_bytes / PAGE_SIZE + b. To the
+ * simulated kernel these are two worlds, ram_at() and disk_at(); to the host
+ * they are one row of frames, with the same marks, the same way of saving what
+ * changes and the same walk, so that a snapshot or a digest is of both.
+ *
  * Beside it the host keeps one byte a frame, the frame map, which is *not* part
  * of the simulated state. It says whether the host has had to provide memory
  * for the frame (RESIDENT), whether its bytes may be other than zero (WRITTEN),
@@ -63,10 +69,11 @@ struct ram_saved {
  * simulated state; copy the RAM and you have copied the machine.
  */
 struct machine {
-	uint8_t *ram;		/* ram_bytes bytes, zero where never written */
+	uint8_t *ram;		/* RAM, then disk: zero where never written */
 	uint8_t *frame_map;	/* one byte a frame: FRAME_* */
 	uint8_t *chunk_map;	/* one byte per 4,096 frames: any byte set? */
 	uint64_t ram_bytes;	/* a multiple of PAGE_SIZE */
+	uint64_t disk_bytes;	/* likewise; may be 0 */
 	uint64_t nr_resident;	/* frames with FRAME_RESIDENT */
 	uint64_t nr_written;	/* frames with FRAME_WRITTEN */
 	struct ram_saved *saved;	/* NULL: nobody wants to go back */
@@ -80,6 +87,12 @@ struct step {
 	struct op_result *res;	/* what the caller will be told; never NULL */
 	task_ref current;	/* the calling process; may be none */
 };
+
+/* Frames of the RAM and blocks of the disk together. */
+static inline uint64_t machine_frames(const struct machine *m)
+{
+	return (m->ram_bytes + m->disk_bytes) >> PAGE_SHIFT;
+}
 
 /* Slow path of ram_mut(): a frame is written for the first time. */
 void ram_note_write(struct machine *m, uint64_t pfn);
@@ -99,6 +112,39 @@ static inline void *ram_mut(struct step *s, uint64_t pa)
 	if (unlikely(m->frame_map[pa >> PAGE_SHIFT] != FRAME_HOT))
 		ram_note_write(m, pa >> PAGE_SHIFT);
 	return m->ram + pa;
+}
+
+/* A frame of RAM or disk, for hosts; the simulated kernel uses the two below. */
+static inline const void *frame_at(const struct machine *m, uint64_t frame)
+{
+	MM_ASSERT(frame < machine_frames(m));
+	return m->ram + (frame << PAGE_SHIFT);
+}
+
+static inline void *frame_mut(struct step *s, uint64_t frame)
+{
+	MM_ASSERT(frame < machine_frames(s->m));
+	if (unlikely(s->m->frame_map[frame] != FRAME_HOT))
+		ram_note_write(s->m, frame);
+	return s->m->ram + (frame << PAGE_SHIFT);
+}
+
+/* The frame that a block of the disk is, for the functions below. */
+static inline pfn_t disk_frame(const struct machine *m, uint64_t block)
+{
+	MM_ASSERT(block < m->disk_bytes >> PAGE_SHIFT);
+	return (pfn_t)((m->ram_bytes >> PAGE_SHIFT) + block);
+}
+
+/* The bytes of a block of the disk. */
+static inline const void *disk_at(const struct machine *m, uint64_t block)
+{
+	return frame_at(m, disk_frame(m, block));
+}
+
+static inline void *disk_mut(struct step *s, uint64_t block)
+{
+	return frame_mut(s, disk_frame(s->m, block));
 }
 
 /* Make a whole frame zero again; free when it was never written. */

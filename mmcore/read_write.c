@@ -4,9 +4,10 @@
  * here is what all files have in common: the order of checks of 6.18's
  * fs/read_write.c, the position, the limits.
  */
+#include <string.h>
+
 #include "mmcore/arch.h"
-#include "mmcore/memory.h"
-#include "mmcore/radix.h"
+#include "mmcore/filemap.h"
 #include "mmcore/task.h"
 
 #define MAX_RW_COUNT	0x7ffff000ULL
@@ -59,11 +60,76 @@ static int64_t check_transfer(struct step *s, struct transfer *t,
 	return 0;
 }
 
+uint64_t buffer_put(struct step *s, struct user_buffer *to, const void *from,
+		    uint64_t n)
+{
+	uint64_t left = 0;
+
+	if (to->bytes) {
+		memcpy(to->bytes, from, n);
+		to->bytes += n;
+	} else {
+		left = copy_to_user(s, to->addr, from, n);
+		to->addr += n - left;
+	}
+	return left;
+}
+
+uint64_t buffer_get(struct step *s, struct user_buffer *from, void *to,
+		    uint64_t n)
+{
+	uint64_t left = 0;
+
+	if (from->bytes) {
+		memcpy(to, from->bytes, n);
+		from->bytes += n;
+	} else {
+		left = copy_from_user(s, to, from->addr, n);
+		from->addr += n - left;
+	}
+	return left;
+}
+
+int64_t null_read(struct step *s, file_ref file, struct user_buffer *to,
+		  uint64_t *pos, uint64_t count)
+{
+	(void)s, (void)file, (void)to, (void)pos, (void)count;
+	return 0;
+}
+
+int64_t null_write(struct step *s, file_ref file, struct user_buffer *from,
+		   uint64_t *pos, uint64_t count)
+{
+	(void)s, (void)file, (void)from, (void)pos;
+	return (int64_t)count;
+}
+
+int64_t generic_write_checks(struct step *s, file_ref file, uint64_t *pos,
+			     uint64_t *count)
+{
+	const uint64_t limit = rlimit(s, RLIMIT_FSIZE);
+
+	if (!*count)
+		return 0;
+	if (file_at(s->m, file)->f_flags & O_APPEND)
+		*pos = inode_at(s->m, file_at(s->m, file)->f_inode)->i_size;
+	if (*pos >= limit && limit != RLIM_INFINITY) {
+		s->res->signo = SIGXFSZ;
+		return refuse(s, EFBIG, "the file would exceed RLIMIT_FSIZE");
+	}
+	if (*pos >= MAX_LFS_FILESIZE)
+		return refuse(s, EFBIG, "no file can be that long");
+	if (*count > limit - *pos)
+		*count = limit - *pos;
+	return 0;
+}
+
+/* Where the next one begins, after a transfer at the file's own position. */
 static int64_t finish_transfer(struct step *s, const struct transfer *t,
 			       int64_t done)
 {
 	if (done > 0 && t->moves)
-		file_mut(s, t->file)->f_pos = t->pos + (uint64_t)done;
+		file_mut(s, t->file)->f_pos = t->pos;
 	return done;
 }
 
@@ -73,27 +139,10 @@ static int64_t vfs_read(struct step *s, struct transfer *t)
 
 	if (done)
 		return done;
-	if (file_at(s->m, t->file)->f_op == FILE_OPS_SHMEM)
-		done = shmem_file_read(s, t->file, &t->buffer, t->pos,
-				       t->count);
-	trace_event(s, file_read, t->pos, t->count, (uint64_t)done);
+	trace_event(s, file_read, t->pos, t->count);
+	done = fops(s->m, t->file)->read(s, t->file, &t->buffer, &t->pos,
+					 t->count);
 	return finish_transfer(s, t, done);
-}
-
-/* generic_write_checks(): how far a file may grow. */
-static int64_t limit_write(struct step *s, struct transfer *t)
-{
-	const uint64_t limit = rlimit(s, RLIMIT_FSIZE);
-
-	if (t->pos >= limit && limit != RLIM_INFINITY) {
-		s->res->signo = SIGXFSZ;
-		return refuse(s, EFBIG, "the file would exceed RLIMIT_FSIZE");
-	}
-	if (t->pos >= MAX_LFS_FILESIZE)
-		return refuse(s, EFBIG, "no file can be that long");
-	if (t->count > limit - t->pos)
-		t->count = limit - t->pos;
-	return 0;
 }
 
 static int64_t vfs_write(struct step *s, struct transfer *t)
@@ -102,13 +151,9 @@ static int64_t vfs_write(struct step *s, struct transfer *t)
 
 	if (done)
 		return done;
-	if (file_at(s->m, t->file)->f_op == FILE_OPS_NULL || !t->count)
-		return finish_transfer(s, t, (int64_t)t->count);
-	done = limit_write(s, t);
-	if (done)
-		return done;
-	done = shmem_file_write(s, t->file, &t->buffer, t->pos, t->count);
-	trace_event(s, file_write, t->pos, t->count, (uint64_t)done);
+	trace_event(s, file_write, t->pos, t->count);
+	done = fops(s->m, t->file)->write(s, t->file, &t->buffer, &t->pos,
+					  t->count);
 	return finish_transfer(s, t, done);
 }
 
@@ -223,7 +268,7 @@ int64_t sys_lseek(struct step *s, const struct op_lseek *a)
 	if (a->whence > SEEK_HOLE)
 		return refuse(s, EINVAL, "there is no such whence");
 	/* null_lseek(): always at the beginning. */
-	if (file_at(s->m, ref)->f_op != FILE_OPS_NULL)
+	if (!inode_none(file_at(s->m, ref)->f_inode))
 		at = new_position(s, file_at(s->m, ref), a);
 	if (at >= 0)
 		file_mut(s, ref)->f_pos = (uint64_t)at;
@@ -243,14 +288,13 @@ int64_t sys_ftruncate(struct step *s, const struct op_ftruncate *a)
 	if (file_none(ref))
 		return refuse(s, EBADF, "fd is not open");
 	file = file_at(s->m, ref);
-	if (inode_none(file->f_inode) || !(file->f_mode & FMODE_WRITE))
+	if (!fops(s->m, ref)->truncate || !(file->f_mode & FMODE_WRITE))
 		return refuse(s, EINVAL, "the file is no regular one, or not open for writing");
 	if (a->len > inode_at(s->m, file->f_inode)->i_size && a->len > limit) {
 		s->res->signo = SIGXFSZ;
 		return refuse(s, EFBIG, "the file would exceed RLIMIT_FSIZE");
 	}
-	shmem_truncate(s, file->f_inode, a->len);
-	return 0;
+	return fops(s->m, ref)->truncate(s, ref, a->len);
 }
 
 int64_t sys_fsync(struct step *s, const struct op_fsync *a)
@@ -259,7 +303,7 @@ int64_t sys_fsync(struct step *s, const struct op_fsync *a)
 
 	if (file_none(file))
 		return refuse(s, EBADF, "fd is not open");
-	if (file_at(s->m, file)->f_op == FILE_OPS_NULL)
+	if (!fops(s->m, file)->fsync)
 		return refuse(s, EINVAL, "the file has nothing to be written back to");
-	return 0;
+	return fops(s->m, file)->fsync(s, file);
 }

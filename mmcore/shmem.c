@@ -7,8 +7,8 @@
  */
 #include <string.h>
 
+#include "mmcore/filemap.h"
 #include "mmcore/memory.h"
-#include "mmcore/radix.h"
 #include "mmcore/slab.h"
 #include "mmcore/vma.h"
 
@@ -17,15 +17,16 @@
 file_ref shmem_file_setup(struct step *s, uint64_t bytes, bool accounted)
 {
 	const uint64_t i = kmem_cache_alloc(s, CACHE_INODE);
-	const uint64_t f = i ? kmem_cache_alloc(s, CACHE_FILE) : 0;
-	const mapping_ref mapping =
-		mapping_make(i + offsetof(struct inode, i_data));
+	const mapping_ref mapping = inode_mapping(inode_make(i));
 	struct inode *inode;
+	file_ref file;
 
-	if (!f) {
-		if (i)
-			kmem_cache_free(s, CACHE_INODE, i);
+	if (!i)
 		return file_make(0);
+	file = alloc_file(s, inode_make(i), FILE_OPS_SHMEM, O_RDWR);
+	if (file_none(file)) {
+		kmem_cache_free(s, CACHE_INODE, i);
+		return file;
 	}
 	inode = inode_mut(s, inode_make(i));
 	inode->i_ino = ++kernel_mut(s)->last_ino;
@@ -34,30 +35,19 @@ file_ref shmem_file_setup(struct step *s, uint64_t bytes, bool accounted)
 	inode->i_dev = SHMEM_DEV;
 	inode->i_accounted = accounted ? PAGE_ALIGN(bytes) >> PAGE_SHIFT : 0;
 	inode->i_flags = accounted ? 0 : S_NORESERVE;
+	inode->i_sb = SUPER_TMPFS;
+	inode->i_mode = S_IFREG | 0777;
 	inode->i_data.host = inode_make(i);
+	inode->i_data.a_ops = A_OPS_SHMEM;
 	INIT_LIST_HEAD(s, mapping.pa + offsetof(struct address_space, i_mmap));
-	*file_mut(s, file_make(f)) = (struct file){
-		.f_op = FILE_OPS_SHMEM,
-		.f_count = 1,
-		.f_flags = O_RDWR,
-		.f_mode = FMODE_READ | FMODE_WRITE,
-		.f_mapping = mapping,
-		.f_inode = inode_make(i),
-	};
-	return file_make(f);
-}
-
-void get_file(struct step *s, file_ref file)
-{
-	file_mut(s, file)->f_count++;
+	return file;
 }
 
 /* The page at @index leaves the object, which holds the last reference. */
 static void shmem_drop_page(struct step *s, inode_ref ref, uint64_t index)
 {
 	struct inode *inode = inode_mut(s, ref);
-	const mapping_ref mapping =
-		mapping_make(ref.pa + offsetof(struct inode, i_data));
+	const mapping_ref mapping = inode_mapping(ref);
 	const pfn_t pfn = radix_tree_delete(s, mapping, index);
 
 	page_mut(s, pfn)->mapping = 0;
@@ -74,8 +64,7 @@ static void shmem_drop_page(struct step *s, inode_ref ref, uint64_t index)
 /* All pages from @index on. */
 static void shmem_drop_pages(struct step *s, inode_ref ref, uint64_t index)
 {
-	const mapping_ref mapping =
-		mapping_make(ref.pa + offsetof(struct inode, i_data));
+	const mapping_ref mapping = inode_mapping(ref);
 	pfn_t pfn;
 
 	while (radix_tree_next(s->m, mapping, &index, &pfn))
@@ -83,7 +72,7 @@ static void shmem_drop_pages(struct step *s, inode_ref ref, uint64_t index)
 }
 
 /* The object is gone from every mapping: its pages go, then its charge. */
-static void shmem_evict_inode(struct step *s, inode_ref ref)
+void shmem_drop_inode(struct step *s, inode_ref ref)
 {
 	shmem_drop_pages(s, ref, 0);
 	vm_unacct_memory(s, inode_at(s->m, ref)->i_accounted);
@@ -92,17 +81,13 @@ static void shmem_evict_inode(struct step *s, inode_ref ref)
 	kmem_cache_free(s, CACHE_INODE, ref.pa);
 }
 
-void fput(struct step *s, file_ref ref)
+/* mmap of a memfd, or of anonymous memory that is shared. */
+int64_t shmem_mmap(struct step *s, file_ref file, struct vm_area_struct *vma)
 {
-	struct file *file = file_mut(s, ref);
-
-	MM_ASSERT(file->f_count > 0);
-	if (--file->f_count)
-		return;
-	if (!inode_none(file->f_inode) &&
-	    --inode_mut(s, file->f_inode)->i_count == 0)
-		shmem_evict_inode(s, file->f_inode);
-	kmem_cache_free(s, CACHE_FILE, ref.pa);
+	(void)s;
+	(void)file;
+	vma->vm_ops = VM_OPS_SHMEM;
+	return 0;
 }
 
 static void shmem_add_page(struct step *s, mapping_ref mapping, uint64_t index,
@@ -257,35 +242,12 @@ enum vm_fault shmem_fault(struct step *s, mm_ref mm, vma_ref ref,
 
 /* ---- read, write, truncate ---- */
 
-/* Up to the end of the page that @pos lies in. */
-static uint64_t in_page(uint64_t pos, uint64_t count)
-{
-	const uint64_t room = PAGE_SIZE - (pos & ~PAGE_MASK);
-
-	return room < count ? room : count;
-}
-
-/* Bytes that did not fit. */
-static uint64_t buffer_put(struct step *s, struct user_buffer *to,
-			   const void *from, uint64_t n)
-{
-	uint64_t left = 0;
-
-	if (to->bytes) {
-		memcpy(to->bytes, from, n);
-		to->bytes += n;
-	} else {
-		left = copy_to_user(s, to->addr, from, n);
-		to->addr += n - left;
-	}
-	return left;
-}
-
 int64_t shmem_file_read(struct step *s, file_ref ref, struct user_buffer *to,
-			uint64_t pos, uint64_t count)
+			uint64_t *at, uint64_t count)
 {
 	const struct file *file = file_at(s->m, ref);
 	const uint64_t size = inode_at(s->m, file->f_inode)->i_size;
+	const uint64_t pos = *at;
 	uint64_t done = 0, n, left = 0;
 
 	if (pos >= size)
@@ -303,24 +265,9 @@ int64_t shmem_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 				  ram_at(s->m, pfn_to_pa(pfn)) +
 				  ((pos + done) & ~PAGE_MASK), n);
 	}
+	*at += done;
 	return left && !done ? refuse(s, EFAULT, "the buffer cannot be written")
 			     : (int64_t)done;
-}
-
-/* Bytes that could not be had. */
-static uint64_t buffer_get(struct step *s, struct user_buffer *from, void *to,
-			   uint64_t n)
-{
-	uint64_t left = 0;
-
-	if (from->bytes) {
-		memcpy(to, from->bytes, n);
-		from->bytes += n;
-	} else {
-		left = copy_from_user(s, to, from->addr, n);
-		from->addr += n - left;
-	}
-	return left;
 }
 
 /*
@@ -335,9 +282,8 @@ static int64_t write_page(struct step *s, inode_ref ref,
 	uint64_t left;
 	bool fresh;
 	pfn_t pfn;
-	int64_t err = shmem_getpage(s, mapping_make(ref.pa +
-				    offsetof(struct inode, i_data)),
-				    pos >> PAGE_SHIFT, &pfn, &fresh);
+	int64_t err = shmem_getpage(s, inode_mapping(ref), pos >> PAGE_SHIFT,
+				    &pfn, &fresh);
 
 	if (err)
 		return refuse(s, (int)-err, "no memory for a page of the file");
@@ -354,30 +300,42 @@ static int64_t write_page(struct step *s, inode_ref ref,
 }
 
 int64_t shmem_file_write(struct step *s, file_ref ref,
-			 struct user_buffer *from, uint64_t pos, uint64_t count)
+			 struct user_buffer *from, uint64_t *pos, uint64_t count)
 {
 	const inode_ref inode = file_at(s->m, ref)->f_inode;
 	uint64_t done = 0;
+	int64_t err = generic_write_checks(s, ref, pos, &count);
 
+	if (err)
+		return err;
 	while (done < count) {
-		int64_t n = write_page(s, inode, from, pos + done,
-				       in_page(pos + done, count - done));
+		int64_t n = write_page(s, inode, from, *pos,
+				       in_page(*pos, count - done));
 
 		if (n < 0 && !done)
 			return n;
 		if (n < 0)
 			break;
 		done += (uint64_t)n;
+		*pos += (uint64_t)n;
 	}
 	s->res->why = NULL;
 	return (int64_t)done;
 }
 
-void shmem_truncate(struct step *s, inode_ref ref, uint64_t size)
+/* Tmpfs has nothing but its pages. */
+int64_t noop_fsync(struct step *s, file_ref file)
 {
+	(void)s;
+	(void)file;
+	return 0;
+}
+
+int64_t shmem_truncate(struct step *s, file_ref file, uint64_t size)
+{
+	const inode_ref ref = file_at(s->m, file)->f_inode;
 	struct inode *inode = inode_mut(s, ref);
-	const mapping_ref mapping =
-		mapping_make(ref.pa + offsetof(struct inode, i_data));
+	const mapping_ref mapping = inode_mapping(ref);
 	const uint64_t old = inode->i_size;
 	const uint64_t first = PAGE_ALIGN(size) >> PAGE_SHIFT;
 	pfn_t pfn;
@@ -385,7 +343,7 @@ void shmem_truncate(struct step *s, inode_ref ref, uint64_t size)
 	trace_event(s, truncate, old, size);
 	inode->i_size = size;
 	if (size >= old)
-		return;
+		return 0;
 	if (old > first << PAGE_SHIFT)
 		unmap_mapping_pages(s, mapping, first, UINT64_MAX);
 	shmem_drop_pages(s, ref, first);
@@ -393,4 +351,5 @@ void shmem_truncate(struct step *s, inode_ref ref, uint64_t size)
 	if (size & ~PAGE_MASK && pfn && !ram_frame_is_blank(s->m, pfn))
 		memset((uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
 		       (size & ~PAGE_MASK), 0, PAGE_SIZE - (size & ~PAGE_MASK));
+	return 0;
 }

@@ -64,7 +64,17 @@
 /* MFD_HUGETLB stays out: D-004. */
 #define MFD_ALL_FLAGS	0x1b
 #define MFD_NAME_MAX	249
+#define O_RDONLY	0
+#define O_WRONLY	1
 #define O_RDWR		2
+#define O_ACCMODE	3
+#define O_APPEND	02000
+/* inode(7) */
+#define S_IFMT		0170000
+#define S_IFIFO		0010000
+#define S_IFCHR		0020000
+#define S_IFDIR		0040000
+#define S_IFREG		0100000
 #define SEEK_SET	0
 #define SEEK_CUR	1
 #define SEEK_END	2

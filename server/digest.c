@@ -38,7 +38,7 @@ static void add_frames(XXH3_state_t *state, const struct machine *m)
 
 	for (; pfn != UINT64_MAX;
 	     pfn = ram_next_frame(m, pfn + 1, FRAME_WRITTEN)) {
-		const uint8_t *frame = ram_at(m, pfn << PAGE_SHIFT);
+		const uint8_t *frame = frame_at(m, pfn);
 
 		if (is_zero(frame))
 			continue;
@@ -56,6 +56,7 @@ void hosted_digest(const struct hosted *h, char hex[33])
 	XXH3_INITSTATE(&state);
 	XXH3_128bits_reset(&state);
 	add_number(&state, h->m.ram_bytes);
+	add_number(&state, h->m.disk_bytes);
 	XXH3_128bits_update(&state, arch, strlen(arch) + 1);
 	add_frames(&state, &h->m);
 	hash = XXH3_128bits_digest(&state);

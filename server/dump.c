@@ -61,14 +61,12 @@ static bool write_frames(const struct machine *m, int fd)
 {
 	uint64_t pfn = ram_next_frame(m, 0, FRAME_WRITTEN);
 
-	if (ftruncate(fd, (off_t)m->ram_bytes))
+	if (ftruncate(fd, (off_t)(machine_frames(m) << PAGE_SHIFT)))
 		return false;
 	for (; pfn != UINT64_MAX;
 	     pfn = ram_next_frame(m, pfn + 1, FRAME_WRITTEN)) {
-		const uint64_t pa = pfn << PAGE_SHIFT;
-
-		if (pwrite(fd, ram_at(m, pa), PAGE_SIZE, (off_t)pa) !=
-		    (ssize_t)PAGE_SIZE)
+		if (pwrite(fd, frame_at(m, pfn), PAGE_SIZE,
+			   (off_t)(pfn << PAGE_SHIFT)) != (ssize_t)PAGE_SIZE)
 			return false;
 	}
 	return true;

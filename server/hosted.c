@@ -109,7 +109,7 @@ static bool fills_memory(enum op_code code)
 static uint64_t growth(const struct hosted *h, const struct op *op,
 		       uint64_t bound)
 {
-	const uint64_t room = (h->m.ram_bytes >> PAGE_SHIFT) - h->m.nr_resident;
+	const uint64_t room = machine_frames(&h->m) - h->m.nr_resident;
 	const uint64_t copies = h->m.nr_written + bound / 32 + 64;
 
 	if (!fills_memory(op->code) && bound > copies)
@@ -407,7 +407,7 @@ static bool fork_state(struct hosted *h, struct hosted *fork, bool at_seq,
 		return past_state(h, seq, &fork->m, error);
 	if (!hosted_writable(h, error))
 		return false;
-	if (!hostmem_reserve(&fork->m, h->m.ram_bytes))
+	if (!hostmem_reserve(&fork->m, h->m.ram_bytes, h->m.disk_bytes))
 		return out_of_memory(error);
 	hostmem_copy(&fork->m, &h->m);
 	return true;

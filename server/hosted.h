@@ -39,8 +39,8 @@ struct hosted {
 
 /* ---- hostmem.c: the host's memory of a machine ---- */
 
-/* Reserve the ranges of a machine with @ram bytes; false: the host refuses. */
-bool hostmem_reserve(struct machine *m, uint64_t ram);
+/* Reserve the ranges of a machine, sizes in bytes; false: the host refuses. */
+bool hostmem_reserve(struct machine *m, uint64_t ram, uint64_t disk);
 void hostmem_release(struct machine *m);
 /* Give freed frames back to the host, when there are enough to be worth it. */
 void hostmem_trim(struct machine *m);

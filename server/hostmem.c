@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host's memory of a machine: one sparse range that holds the RAM, then
- * the frame map, then the chunk map. Nothing is provided before it is written,
- * and huge pages are kept out, so a machine costs what it uses whatever the
- * size of its RAM. The maps follow the RAM in the same range because mem_map
- * lies at the RAM's top: a small machine then gets by with few host page
- * tables.
+ * The host's memory of a machine: one sparse range that holds the RAM, the
+ * disk, the frame map, then the chunk map. Nothing is provided before it is
+ * written, and huge pages are kept out, so a machine costs what it uses whatever
+ * the size of its RAM. All lie in one range because mem_map is at the RAM's top,
+ * what a file system needs first at the disk's beginning, and the maps are small:
+ * a small machine then gets by with few host page tables.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -16,10 +16,10 @@
 /* Freed frames that are kept for the next operations to use. */
 #define TRIM_KEEP	4096
 
-static uint64_t range_bytes(uint64_t ram)
+static uint64_t range_bytes(uint64_t machine)
 {
-	return ram + mm_frame_map_bytes(ram) +
-	       PAGE_ALIGN(mm_chunk_map_bytes(ram));
+	return machine + mm_frame_map_bytes(machine) +
+	       PAGE_ALIGN(mm_chunk_map_bytes(machine));
 }
 
 void *hostmem_map(uint64_t bytes)
@@ -44,24 +44,26 @@ void hostmem_discard(void *p, uint64_t bytes)
 	madvise(p, bytes, MADV_DONTNEED);
 }
 
-bool hostmem_reserve(struct machine *m, uint64_t ram)
+bool hostmem_reserve(struct machine *m, uint64_t ram, uint64_t disk)
 {
-	uint8_t *base = hostmem_map(range_bytes(ram));
+	const uint64_t bytes = ram + disk;
+	uint8_t *base = hostmem_map(range_bytes(bytes));
 
 	if (!base)
 		return false;
 	*m = (struct machine){
 		.ram = base,
-		.frame_map = base + ram,
-		.chunk_map = base + ram + mm_frame_map_bytes(ram),
+		.frame_map = base + bytes,
+		.chunk_map = base + bytes + mm_frame_map_bytes(bytes),
 		.ram_bytes = ram,
+		.disk_bytes = disk,
 	};
 	return true;
 }
 
 void hostmem_release(struct machine *m)
 {
-	hostmem_unmap(m->ram, range_bytes(m->ram_bytes));
+	hostmem_unmap(m->ram, range_bytes(machine_frames(m) << PAGE_SHIFT));
 	m->ram = NULL;
 }
 
@@ -93,9 +95,7 @@ void hostmem_trim(struct machine *m)
 
 static void copy_frame(struct step *s, const struct machine *from, uint64_t pfn)
 {
-	const uint64_t pa = pfn << PAGE_SHIFT;
-
-	memcpy(ram_mut(s, pa), ram_at(from, pa), PAGE_SIZE);
+	memcpy(frame_mut(s, pfn), frame_at(from, pfn), PAGE_SIZE);
 }
 
 void hostmem_copy(struct machine *to, const struct machine *from)
@@ -117,11 +117,11 @@ void hostmem_become(struct machine *m, const struct machine *from)
 
 	while (mine != UINT64_MAX || theirs != UINT64_MAX) {
 		const uint64_t pfn = mine < theirs ? mine : theirs;
-		const uint64_t pa = pfn << PAGE_SHIFT;
 
 		if (theirs != pfn)
 			ram_clear_frame(&s, (pfn_t)pfn);
-		else if (memcmp(ram_at(m, pa), ram_at(from, pa), PAGE_SIZE))
+		else if (memcmp(frame_at(m, pfn), frame_at(from, pfn),
+				PAGE_SIZE))
 			copy_frame(&s, from, pfn);
 		if (mine == pfn)
 			mine = ram_next_frame(m, pfn + 1, FRAME_WRITTEN);
@@ -132,7 +132,8 @@ void hostmem_become(struct machine *m, const struct machine *from)
 
 uint64_t hostmem_map_frames(const struct machine *m)
 {
-	const uint64_t chunks = mm_chunk_map_bytes(m->ram_bytes);
+	const uint64_t chunks = mm_chunk_map_bytes(machine_frames(m) <<
+						   PAGE_SHIFT);
 	uint64_t used = 1;
 
 	for (uint64_t i = 0; i < chunks; i++)

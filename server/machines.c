@@ -255,7 +255,7 @@ struct hosted *machines_create(struct machines *all, const char *name,
 	h = machines_add(all, name, config, error);
 	if (!h)
 		return NULL;
-	if (!hostmem_reserve(&h->m, config->ram)) {
+	if (!hostmem_reserve(&h->m, config->ram, config->disk)) {
 		rpc_fail(error, RPC_LIMIT, "ram",
 			 "the host has no address space for %llu bytes",
 			 (unsigned long long)config->ram);

@@ -187,7 +187,7 @@ static bool replay(struct hosted *h, const struct route *route,
 static bool begin_at(const struct hosted *h, const struct route *route,
 		     struct machine *out, struct rpc_error *error)
 {
-	if (hostmem_reserve(out, h->m.ram_bytes)) {
+	if (hostmem_reserve(out, h->m.ram_bytes, h->m.disk_bytes)) {
 		if (route->base_point == NO_POINT) {
 			mm_boot(out, &h->config);
 			return true;

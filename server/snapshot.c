@@ -489,12 +489,11 @@ static void lay_over(struct machine *m, const struct delta *view)
 
 	for (uint64_t i = 0; i < view->nr; i++) {
 		const struct kept_frame *kept = &view->frame[i];
-		const uint64_t pa = (uint64_t)kept->pfn << PAGE_SHIFT;
 
 		if (!kept->bytes)
 			ram_clear_frame(&s, kept->pfn);
-		else if (memcmp(ram_at(m, pa), kept->bytes, PAGE_SIZE))
-			memcpy(ram_mut(&s, pa), kept->bytes, PAGE_SIZE);
+		else if (memcmp(frame_at(m, kept->pfn), kept->bytes, PAGE_SIZE))
+			memcpy(frame_mut(&s, kept->pfn), kept->bytes, PAGE_SIZE);
 	}
 }
 

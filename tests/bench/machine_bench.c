@@ -87,6 +87,7 @@ static bool overlaps(const void *range, uint64_t bytes, uint64_t start,
 /* Rss of the three ranges, from smaps. */
 static uint64_t resident_kib(const struct machine *m)
 {
+	const uint64_t bytes = machine_frames(m) << PAGE_SHIFT;
 	FILE *f = fopen("/proc/self/smaps", "r");
 	uint64_t start, end, sum = 0;
 	bool ours = false;
@@ -94,12 +95,12 @@ static uint64_t resident_kib(const struct machine *m)
 
 	while (f && fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) == 2)
-			ours = overlaps(m->ram, m->ram_bytes, start, end) ||
+			ours = overlaps(m->ram, bytes, start, end) ||
 			       overlaps(m->frame_map,
-					mm_frame_map_bytes(m->ram_bytes),
+					mm_frame_map_bytes(bytes),
 					start, end) ||
 			       overlaps(m->chunk_map,
-					mm_chunk_map_bytes(m->ram_bytes),
+					mm_chunk_map_bytes(bytes),
 					start, end);
 		else if (ours && !strncmp(line, "Rss:", 4))
 			sum += number_after(line, "Rss:");

@@ -26,22 +26,24 @@ static void *reserve(uint64_t bytes)
 	return p;
 }
 
-struct machine *host_machine_blank(uint64_t ram_bytes)
+struct machine *host_machine_blank(uint64_t ram_bytes, uint64_t disk_bytes)
 {
+	const uint64_t bytes = ram_bytes + disk_bytes;
 	struct machine *m = calloc(1, sizeof(*m));
 
 	if (!m)
 		abort();
 	m->ram_bytes = ram_bytes;
-	m->ram = reserve(ram_bytes);
-	m->frame_map = reserve(mm_frame_map_bytes(ram_bytes));
-	m->chunk_map = reserve(mm_chunk_map_bytes(ram_bytes));
+	m->disk_bytes = disk_bytes;
+	m->ram = reserve(bytes);
+	m->frame_map = reserve(mm_frame_map_bytes(bytes));
+	m->chunk_map = reserve(mm_chunk_map_bytes(bytes));
 	return m;
 }
 
 struct machine *host_machine_new(const struct mm_config *config)
 {
-	struct machine *m = host_machine_blank(config->ram);
+	struct machine *m = host_machine_blank(config->ram, config->disk);
 
 	mm_boot(m, config);
 	return m;
@@ -57,9 +59,11 @@ struct machine *host_machine_small(void)
 
 void host_machine_free(struct machine *m)
 {
-	munmap(m->ram, m->ram_bytes);
-	munmap(m->frame_map, mm_frame_map_bytes(m->ram_bytes));
-	munmap(m->chunk_map, mm_chunk_map_bytes(m->ram_bytes));
+	const uint64_t bytes = machine_frames(m) << PAGE_SHIFT;
+
+	munmap(m->ram, bytes);
+	munmap(m->frame_map, mm_frame_map_bytes(bytes));
+	munmap(m->chunk_map, mm_chunk_map_bytes(bytes));
 	free(m);
 }
 
@@ -70,7 +74,7 @@ static bool is_zero(const uint8_t *frame)
 
 struct machine *host_machine_copy(const struct machine *m)
 {
-	struct machine *to = host_machine_blank(m->ram_bytes);
+	struct machine *to = host_machine_blank(m->ram_bytes, m->disk_bytes);
 
 	for (uint64_t pfn = ram_next_frame(m, 0, FRAME_WRITTEN);
 	     pfn != UINT64_MAX;

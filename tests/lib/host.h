@@ -8,7 +8,7 @@
 /* Reserve, boot. Aborts when the host refuses. */
 struct machine *host_machine_new(const struct mm_config *config);
 /* The same, not booted: for loading frames into. */
-struct machine *host_machine_blank(uint64_t ram_bytes);
+struct machine *host_machine_blank(uint64_t ram_bytes, uint64_t disk_bytes);
 void host_machine_free(struct machine *m);
 
 /* 64 MiB and otherwise the defaults. */

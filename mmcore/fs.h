@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files: what stands behind a descriptor. As in Linux a descriptor names a
+ * struct file, a file an inode, an inode its pages (struct address_space). What
+ * kinds of them do differently stands in constant tables that their small ids
+ * index: file_operations[f_op], super_operations[i_sb], and for the page cache
+ * address_space_operations[a_ops] (filemap.h).
+ */
+#ifndef MMCORE_FS_H
+#define MMCORE_FS_H
+
+#include "mmcore/calls.h"
+
+/* The bytes of a call: in the caller's memory, or outside of the machine. */
+struct user_buffer {
+	uint64_t addr;		/* of the next byte, where bytes is NULL */
+	uint8_t *bytes;
+};
+
+/* Put @n bytes into the buffer, or take them. Returns: bytes it could not. */
+uint64_t buffer_put(struct step *s, struct user_buffer *to, const void *from,
+		    uint64_t n);
+uint64_t buffer_get(struct step *s, struct user_buffer *from, void *to,
+		    uint64_t n);
+
+/* What an open file can do; NULL: it cannot. Linux: include/linux/fs.h. */
+struct file_operations {
+	const char *name;
+	bool seeks;	/* has positions: lseek, pread and pwrite mean something */
+	/*
+	 * Bytes moved, or a negative errno, told. The caller checked the mode and
+	 * the buffer. @pos is where in the file; it moves on by the bytes moved.
+	 */
+	int64_t (*read)(struct step *s, file_ref file, struct user_buffer *to,
+			uint64_t *pos, uint64_t count);
+	int64_t (*write)(struct step *s, file_ref file,
+			 struct user_buffer *from, uint64_t *pos, uint64_t count);
+	/* A new mapping: gives the VMA, not yet linked, its vm_ops (and what else
+	 * the kind wants). 0, or a negative errno, told. */
+	int64_t (*mmap)(struct step *s, file_ref file, struct vm_area_struct *vma);
+	/* Everything written is on the disk. 0, or a negative errno, told. */
+	int64_t (*fsync)(struct step *s, file_ref file);
+	/* Another size. 0, or a negative errno, told. */
+	int64_t (*truncate)(struct step *s, file_ref file, uint64_t size);
+	/* The last reference to the open file goes. */
+	void (*release)(struct step *s, file_ref file);
+};
+
+extern const struct file_operations file_operations[NR_FILE_OPS];
+
+static inline const struct file_operations *fops(const struct machine *m,
+						 file_ref file)
+{
+	return &file_operations[file_at(m, file)->f_op];
+}
+
+/* The object an inode is of; super_operations[i_sb]. */
+struct super_operations {
+	const char *name;
+	/* The last reference to the inode goes: free it, or keep it for later. */
+	void (*drop_inode)(struct step *s, inode_ref inode);
+};
+
+extern const struct super_operations super_operations[NR_SUPERS];
+
+/**
+ * generic_write_checks - where and how much may be written to a regular file
+ * @file:  O_APPEND moves @pos to its end
+ * @count: bytes; shortened to what RLIMIT_FSIZE leaves
+ * Returns: 0, or -EFBIG, told (with SIGXFSZ where it is the limit's). Linux:
+ * fs/read_write.c, 6.18.
+ */
+int64_t generic_write_checks(struct step *s, file_ref file, uint64_t *pos,
+			     uint64_t *count);
+
+/* ---- descriptors (file.c) ---- */
+
+file_ref fget(const struct step *s, int64_t fd);	/* none: not open */
+/* The lowest free number, or -EMFILE, told. */
+int64_t get_unused_fd(struct step *s);
+/* The descriptor takes the caller's reference over. */
+void fd_install(struct step *s, int64_t fd, file_ref file);
+void get_file(struct step *s, file_ref file);
+/* Drop a reference; the last one releases the file and its inode. */
+void fput(struct step *s, file_ref file);
+
+/**
+ * alloc_file - an open file of an inode
+ * @inode:   whose reference it takes over; none for a file without one
+ * @f_op:    enum file_ops_id
+ * @f_flags: O_*; FMODE_* follows from its access mode
+ *
+ * Returns: the file with one reference; none: no RAM, and the inode's reference
+ * is still the caller's.
+ */
+file_ref alloc_file(struct step *s, inode_ref inode, enum file_ops_id f_op,
+		    uint32_t f_flags);
+
+static inline void igrab(struct step *s, inode_ref inode)
+{
+	inode_mut(s, inode)->i_count++;
+}
+
+/* Drop a reference to an inode; super_operations say what the last one does. */
+void iput(struct step *s, inode_ref inode);
+
+static inline mapping_ref inode_mapping(inode_ref inode)
+{
+	return mapping_make(inode.pa + offsetof(struct inode, i_data));
+}
+
+/* Access mode of open(2) to FMODE_*: O_RDONLY 0, O_WRONLY 1, O_RDWR 2. */
+#define OPEN_FMODE(flags) (((flags) + 1) & O_ACCMODE)
+
+/* Up to the end of the page that @pos lies in. */
+static inline uint64_t in_page(uint64_t pos, uint64_t count)
+{
+	const uint64_t room = PAGE_SIZE - (pos & ~PAGE_MASK);
+
+	return room < count ? room : count;
+}
+
+/* ---- shared memory, memfds (shmem.c) ---- */
+
+/*
+ * An object of tmpfs, open for reading and writing. @accounted: all of it is
+ * charged already, else each page will be. None: no RAM.
+ */
+file_ref shmem_file_setup(struct step *s, uint64_t bytes, bool accounted);
+
+int64_t shmem_file_read(struct step *s, file_ref file, struct user_buffer *to,
+			uint64_t *pos, uint64_t count);
+int64_t shmem_file_write(struct step *s, file_ref file,
+			 struct user_buffer *from, uint64_t *pos,
+			 uint64_t count);
+int64_t shmem_mmap(struct step *s, file_ref file, struct vm_area_struct *vma);
+int64_t shmem_truncate(struct step *s, file_ref file, uint64_t size);
+int64_t noop_fsync(struct step *s, file_ref file);
+void shmem_drop_inode(struct step *s, inode_ref inode);
+
+/* ---- devices of memory (2.6.17 drivers/char/mem.c) ---- */
+
+int64_t null_read(struct step *s, file_ref file, struct user_buffer *to,
+		  uint64_t *pos, uint64_t count);
+int64_t null_write(struct step *s, file_ref file, struct user_buffer *from,
+		   uint64_t *pos, uint64_t count);
+
+#endif
