@@ -132,6 +132,9 @@ extern const struct rpc_error_kind rpc_error_kinds[];
 /* Generated: the OpenRPC document. */
 extern const char openrpc_document[];
 extern const size_t openrpc_document_len;
+/* Generated: the result of server.capabilities. */
+extern const char coverage_statement[];
+extern const size_t coverage_statement_len;
 
 /* Binary search; NULL if there is none. */
 const struct rpc_method *rpc_find_method(const char *name);

@@ -54,6 +54,12 @@ bool exec_server_info(struct rpc_call *call)
 	return true;
 }
 
+bool exec_server_capabilities(struct rpc_call *call)
+{
+	json_put_raw(call->out, coverage_statement, coverage_statement_len);
+	return true;
+}
+
 bool exec_proc_read(struct rpc_call *call)
 {
 	const struct args_proc_read *a = call->args;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What must be true of the sources themselves. house.py [CHECK …]"""
+import json
 import os
 import re
 import subprocess
@@ -159,26 +160,46 @@ def unfinished():
 
 
 def schema():
-    """Operations and methods agree; the reference page is current."""
+    """Operations and methods agree; the pages made of the schema are current."""
     problems = []
     described = text("docs/reference.md")
     for name in re.findall(r'^OP\(\w+,\s*\w+,\s*"([\w.]+)"\)', text("mmcore/op.def"), re.M):
         if f"## {name}\n" not in described:
             problems.append(f"{name}: an operation that docs/reference.md lacks")
     with tempfile.TemporaryDirectory() as folder:
-        page = os.path.join(folder, "reference.md")
+        pages = {name: os.path.join(folder, name + ".md") for name in ("reference", "coverage")}
         done = run([sys.executable, os.path.join(TOP, "schema/gen"), "--schema",
-                    os.path.join(TOP, "schema"), "--reference", page])
+                    os.path.join(TOP, "schema"), "--reference", pages["reference"],
+                    "--coverage", pages["coverage"]])
         if done.returncode:
             return [done.stderr]
-        with open(page, encoding="utf-8") as f:
-            if f.read() != described:
-                problems.append("docs/reference.md is not current: make reference")
+        for name, page in pages.items():
+            with open(page, encoding="utf-8") as f:
+                if f.read() != text(f"docs/{name}.md"):
+                    problems.append(f"docs/{name}.md is not current: make reference")
+    return problems
+
+
+def coverage():
+    """What is called exact is a deed of the oracle; a D-number named exists."""
+    problems = []
+    with open(os.path.join(TOP, "schema/coverage.json"), encoding="utf-8") as f:
+        calls = json.load(f)["calls"]
+    codes = {method: code for code, method in
+             re.findall(r'^OP\((\w+),\s*\w+,\s*"([\w.]+)"\)', text("mmcore/op.def"), re.M)}
+    deeds = set(re.findall(r"\[OP_(\w+)\] = \"", text("tests/oracle/deed.c")))
+    numbers = set(re.findall(r"^## (D-\d+)", text("docs/divergences.md"), re.M))
+    for name, call in calls.items():
+        if call["level"] == "exact" and codes[name] not in deeds:
+            problems.append(f"{name}: called exact, but the oracle has no such deed")
+        for number in re.findall(r"D-\d+", json.dumps(call)):
+            if number not in numbers:
+                problems.append(f"{name}: docs/divergences.md has no {number}")
     return problems
 
 
 CHECKS = {c.__name__: c for c in (layers, envelope, symbols, alone, functions, divergences,
-                                  unfinished, schema)}
+                                  unfinished, schema, coverage)}
 
 
 def main():

@@ -103,6 +103,23 @@ class Methods(Case):
         self.refused(-32602, "process.spawn", machine="m", rlimits={"RLIMIT_X": 1})
         self.refused(-32602, "process.spawn", machine="m", rlimits={"RLIMIT_AS": "much"})
 
+    def test_what_is_called_refused_is_refused_as_said(self):
+        setups = schema("setups.json")
+        described = {m["name"]: m for m in methods()}
+        refused = [(call["method"], flag) for call in
+                   self.call("server.capabilities")["calls"]
+                   for flag in call["flags"] if flag["level"] == "refused"]
+        self.assertTrue(refused)
+        for name, flag in refused:
+            self.setUp()
+            example = described[name]["example"]
+            for step in example["setup"]:
+                self.call(setups[step]["method"], **setups[step]["params"])
+            params = dict(example["params"], **{flag["param"]: flag["name"]})
+            result = self.call(name, **params)
+            self.assertEqual(result["errno"], flag["note"].split(":")[0],
+                             f"{name} {flag['name']}")
+
     def test_limits_are_errors_that_say_so(self):
         self.machine()
         self.refused(-32004, "machine.run", machine="m",
