@@ -69,24 +69,6 @@ struct mm_pagemap mm_pagemap_entry(const struct machine *m, mm_ref mm,
 	return entry;
 }
 
-uint64_t mm_vma_rss(const struct machine *m, vma_ref ref)
-{
-	const struct vm_area_struct *vma = vma_at(m, ref);
-	uint64_t addr = vma->vm_start, rss = 0;
-	struct pte_run run;
-
-	while (next_pte_run(m, mm_at(m, vma->vm_mm), &addr, vma->vm_end, &run)) {
-		const void *ptes = ram_at(m, run.pte_pa);
-
-		for (uint32_t i = 0; i < run.nr; i++) {
-			pte_t pte = table_load(ptes, i, m->arch->entry_shift);
-
-			rss += pte_present(m, pte) && !pte_special(m, pte);
-		}
-	}
-	return rss;
-}
-
 static const char *special_name(uint64_t kind)
 {
 	switch (kind) {

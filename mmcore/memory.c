@@ -163,6 +163,7 @@ static enum vm_fault do_wp_page(struct step *s, mm_ref mm, vma_ref ref,
 	const pfn_t pfn = pte_pfn(s->m, pte);
 
 	if (vma_at(s->m, ref)->vm_flags & VM_SHARED) {
+		page_mut(s, pfn)->flags |= 1ULL << PG_dirty;
 		set_pte(s, pte_pa, pte | a->write | a->dirty | a->accessed);
 		return VM_FAULT_MINOR;
 	}

@@ -129,8 +129,24 @@ const char *mm_file_path(const struct machine *m, file_ref file);
 /* Device and inode number as maps shows them; both 0 without a file. */
 void mm_vma_backing(const struct machine *m, vma_ref vma, uint32_t *major,
 		    uint32_t *minor, uint64_t *ino);
-/* Pages of a VMA that are present and counted in rss. O(its page tables). */
-uint64_t mm_vma_rss(const struct machine *m, vma_ref vma);
+
+/*
+ * What the pages of VMAs are, in bytes; those called pss are multiplied by
+ * 1 << PSS_SHIFT. Linux: fs/proc/task_mmu.c, 6.18.
+ */
+struct mem_size_stats {
+	uint64_t resident;
+	uint64_t shared_clean, shared_dirty, private_clean, private_dirty;
+	uint64_t referenced, anonymous, lazyfree, swap;
+	uint64_t pss, pss_anon, pss_file, pss_shmem, pss_locked, pss_dirty;
+	uint64_t swap_pss;
+};
+
+#define PSS_SHIFT 12
+
+/* Adds the pages of a VMA to @mss. O(its page tables and pages). */
+void smap_gather_stats(const struct machine *m, vma_ref vma,
+		       struct mem_size_stats *mss);
 
 struct mm_walk_level {
 	const char *level;	/* "pgd", "pud", "pmd", "pte" */

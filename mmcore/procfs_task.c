@@ -26,52 +26,79 @@ static uint64_t rss(const struct mm_struct *mm)
 
 /* ---- maps ---- */
 
-#define NAME_COLUMN 73
-
 static char *put_flag(char *p, uint64_t flag, char letter)
 {
 	*p = flag ? letter : '-';
 	return p + 1;
 }
 
-/* show_map_vma(): the offset of anonymous memory is 0, whatever vm_pgoff is. */
-static void show_map_vma(const struct machine *m, vma_ref ref, struct text *t)
+char *put_map_prefix(char *line, const struct map_prefix *map, const char *name)
 {
-	const struct vm_area_struct *vma = vma_at(m, ref);
-	const char *name = mm_vma_name(m, ref);
-	char *line = text_room(t, NAME_COLUMN + 64 + text_length(name)), *p;
-	uint32_t major = 0, minor = 0;
-	uint64_t ino = 0;
+	char *p = put_hex(line, map->start, 8);
 
-	if (!line)
-		return;
-	if (!file_none(vma->vm_file))
-		mm_vma_backing(m, ref, &major, &minor, &ino);
-	p = put_hex(line, vma->vm_start, 8);
 	*p++ = '-';
-	p = put_hex(p, vma->vm_end, 8);
+	p = put_hex(p, map->end, 8);
 	*p++ = ' ';
-	p = put_flag(p, vma->vm_flags & VM_READ, 'r');
-	p = put_flag(p, vma->vm_flags & VM_WRITE, 'w');
-	p = put_flag(p, vma->vm_flags & VM_EXEC, 'x');
-	*p++ = vma->vm_flags & VM_MAYSHARE ? 's' : 'p';
+	p = put_flag(p, map->vm_flags & VM_READ, 'r');
+	p = put_flag(p, map->vm_flags & VM_WRITE, 'w');
+	p = put_flag(p, map->vm_flags & VM_EXEC, 'x');
+	*p++ = map->vm_flags & VM_MAYSHARE ? 's' : 'p';
 	*p++ = ' ';
-	p = put_hex(p, file_none(vma->vm_file) ? 0
-					: vma->vm_pgoff << PAGE_SHIFT, 8);
+	p = put_hex(p, map->offset, 8);
 	*p++ = ' ';
-	p = put_hex(p, major, 2);
+	p = put_hex(p, map->major, 2);
 	*p++ = ':';
-	p = put_hex(p, minor, 2);
+	p = put_hex(p, map->minor, 2);
 	*p++ = ' ';
-	p = put_dec(p, ino, 0);
+	p = put_dec(p, map->ino, 0);
 	*p++ = ' ';
 	if (*name) {
-		while (p < line + NAME_COLUMN)
+		while (p < line + map->column)
 			*p++ = ' ';
 		p = put_text(p, name);
 	}
 	*p++ = '\n';
-	text_done(t, p);
+	return p;
+}
+
+/* The offset of anonymous memory is 0, whatever vm_pgoff is. */
+void show_map_vma(const struct machine *m, vma_ref ref, struct text *t)
+{
+	const struct vm_area_struct *vma = vma_at(m, ref);
+	const char *name = mm_vma_name(m, ref);
+	char *line = text_room(t, NAME_COLUMN_MAX + 64 + text_length(name));
+	struct map_prefix map = {
+		.start = vma->vm_start,
+		.end = vma->vm_end,
+		.vm_flags = vma->vm_flags,
+		.column = name_column(m),
+	};
+
+	if (!line)
+		return;
+	if (!file_none(vma->vm_file)) {
+		mm_vma_backing(m, ref, &map.major, &map.minor, &map.ino);
+		map.offset = vma->vm_pgoff << PAGE_SHIFT;
+	}
+	text_done(t, put_map_prefix(line, &map, name));
+}
+
+bool show_gate_vma(const struct machine *m, struct text *t)
+{
+	const struct map_prefix gate = {
+		.start = 0xffffffffff600000ULL,
+		.end = 0xffffffffff601000ULL,
+		.vm_flags = VM_EXEC,
+		.column = name_column(m),
+	};
+	char *line;
+
+	if (kernel_at(m)->arch != ARCH_X86_64)
+		return false;
+	line = text_room(t, NAME_COLUMN_MAX + 64);
+	if (line)
+		text_done(t, put_map_prefix(line, &gate, "[vsyscall]"));
+	return true;
 }
 
 static void show_maps(const struct machine *m, task_ref task, struct text *t)
@@ -80,8 +107,7 @@ static void show_maps(const struct machine *m, task_ref task, struct text *t)
 
 	for (; !vma_none(v); v = vma_at(m, v)->vm_next)
 		show_map_vma(m, v, t);
-	text_put(t, "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0"
-		    "                  [vsyscall]\n");
+	show_gate_vma(m, t);
 }
 
 /* ---- status ---- */
@@ -396,6 +422,8 @@ const struct proc_pid_file proc_pid_files[] = {
 	{ "comm", show_comm },
 	{ "limits", show_limits },
 	{ "maps", show_maps },
+	{ "smaps", show_smaps },
+	{ "smaps_rollup", show_smaps_rollup },
 	{ "stat", show_stat },
 	{ "statm", show_statm },
 	{ "status", show_status },

@@ -235,6 +235,8 @@ enum vm_fault shmem_fault(struct step *s, mm_ref mm, vma_ref ref,
 	fault = shmem_page(s, vma, addr, &pfn, &fresh);
 	if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_OOM)
 		return fault;
+	if (write)	/* Linux: fault_dirty_shared_page() */
+		page_mut(s, pfn)->flags |= 1ULL << PG_dirty;
 	map_page(s, mm, vma, pte_pa, pfn, write ? s->m->arch->dirty : 0);
 	trace_event(s, shmem_fault, addr, page_at(s->m, pfn)->index, pfn, fresh);
 	return VM_FAULT_MINOR;

@@ -197,10 +197,12 @@ void view_map_line(struct json_writer *out, const struct machine *m,
 		v->vm_flags & VM_EXEC ? 'x' : '-',
 		v->vm_flags & VM_MAYSHARE ? 's' : 'p', 0,
 	};
+	struct mem_size_stats mss = { 0 };
 	uint32_t major, minor;
 	uint64_t ino;
 	char dev[24];
 
+	smap_gather_stats(m, ref, &mss);
 	mm_vma_backing(m, ref, &major, &minor, &ino);
 	snprintf(dev, sizeof(dev), "%02x:%02x", major, minor);
 	json_object_begin(out);
@@ -217,8 +219,13 @@ void view_map_line(struct json_writer *out, const struct machine *m,
 	json_pair_uint(out, "pages", vma_pages(v));
 	json_pair_uint(out, "pgoff", v->vm_pgoff);
 	json_pair_hex(out, "anon_vma", v->anon_vma.pa);
-	json_pair_uint(out, "rss", mm_vma_rss(m, ref));
-	json_pair_uint(out, "swap", 0);
+	json_pair_uint(out, "rss", mss.resident >> PAGE_SHIFT);
+	json_pair_uint(out, "swap", mss.swap >> PAGE_SHIFT);
+	json_pair_uint(out, "pss", mss.pss >> PSS_SHIFT);
+	json_pair_uint(out, "dirty",
+		       (mss.shared_dirty + mss.private_dirty) >> PAGE_SHIFT);
+	json_pair_uint(out, "referenced", mss.referenced >> PAGE_SHIFT);
+	json_pair_uint(out, "anonymous", mss.anonymous >> PAGE_SHIFT);
 	json_object_close(out);
 }
 

@@ -50,6 +50,7 @@ static const struct race races[] = {
 	  BAR_AT_MOST, .15, 31, 5 },
 	{ "core/maps_1000", PAIR(maps), 1000, BAR_AT_MOST, .3, 31, 5 },
 	{ "core/maps_60000", PAIR(maps), MANY_VMAS, BAR_AT_MOST, .3, 11, 3 },
+	{ "core/smaps", PAIR(smaps), MANY_VMAS, BAR_AT_MOST, .2, 11, 3 },
 	{ "core/fork_exit_60000", PAIR(fork_exit_comb), MANY_VMAS,
 	  BAR_AT_MOST, .15, 11, 3 },
 };

@@ -435,25 +435,37 @@ static bool no_more(struct mm_sink *sink, size_t need)
 	return sink->cap - sink->len >= need;
 }
 
-static double maps_sample(uint64_t arg)
+/* A file of /proc, which is at least @least bytes long. */
+static double read_sample(const char *path, uint64_t least)
 {
-	static char buffer[8 << 20];
+	static char buffer[64 << 20];
 	struct mm_sink sink = {
 		.buf = buffer, .cap = sizeof(buffer), .more = no_more,
 	};
 	double start = now_ns(), ns;
 
-	if (mm_proc_read(machine, "/proc/1/maps", &sink) != MM_PROC_FILE)
+	if (mm_proc_read(machine, path, &sink) != MM_PROC_FILE)
 		exit(1);
 	ns = now_ns() - start;
-	if (sink.len < arg * 48) {
-		fprintf(stderr, "bench: maps is too short\n");
+	if (sink.len < least) {
+		fprintf(stderr, "bench: %s is too short\n", path);
 		exit(1);
 	}
 	return ns;
 }
 
+static double maps_sample(uint64_t nr_vmas)
+{
+	return read_sample("/proc/1/maps", nr_vmas * 48);
+}
+
+static double smaps_sample(uint64_t nr_vmas)
+{
+	return read_sample("/proc/1/smaps", nr_vmas * 700);
+}
+
 const struct subject ours_maps = { comb_begin, maps_sample, end };
+const struct subject ours_smaps = { comb_begin, smaps_sample, end };
 const struct subject ours_fork_exit_comb = {
 	comb_begin, fork_exit_sample, end
 };

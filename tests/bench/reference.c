@@ -343,15 +343,14 @@ static double flip_sample(uint64_t nr_vmas)
 
 const struct subject reference_flip = { comb_begin, flip_sample, NULL };
 
-static double maps_sample(uint64_t arg)
+static double read_sample(const char *path)
 {
 	static char buffer[1 << 20];
 	double start = now_ns();
-	int fd = open("/proc/self/maps", O_RDONLY);
+	int fd = open(path, O_RDONLY);
 	ssize_t n;
 
-	(void)arg;
-	check(fd, "/proc/self/maps");
+	check(fd, path);
 	while ((n = read(fd, buffer, sizeof(buffer))) > 0)
 		;
 	check(n, "read");
@@ -359,7 +358,20 @@ static double maps_sample(uint64_t arg)
 	return now_ns() - start;
 }
 
+static double maps_sample(uint64_t arg)
+{
+	(void)arg;
+	return read_sample("/proc/self/maps");
+}
+
+static double smaps_sample(uint64_t arg)
+{
+	(void)arg;
+	return read_sample("/proc/self/smaps");
+}
+
 const struct subject reference_maps = { comb_begin, maps_sample, NULL };
+const struct subject reference_smaps = { comb_begin, smaps_sample, NULL };
 const struct subject reference_fork_exit_comb = {
 	comb_begin, fork_exit_sample, NULL
 };

@@ -56,6 +56,7 @@ static inline uint64_t comb_page(uint64_t *state, uint64_t nr_vmas)
 	X(mmap_munmap_comb)	/* arg: VMAs; mmap and munmap of a page */ \
 	X(flip)			/* arg: VMAs; mprotect of a random one */ \
 	X(maps)			/* arg: VMAs; printing maps once */	\
+	X(smaps)		/* arg: VMAs; printing smaps once */	\
 	X(fork_exit_comb)	/* arg: VMAs */
 
 #define X(name) extern const struct subject ours_##name, reference_##name;

@@ -8,7 +8,7 @@
 
 #include "tests/oracle/answer.h"
 
-#define LINE 256
+#define LINE 400
 
 static void *must(void *p)
 {
@@ -146,6 +146,88 @@ void answer_status(struct answer *a, uint32_t pid, const char *text)
 	struct lines_of of = { a, NULL, pid };
 
 	for_lines(text, add_status_line, &of);
+}
+
+/* What one area, or all of them, said so far. */
+struct area {
+	struct answer *a;
+	uint32_t pid;
+	char line[LINE];
+	size_t len;
+};
+
+static void area_add(struct area *area, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void area_add(struct area *area, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(area->line + area->len, LINE - area->len, format, args);
+	va_end(args);
+	area->len = strlen(area->line);
+}
+
+static void area_end(struct area *area)
+{
+	if (area->len)
+		answer_line(area->a, "%u %s", area->pid, area->line);
+	area->len = 0;
+}
+
+static bool is_compared(const struct area *area, const char *label)
+{
+	return strcmp(label, "ProtectionKey") &&
+	       strcmp(label, "KernelPageSize") &&
+	       strcmp(label, "MMUPageSize") &&
+	       (strcmp(label, "Referenced") || area->pid == 1);
+}
+
+static void add_area_line(void *ctx, const char *line)
+{
+	struct area *area = ctx;
+	char label[32];
+	uint64_t start, end, number;
+
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2) {
+		area_end(area);
+		if (strstr(line, "[rollup]"))
+			area_add(area, "rollup %" PRIx64 "-%" PRIx64, start, end);
+		else if (!strstr(line, "[vsyscall]"))
+			area_add(area, "smaps %" PRIx64, start);
+	} else if (!area->len) {
+		return;
+	} else if (!strncmp(line, "VmFlags: ", 9)) {
+		area_add(area, " %s|", line + 9);
+	} else if (sscanf(line, "%31[^:]:%" SCNu64, label, &number) == 2 &&
+		   number && is_compared(area, label)) {
+		area_add(area, " %s %" PRIu64, label, number);
+	}
+}
+
+void answer_smaps(struct answer *a, uint32_t pid, const char *text)
+{
+	struct area area = { .a = a, .pid = pid };
+
+	for_lines(text, add_area_line, &area);
+	area_end(&area);
+}
+
+void answer_rollup(struct answer *a, uint32_t pid, const char *text)
+{
+	answer_smaps(a, pid, text);
+}
+
+/* All but the text, which depends on where the program before ours had it. */
+void answer_statm(struct answer *a, uint32_t pid, const char *text)
+{
+	uint64_t size, resident, shared, data;
+
+	if (sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %*u 0 %" SCNu64
+		   " 0", &size, &resident, &shared, &data) == 4)
+		answer_line(a, "%u statm %" PRIu64 " %" PRIu64 " %" PRIu64
+			    " %" PRIu64, pid, size, resident, shared, data);
 }
 
 void answer_min_flt(struct answer *a, uint32_t pid, uint64_t min_flt)

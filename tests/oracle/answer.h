@@ -54,6 +54,16 @@ void answer_maps(struct answer *a, struct inodes *inodes, uint32_t pid,
 		 const char *text);
 void answer_status(struct answer *a, uint32_t pid, const char *text);
 void answer_min_flt(struct answer *a, uint32_t pid, uint64_t min_flt);
+/*
+ * smaps, area by area: what is not zero, and the flags. (Whether a page was
+ * referenced is compared in process 1 alone. A child's entries begin old, and
+ * then the page's own mark decides, which moves on as the kernel drains its
+ * per-CPU LRU batches.)
+ */
+void answer_smaps(struct answer *a, uint32_t pid, const char *text);
+/* smaps_rollup in the same way, and the sizes in statm. */
+void answer_rollup(struct answer *a, uint32_t pid, const char *text);
+void answer_statm(struct answer *a, uint32_t pid, const char *text);
 /* Field 10 of /proc/PID/stat. */
 uint64_t stat_min_flt(const char *text);
 

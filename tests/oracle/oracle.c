@@ -27,8 +27,9 @@ static const char usage[] =
 "oracle [--seed N] [--runs N] [--deeds N] [--seconds N] [--check]\n"
 "	random deeds, N a run, on both sides; each run has a seed of its own,\n"
 "	from --seed up. --check looks at all invariants after every deed.\n"
-"oracle --record FILE [--seed N] [--deeds N]\n"
-"	write one run's deeds and the kernel's answers to a file\n"
+"oracle --record FILE [--seed N] [--deeds N | --play FILE]\n"
+"	write one run's deeds and the kernel's answers to a file; --play: the\n"
+"	deeds of a file, which may be that very file\n"
 "oracle --replay FILE...\n"
 "	compare the simulation with recorded answers; works on every host\n"
 "oracle --play FILE\n"
@@ -51,10 +52,14 @@ static void on_abort(int signo)
 	fflush(stdout);
 }
 
-/* One run of random deeds: does it end without a difference? */
+/*
+ * One run: does it end without a difference? The deeds are those that are there
+ * already; where there are none, random ones are made as it goes.
+ */
 static bool run_agrees(struct deeds *deeds, uint64_t seed,
 		       const struct options *o, struct recorder *rec)
 {
+	const size_t given = deeds->count, nr = given ? given : o->deeds;
 	struct dice dice = dice_new(seed);
 	struct contest c;
 	bool agree;
@@ -64,14 +69,16 @@ static bool run_agrees(struct deeds *deeds, uint64_t seed,
 	if (rec->file)
 		record_begin(rec, rec->file, puppets_mmap_min_addr(),
 			     &c.their_answer);
-	while (agree && deeds->count < o->deeds) {
-		struct deed deed = generate(&dice, simulated_machine(c.ours));
+	for (size_t i = 0; agree && i < nr; i++) {
+		struct deed deed = given ? deeds->list[i] :
+			generate(&dice, simulated_machine(c.ours));
 
-		deeds_add(deeds, &deed);
+		if (!given)
+			deeds_add(deeds, &deed);
 		agree = contest_do(&c, &deed);
 		if (rec->file)
 			record_deed(rec, &deed, &c.their_answer);
-		if (o->check || deeds->count == o->deeds)
+		if (o->check || i + 1 == nr)
 			host_check(simulated_machine(c.ours));
 	}
 	contest_end(&c);
@@ -114,14 +121,36 @@ static uint64_t campaign(const struct options *o)
 	return different;
 }
 
+/* The deeds of a file; false: it cannot be read. */
+static bool read_deeds(const char *path, struct deeds *deeds)
+{
+	FILE *file = fopen(path, "r");
+	char line[512];
+	struct deed deed;
+
+	if (!file) {
+		perror(path);
+		return false;
+	}
+	while (fgets(line, sizeof(line), file))
+		if (line[0] == '>' && deed_parse(&deed, line + 1))
+			deeds_add(deeds, &deed);
+	fclose(file);
+	return true;
+}
+
 static int record(const struct options *o)
 {
-	struct recorder rec = { .file = fopen(o->record, "w") };
 	struct deeds deeds = { .count = 0 };
+	struct recorder rec = { .file = NULL };
 	bool agree;
 
+	if (o->play && !read_deeds(o->play, &deeds))
+		return 99;
+	rec.file = fopen(o->record, "w");
 	if (!rec.file) {
 		perror(o->record);
+		deeds_free(&deeds);
 		return 99;
 	}
 	agree = run_agrees(&deeds, o->seed, o, &rec);
@@ -135,19 +164,10 @@ static int record(const struct options *o)
 static int play(const char *path)
 {
 	struct deeds deeds = { .count = 0 };
-	FILE *file = fopen(path, "r");
-	char line[512];
-	struct deed deed;
 	size_t differ;
 
-	if (!file) {
-		perror(path);
+	if (!read_deeds(path, &deeds))
 		return 99;
-	}
-	while (fgets(line, sizeof(line), file))
-		if (line[0] == '>' && deed_parse(&deed, line + 1))
-			deeds_add(&deeds, &deed);
-	fclose(file);
 	differ = contest_play(&deeds);
 	if (differ)
 		deeds.count = differ;

@@ -61,11 +61,11 @@ struct scan_arg {
 #define PAGEMAP_FILE		(1ULL << 61)
 
 #define ELF_ADDR	0x200000ULL
-#define TEXT_MAX	(64 << 10)	/* bytes of a process's maps */
+#define TEXT_MAX	(2 << 20)	/* bytes of a process's smaps */
 
 struct puppet {
 	pid_t host;			/* 0: not alive */
-	int maps, status, stat, pagemap;
+	int maps, smaps, rollup, status, stat, statm, pagemap;
 };
 
 struct puppets {
@@ -436,8 +436,11 @@ static void adopt(struct puppets *side, uint32_t pid, pid_t host)
 	side->all[pid] = (struct puppet){
 		.host = host,
 		.maps = open_proc(host, "maps"),
+		.smaps = open_proc(host, "smaps"),
+		.rollup = open_proc(host, "smaps_rollup"),
 		.status = open_proc(host, "status"),
 		.stat = open_proc(host, "stat"),
+		.statm = open_proc(host, "statm"),
 		.pagemap = open_proc(host, "pagemap"),
 	};
 }
@@ -489,6 +492,9 @@ static void drop(struct puppet *p)
 	close(p->maps);
 	close(p->status);
 	close(p->stat);
+	close(p->smaps);
+	close(p->rollup);
+	close(p->statm);
 	close(p->pagemap);
 	p->host = 0;
 }
@@ -813,7 +819,10 @@ static void tell_process(struct puppets *side, uint32_t pid, struct answer *a)
 	const struct puppet *p = &side->all[pid];
 
 	answer_maps(a, &side->inodes, pid, read_text(side, p->maps));
+	answer_smaps(a, pid, read_text(side, p->smaps));
+	answer_rollup(a, pid, read_text(side, p->rollup));
 	answer_status(a, pid, read_text(side, p->status));
+	answer_statm(a, pid, read_text(side, p->statm));
 	answer_min_flt(a, pid, stat_min_flt(read_text(side, p->stat)) -
 		       (pid == 1 ? side->base_min_flt : 0));
 	tell_pages(p, pid, a);

@@ -166,7 +166,9 @@ static void tell_pages(const struct machine *m, uint32_t pid, mm_ref mm,
 	answer_page_flush(a, pid, &run);
 }
 
-static char *proc_text(const struct machine *m, uint32_t pid, const char *name)
+static void tell_file(const struct machine *m, uint32_t pid, const char *name,
+		      void (*add)(struct answer *a, uint32_t pid,
+				  const char *text), struct answer *a)
 {
 	char path[64], *text;
 
@@ -176,24 +178,30 @@ static char *proc_text(const struct machine *m, uint32_t pid, const char *name)
 		fprintf(stderr, "oracle: no %s\n", path);
 		exit(99);
 	}
-	return text;
+	add(a, pid, text);
+	free(text);
 }
 
 static void tell_process(struct simulated *side, uint32_t pid, mm_ref mm,
 			 struct answer *a)
 {
-	char *maps = proc_text(side->machine, pid, "maps");
-	char *status = proc_text(side->machine, pid, "status");
-	char *stat = proc_text(side->machine, pid, "stat");
+	const struct machine *m = side->machine;
+	char path[32], *text;
 
-	answer_maps(a, &side->inodes, pid, maps);
-	answer_status(a, pid, status);
-	answer_min_flt(a, pid, stat_min_flt(stat) -
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	text = host_proc(m, path);
+	answer_maps(a, &side->inodes, pid, text);
+	free(text);
+	tell_file(m, pid, "smaps", answer_smaps, a);
+	tell_file(m, pid, "smaps_rollup", answer_rollup, a);
+	tell_file(m, pid, "status", answer_status, a);
+	tell_file(m, pid, "statm", answer_statm, a);
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	text = host_proc(m, path);
+	answer_min_flt(a, pid, stat_min_flt(text) -
 		       (pid == 1 ? side->base_min_flt : 0));
-	tell_pages(side->machine, pid, mm, a);
-	free(maps);
-	free(status);
-	free(stat);
+	free(text);
+	tell_pages(m, pid, mm, a);
 }
 
 void simulated_do(struct simulated *side, const struct deed *deed,

@@ -28,6 +28,7 @@
 	X(step)		\
 	X(sysctl)	\
 	X(procfs)	\
+	X(procfs_smaps)	\
 	X(exec)		\
 	X(exit)		\
 	X(fork)		\

@@ -15,7 +15,7 @@
 #include "mmcore/page_alloc.h"
 #include "mmcore/slab.h"
 #include "mmcore/vma.h"
-#include "tests/lib/space.h"
+#include "tests/lib/proc_text.h"
 
 static struct space sp;
 
@@ -31,62 +31,14 @@ static void teardown(void)
 
 /* ---- texts, line by line ---- */
 
-/* A file of the simulated /proc, of process sp.pid where it begins with '.'. */
 static char *sim(const char *name)
 {
-	char path[64];
-	char *text;
-
-	if (*name == '.')
-		snprintf(path, sizeof(path), "/proc/%u%s", sp.pid, name + 1);
-	else
-		snprintf(path, sizeof(path), "/proc/%s", name);
-	text = host_proc(sp.m, path);
-	ck_assert_ptr_nonnull(text);
-	return text;
+	return proc_text(&sp, name);
 }
 
-/* A file of the host's; empty where it may not be read. */
-static char *real(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	size_t cap = 1 << 20, len = 0;
-	char *text = malloc(cap);
-
-	ck_assert_ptr_nonnull(text);
-	if (f) {
-		len = fread(text, 1, cap - 1, f);
-		fclose(f);
-	}
-	text[len] = 0;
-	return text;
-}
-
-/* Calls @each for every line, without its end; returns how many there are. */
-static unsigned int each_line(char *text, void (*each)(const char *line))
-{
-	unsigned int nr = 0;
-	char *end;
-
-	for (char *line = text; (end = strchr(line, '\n')); line = end + 1) {
-		*end = 0;
-		each(line);
-		nr++;
-	}
-	free(text);
-	return nr;
-}
-
-/* The number behind "label" in a file of lines "label number …". */
 static uint64_t number_of(const char *name, const char *label)
 {
-	char *text = sim(name), *at = strstr(text, label);
-	uint64_t number;
-
-	ck_assert_msg(at && (at == text || at[-1] == '\n'), "no line %s", label);
-	number = strtoull(at + strlen(label), NULL, 10);
-	free(text);
-	return number;
+	return proc_number(&sp, name, label);
 }
 
 /* ---- maps ---- */
@@ -121,7 +73,7 @@ static void expect_maps_line(const char *line)
 
 START_TEST(a_line_of_maps_is_a_line_of_the_hosts)
 {
-	ck_assert_uint_gt(each_line(real("/proc/self/maps"), expect_maps_line),
+	ck_assert_uint_gt(each_line(proc_host_text("/proc/self/maps"), expect_maps_line),
 			  5);
 	space_map(&sp, 0, 2, RW);
 	space_mmap(&sp, 4, 2, RW, SHARED | MAP_FIXED);
@@ -269,7 +221,7 @@ static void expect_status_size(const char *line)
 
 START_TEST(sizes_are_printed_as_the_host_prints_them)
 {
-	each_line(real("/proc/self/status"), expect_status_size);
+	each_line(proc_host_text("/proc/self/status"), expect_status_size);
 	each_line(sim("./status"), expect_status_size);
 }
 END_TEST
@@ -414,7 +366,7 @@ END_TEST
 START_TEST(limits_is_the_hosts_file)
 {
 	struct host_step hs;
-	char *ours, *theirs = real("/proc/self/limits");
+	char *ours, *theirs = proc_host_text("/proc/self/limits");
 
 	if (*theirs) {
 		host_step_init(&hs, sp.m, sp.pid);
@@ -462,7 +414,7 @@ static void expect_meminfo_line(const char *line)
 
 START_TEST(meminfo_has_the_lines_of_6_18)
 {
-	each_line(real("/proc/meminfo"), expect_meminfo_line);
+	each_line(proc_host_text("/proc/meminfo"), expect_meminfo_line);
 	each_line(sim("meminfo"), expect_meminfo_line);
 	labels[0] = 0;
 	each_line(sim("meminfo"), add_label);
@@ -535,7 +487,7 @@ static void expect_buddyinfo_line(const char *line)
 
 START_TEST(buddyinfo_is_the_hosts_format_and_all_that_is_free)
 {
-	each_line(real("/proc/buddyinfo"), expect_buddyinfo_line);
+	each_line(proc_host_text("/proc/buddyinfo"), expect_buddyinfo_line);
 	space_map(&sp, 0, 60, RW);
 	host_touch(sp.m, sp.pid, ARENA, 60 * PAGE_SIZE, ACCESS_WRITE);
 	for (unsigned int n = 0; n < 60; n += 2)
@@ -582,7 +534,7 @@ START_TEST(slabinfo_is_the_hosts_format)
 {
 	char *text;
 
-	each_line(real("/proc/slabinfo"), expect_slabinfo_line);
+	each_line(proc_host_text("/proc/slabinfo"), expect_slabinfo_line);
 	for (unsigned int n = 0; n < 60; n += 2)
 		space_map(&sp, n, 1, RW);
 	text = sim("slabinfo");
@@ -608,7 +560,8 @@ START_TEST(small_files_say_little)
 		{ "loadavg", "0.00 0.00 0.00 1/1 1\n" },
 		{ "sys/vm/overcommit_ratio", "50\n" },
 		{ "sys/vm/max_map_count", "65530\n" },
-		{ ".", "cmdline\ncomm\nlimits\nmaps\nstat\nstatm\nstatus\nfd\ntask\n" },
+		{ ".", "cmdline\ncomm\nlimits\nmaps\nsmaps\nsmaps_rollup\n"
+		  "stat\nstatm\nstatus\nfd\ntask\n" },
 		{ "./comm", "init\n" },
 		{ "./fd", "0\n1\n2\n" },
 		{ "./task", "1\n" },
@@ -728,7 +681,8 @@ static void read_with_room(const char *path, const char *whole, size_t cap)
 }
 
 static const char *const cut_files[] = {
-	"/proc/1/maps", "/proc/1/status", "/proc/1/stat", "/proc/1/statm",
+	"/proc/1/maps", "/proc/1/smaps", "/proc/1/smaps_rollup",
+	"/proc/1/status", "/proc/1/stat", "/proc/1/statm",
 	"/proc/1/limits", "/proc/meminfo", "/proc/buddyinfo", "/proc/slabinfo",
 	"/proc/uptime", "/proc/loadavg", "/proc/version", "/proc/1/cmdline",
 };
