@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "mmcore/arch.h"
+#include "mmcore/disk.h"
 #include "mmcore/page_alloc.h"
 #include "mmcore/slab.h"
 
@@ -122,4 +123,5 @@ void mm_boot(struct machine *m, const struct mm_config *c)
 	mem_init(s);
 	set_reserves(k, nr_free_pages(m));
 	kmem_cache_init(s);
+	disk_format(s);
 }

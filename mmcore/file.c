@@ -29,6 +29,7 @@ const struct file_operations file_operations[NR_FILE_OPS] = {
 
 const struct super_operations super_operations[NR_SUPERS] = {
 	[SUPER_TMPFS] = { "tmpfs", shmem_drop_inode },
+	[SUPER_DISK] = { "disk", disk_drop_inode },
 };
 
 static files_ref current_files(const struct step *s)

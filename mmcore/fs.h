@@ -104,6 +104,38 @@ static inline void igrab(struct step *s, inode_ref inode)
 /* Drop a reference to an inode; super_operations say what the last one does. */
 void iput(struct step *s, inode_ref inode);
 
+/* ---- inodes of the disk (inode.c) ---- */
+
+#define DISK_DEV	(8u << 20 | 1)	/* 08:01 */
+#define DEVTMPFS_DEV	6		/* 00:06: what /dev's files show */
+
+/**
+ * iget - the inode in memory of a file of the disk
+ * @ino: its number, of an inode in use
+ * Brings it in, and the directories above it. Returns: a reference; none: no RAM,
+ * and nothing has changed. Linux: fs/inode.c, 2.6.17. O(entries of directories).
+ */
+inode_ref iget(struct step *s, uint64_t ino);
+/* The same if it is in memory already, without a reference; else none. */
+inode_ref find_inode(const struct machine *m, uint64_t ino);
+
+/* Size or number of names changed: the disk's inode learns of it. Any inode. */
+void mark_inode_dirty(struct step *s, inode_ref inode);
+/* Every change of i_size goes through here. */
+void i_size_write(struct step *s, inode_ref inode, uint64_t size);
+
+/*
+ * The inode may be of no more use: no reference is left, or its last page went
+ * from the page cache (whoever takes that away calls this). Frees it then, and if
+ * it is unlinked the file; else does nothing.
+ */
+void disk_drop_inode(struct step *s, inode_ref inode);
+
+/* Methods of A_OPS_DISK: readpage, writepage, get_block. */
+int64_t disk_readpage(struct step *s, mapping_ref mapping, pfn_t page);
+int64_t disk_writepage(struct step *s, mapping_ref mapping, pfn_t page);
+int64_t disk_page_block(struct step *s, mapping_ref mapping, uint64_t index);
+
 static inline mapping_ref inode_mapping(inode_ref inode)
 {
 	return mapping_make(inode.pa + offsetof(struct inode, i_data));

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Looking inside a machine: walks, pages and names. Nothing here changes it. */
+#include <string.h>
+
+#include "mmcore/fs.h"
 #include "mmcore/pgtable.h"
+#include "mmcore/text.h"
 
 int mm_walk(const struct machine *m, mm_ref mm, uint64_t addr,
 	    struct mm_walk_level out[MM_WALK_LEVELS], pfn_t *pfn)
@@ -81,25 +85,64 @@ static const char *special_name(uint64_t kind)
 	}
 }
 
-const char *mm_file_path(const struct machine *m, file_ref ref)
+/* Components from the last one up, written backwards before @end. */
+static char *path_before(const struct machine *m, inode_ref inode, char *end)
 {
-	const struct file *file = file_at(m, ref);
-	const struct inode *inode;
+	while (inode_at(m, inode)->i_name) {
+		const char *name = ram_at(m, inode_at(m, inode)->i_name);
+		const size_t len = text_length(name);
 
-	if (inode_none(file->f_inode))
-		return "/dev/null";
-	inode = inode_at(m, file->f_inode);
-	return inode->i_name ? ram_at(m, inode->i_name)
-			     : "/dev/zero (deleted)";
+		end -= len;
+		memcpy(end, name, len);
+		*--end = '/';
+		inode = inode_at(m, inode)->i_parent;
+	}
+	return end;
 }
 
-const char *mm_vma_name(const struct machine *m, vma_ref ref)
+/* Of a file that no directory has: its name stands for its path. */
+static const char *whole_name(const struct machine *m, inode_ref inode)
+{
+	if (inode_none(inode))
+		return "/dev/null";
+	return inode_at(m, inode)->i_name ? ram_at(m, inode_at(m, inode)->i_name)
+					  : "/dev/zero (deleted)";
+}
+
+size_t mm_file_path(const struct machine *m, file_ref ref,
+		    char buf[MM_PATH_MAX])
+{
+	static const char deleted[] = " (deleted)";
+	const inode_ref inode = file_at(m, ref)->f_inode;
+	char *end = buf + MM_PATH_MAX - 1, *start = end;
+
+	if (inode_none(inode) || inode_at(m, inode)->i_sb != SUPER_DISK) {
+		end = put_text(buf, whole_name(m, inode));
+		*end = '\0';
+		return (size_t)(end - buf);
+	}
+	if (!inode_at(m, inode)->i_nlink) {
+		start -= sizeof(deleted) - 1;
+		memcpy(start, deleted, sizeof(deleted) - 1);
+	}
+	start = path_before(m, inode, start);
+	if (start == end)
+		*--start = '/';
+	memmove(buf, start, (size_t)(end - start));
+	buf[end - start] = '\0';
+	return (size_t)(end - start);
+}
+
+const char *mm_vma_name(const struct machine *m, vma_ref ref,
+			char buf[MM_PATH_MAX])
 {
 	const struct vm_area_struct *vma = vma_at(m, ref);
 	const struct mm_struct *mm = mm_at(m, vma->vm_mm);
 
-	if (!file_none(vma->vm_file))
-		return mm_file_path(m, vma->vm_file);
+	if (!file_none(vma->vm_file)) {
+		mm_file_path(m, vma->vm_file, buf);
+		return buf;
+	}
 	if (vma->vm_ops == VM_OPS_SPECIAL)
 		return special_name(vma->vm_private_data);
 	if (vma->vm_start < mm->brk && vma->vm_end > mm->start_brk)

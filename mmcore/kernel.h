@@ -122,6 +122,7 @@ struct kernel {
 	uint64_t last_mm_id;
 	uint64_t last_ino;		/* tmpfs inode numbers */
 	file_ref null_file;		/* the open /dev/null all tasks share */
+	struct rb_root inodes;		/* the disk's inodes in memory, by i_ino */
 	struct zone zones[MAX_NR_ZONES];
 	struct kmem_cache caches[NR_KMEM_CACHES];
 };

@@ -122,10 +122,23 @@ task_ref mm_next_task(const struct machine *m, task_ref t);
 /* The first VMA that ends above @addr (it may start above it), or none. */
 vma_ref vma_lookup(const struct machine *m, mm_ref mm, uint64_t addr);
 
-/* What maps shows at the end of a VMA's line; "" if it has no name. */
-const char *mm_vma_name(const struct machine *m, vma_ref vma);
-/* What /proc/PID/fd shows an open file to be. */
-const char *mm_file_path(const struct machine *m, file_ref file);
+/* The longest path of a file: PATH_MAX, and " (deleted)" behind it. */
+#define MM_PATH_MAX (4096 + 10)
+
+/**
+ * mm_file_path - where an open file is, as maps and fd/ show it
+ * @buf: MM_PATH_MAX bytes; NUL-terminated
+ *
+ * Returns: the length. An unlinked file has " (deleted)" behind the path that it
+ * had. O(directories). Linux: fs/d_path.c d_path(), 6.18.
+ */
+size_t mm_file_path(const struct machine *m, file_ref file,
+		    char buf[MM_PATH_MAX]);
+
+/* What maps shows at the end of a VMA's line, in @buf where it is the path of a
+ * file; "" if it has no name. */
+const char *mm_vma_name(const struct machine *m, vma_ref vma,
+			char buf[MM_PATH_MAX]);
 /* Device and inode number as maps shows them; both 0 without a file. */
 void mm_vma_backing(const struct machine *m, vma_ref vma, uint32_t *major,
 		    uint32_t *minor, uint64_t *ino);

@@ -32,6 +32,18 @@ static char *put_flag(char *p, uint64_t flag, char letter)
 	return p + 1;
 }
 
+/* seq_file_path(): only what would break the line is escaped. */
+static char *put_path(char *p, const char *path)
+{
+	for (; *path; path++) {
+		if (*path == '\n')
+			p = put_text(p, "\\012");
+		else
+			*p++ = *path;
+	}
+	return p;
+}
+
 char *put_map_prefix(char *line, const struct map_prefix *map, const char *name)
 {
 	char *p = put_hex(line, map->start, 8);
@@ -55,7 +67,7 @@ char *put_map_prefix(char *line, const struct map_prefix *map, const char *name)
 	if (*name) {
 		while (p < line + map->column)
 			*p++ = ' ';
-		p = put_text(p, name);
+		p = put_path(p, name);
 	}
 	*p++ = '\n';
 	return p;
@@ -65,8 +77,10 @@ char *put_map_prefix(char *line, const struct map_prefix *map, const char *name)
 void show_map_vma(const struct machine *m, vma_ref ref, struct text *t)
 {
 	const struct vm_area_struct *vma = vma_at(m, ref);
-	const char *name = mm_vma_name(m, ref);
-	char *line = text_room(t, NAME_COLUMN_MAX + 64 + text_length(name));
+	char path[MM_PATH_MAX];
+	const char *name = mm_vma_name(m, ref, path);
+	char *line = text_room(t, NAME_COLUMN_MAX + 64 +
+				  text_length(name) * 4);
 	struct map_prefix map = {
 		.start = vma->vm_start,
 		.end = vma->vm_end,

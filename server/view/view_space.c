@@ -200,7 +200,7 @@ void view_map_line(struct json_writer *out, const struct machine *m,
 	struct mem_size_stats mss = { 0 };
 	uint32_t major, minor;
 	uint64_t ino;
-	char dev[24];
+	char dev[24], path[MM_PATH_MAX];
 
 	smap_gather_stats(m, ref, &mss);
 	mm_vma_backing(m, ref, &major, &minor, &ino);
@@ -213,7 +213,7 @@ void view_map_line(struct json_writer *out, const struct machine *m,
 		      ? 0 : v->vm_pgoff << PAGE_SHIFT);
 	json_pair_string(out, "dev", dev);
 	json_pair_uint(out, "inode", ino);
-	json_pair_string(out, "path", mm_vma_name(m, ref));
+	json_pair_string(out, "path", mm_vma_name(m, ref, path));
 	json_key(out, "flags");
 	view_vm_flags(out, v->vm_flags);
 	json_pair_uint(out, "pages", vma_pages(v));

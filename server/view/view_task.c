@@ -55,6 +55,7 @@ static void view_fds(struct json_writer *out, const struct machine *m,
 		     const struct task_struct *task)
 {
 	const struct files_struct *files = files_at(m, task->files);
+	char path[MM_PATH_MAX];
 
 	json_key(out, "fds");
 	json_array_begin(out);
@@ -63,7 +64,8 @@ static void view_fds(struct json_writer *out, const struct machine *m,
 			continue;
 		json_object_begin(out);
 		json_pair_uint(out, "fd", fd);
-		json_pair_string(out, "path", mm_file_path(m, files->fd[fd]));
+		mm_file_path(m, files->fd[fd], path);
+		json_pair_string(out, "path", path);
 		json_object_close(out);
 	}
 	json_array_close(out);

@@ -197,12 +197,13 @@ static void tell_state(const struct telling *t)
 		for (vma_ref v = mms->mmap; !vma_none(v);
 		     v = vma_at(t->m, v)->vm_next) {
 			const struct vm_area_struct *vma = vma_at(t->m, v);
+			char path[MM_PATH_MAX];
 
 			tell(t, " VMA %llx-%llx flags=%#llx %s\n",
 			     (unsigned long long)vma->vm_start,
 			     (unsigned long long)vma->vm_end,
 			     (unsigned long long)vma->vm_flags,
-			     mm_vma_name(t->m, v));
+			     mm_vma_name(t->m, v, path));
 			tell_pages(t, mm, v);
 		}
 	}

@@ -17,6 +17,7 @@
 	X(rmap)		\
 	X(memory)	\
 	X(shmem)	\
+	X(disk)		\
 	X(file)		\
 	X(access)	\
 	X(mmap)		\

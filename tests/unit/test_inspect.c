@@ -239,19 +239,20 @@ START_TEST(areas_have_names_and_what_stands_behind_them)
 {
 	uint32_t major = 9, minor = 9;
 	uint64_t ino = 9;
+	char path[MM_PATH_MAX];
 	vma_ref v = vma_lookup(sp.m, mm_of_space(), ARENA);
 
-	ck_assert_str_eq(mm_vma_name(sp.m, v), "");
+	ck_assert_str_eq(mm_vma_name(sp.m, v, path), "");
 	mm_vma_backing(sp.m, v, &major, &minor, &ino);
 	ck_assert(!major && !minor && !ino);
 	v = vma_lookup(sp.m, mm_of_space(), page_addr(16));
-	ck_assert_str_eq(mm_vma_name(sp.m, v), "/dev/zero (deleted)");
+	ck_assert_str_eq(mm_vma_name(sp.m, v, path), "/dev/zero (deleted)");
 	mm_vma_backing(sp.m, v, &major, &minor, &ino);
 	ck_assert_uint_eq(major, 0);
 	ck_assert_uint_eq(minor, 1);
 	ck_assert_uint_gt(ino, 0);
 	v = vma_lookup(sp.m, mm_of_space(), space_mm(&sp)->start_stack);
-	ck_assert_str_eq(mm_vma_name(sp.m, v), "[stack]");
+	ck_assert_str_eq(mm_vma_name(sp.m, v, path), "[stack]");
 	ck_assert(vma_none(vma_lookup(sp.m, mm_of_space(), 0x7ffffffff000)));
 }
 END_TEST
