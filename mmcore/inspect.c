@@ -4,6 +4,7 @@
 
 #include "mmcore/fs.h"
 #include "mmcore/pgtable.h"
+#include "mmcore/procfs.h"
 #include "mmcore/text.h"
 
 int mm_walk(const struct machine *m, mm_ref mm, uint64_t addr,
@@ -45,19 +46,12 @@ void mm_entry_flags(const struct machine *m, uint64_t entry,
 	names[nr] = NULL;
 }
 
-struct mm_pagemap mm_pagemap_entry(const struct machine *m, mm_ref mm,
-				   uint64_t addr)
+struct mm_pagemap pagemap_of(const struct machine *m, pte_t pte)
 {
 	const struct arch *a = m->arch;
 	struct mm_pagemap entry = { 0 };
 	const struct page_rest *page;
-	uint64_t pte_pa;
-	pte_t pte;
 
-	if (addr >= a->task_size)
-		return entry;
-	pte_pa = pte_lookup(m, mm_at(m, mm), addr);
-	pte = pte_pa ? entry_read(m, pte_pa) : 0;
 	if (!pte_present(m, pte))
 		return entry;
 	entry.present = true;
@@ -71,6 +65,16 @@ struct mm_pagemap mm_pagemap_entry(const struct machine *m, mm_ref mm,
 	entry.file = !(page->mapping & 1);
 	entry.exclusive = page_counts_at(m, entry.pfn)->_mapcount == 0;
 	return entry;
+}
+
+struct mm_pagemap mm_pagemap_entry(const struct machine *m, mm_ref mm,
+				   uint64_t addr)
+{
+	uint64_t pte_pa = 0;
+
+	if (addr < m->arch->task_size)
+		pte_pa = pte_lookup(m, mm_at(m, mm), addr);
+	return pagemap_of(m, pte_pa ? entry_read(m, pte_pa) : 0);
 }
 
 static const char *special_name(uint64_t kind)

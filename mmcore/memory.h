@@ -109,6 +109,11 @@ void page_add_new_anon_rmap(struct step *s, pfn_t pfn, vma_ref vma,
 			    uint64_t addr);
 /* One more PTE maps a page of a file (or of the kernel's). */
 void page_add_file_rmap(struct step *s, pfn_t pfn);
+/*
+ * Is an anonymous page marked as its only PTE's own (Linux: PageAnonExclusive)?
+ * O(VMAs of its family).
+ */
+bool page_anon_exclusive(const struct machine *m, pfn_t pfn);
 /* One PTE fewer maps the page; the reference is the caller's to drop. */
 void page_remove_rmap(struct step *s, pfn_t pfn);
 

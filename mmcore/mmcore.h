@@ -239,7 +239,7 @@ struct mm_sink {
 	void *ctx;
 };
 
-enum mm_proc_kind { MM_PROC_NONE, MM_PROC_FILE, MM_PROC_DIR };
+enum mm_proc_kind { MM_PROC_NONE, MM_PROC_FILE, MM_PROC_DIR, MM_PROC_BINARY };
 
 /**
  * mm_proc_read - the text of a file below /proc
@@ -247,10 +247,28 @@ enum mm_proc_kind { MM_PROC_NONE, MM_PROC_FILE, MM_PROC_DIR };
  * @path: absolute, "/proc/1/maps"; a folder gives its entries, one a line
  * @sink: where the bytes go; NULL only asks whether it exists
  *
- * Returns: what it is. Text as Linux 6.18 prints it.
+ * Returns: what it is. Text as Linux 6.18 prints it; nothing of a binary file.
  */
 enum mm_proc_kind mm_proc_read(const struct machine *m, const char *path,
 			       struct mm_sink *sink);
+
+/* About how many areas and pages mm_proc_read() will look at. O(1). */
+uint64_t mm_proc_work(const struct machine *m, const char *path);
+
+/* Bytes of a binary file below /proc (pagemap, kpageflags, kpagecount); 0: there
+ * is none of that name. A pagemap is as long as the address space is wide. */
+uint64_t mm_proc_size(const struct machine *m, const char *path);
+
+/**
+ * mm_proc_pread - bytes of a binary file below /proc
+ * @offset, @len: any, within mm_proc_size()
+ * @buf:          @len bytes
+ *
+ * Returns: false if there is no such file, or it does not reach so far.
+ * Cost: the page tables and pages that are there, not the length.
+ */
+bool mm_proc_pread(const struct machine *m, const char *path, uint64_t offset,
+		   void *buf, size_t len);
 
 /* ---- invariants ---- */
 

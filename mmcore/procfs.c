@@ -65,6 +65,168 @@ static bool eat_number(const char **path, uint32_t *number)
 	return true;
 }
 
+/* ---- from a path to a node ---- */
+
+enum place {
+	PLACE_ROOT,		/* /proc */
+	PLACE_FILE,		/* a file of the machine */
+	PLACE_SYS, PLACE_VM,	/* /proc/sys, /proc/sys/vm */
+	PLACE_SYSCTL,
+	PLACE_TASK, PLACE_THREAD,	/* /proc/PID, /proc/PID/task/TID */
+	PLACE_TASKS,		/* /proc/PID/task */
+	PLACE_FDS, PLACE_FD,	/* …/fd, …/fd/N */
+	PLACE_PID_FILE,		/* a file of a process */
+};
+
+struct node {
+	enum place place;
+	enum mm_proc_kind kind;
+	task_ref task;
+	const struct proc_file *file;
+	const struct proc_pid_file *pid_file;
+	int sysctl;
+	file_ref open;		/* of a descriptor */
+};
+
+/* A folder, where nothing follows its name. */
+static bool folder(struct node *n, enum place place, const char *rest)
+{
+	n->place = place;
+	n->kind = MM_PROC_DIR;
+	return !*rest;
+}
+
+static bool find_sysctl(const char *path, struct node *n)
+{
+	if (!*path)
+		return folder(n, PLACE_SYS, path);
+	if (!eat(&path, "vm"))
+		return false;
+	if (!*path)
+		return folder(n, PLACE_VM, path);
+	n->place = PLACE_SYSCTL;
+	n->kind = MM_PROC_FILE;
+	for (n->sysctl = 0; n->sysctl < NR_SYSCTLS; n->sysctl++) {
+		const char *rest = path;
+
+		/* its name after "vm." */
+		if (eat(&rest, mm_sysctl_name(n->sysctl) + 3))
+			return !*rest;
+	}
+	return false;
+}
+
+/* A descriptor's number; 0 is one, too. */
+static bool find_fd(const struct machine *m, const char *path, struct node *n)
+{
+	const struct files_struct *files =
+		files_at(m, task_at(m, n->task)->files);
+	uint32_t fd = 0;
+
+	if (!*path)
+		return folder(n, PLACE_FDS, path);
+	if (!eat(&path, "0") && !eat_number(&path, &fd))
+		return false;
+	if (*path || fd >= NR_OPEN || file_none(files->fd[fd]))
+		return false;
+	n->place = PLACE_FD;
+	n->kind = MM_PROC_FILE;
+	n->open = files->fd[fd];
+	return true;
+}
+
+static bool find_pid_file(const struct machine *m, const char *path,
+			  struct node *n)
+{
+	if (eat(&path, "fd"))
+		return find_fd(m, path, n);
+	n->place = PLACE_PID_FILE;
+	for (n->pid_file = proc_pid_files; n->pid_file->name; n->pid_file++)
+		if (eat(&path, n->pid_file->name)) {
+			n->kind = n->pid_file->show ? MM_PROC_FILE
+						    : MM_PROC_BINARY;
+			return !*path;
+		}
+	return false;
+}
+
+/* A process is a thread group of one: task/ has itself, and not task/ again. */
+static bool find_in_task(const struct machine *m, const char *path,
+			 struct node *n)
+{
+	uint32_t tid;
+
+	if (!*path)
+		return folder(n, PLACE_TASK, path);
+	if (!eat(&path, "task"))
+		return find_pid_file(m, path, n);
+	if (!*path)
+		return folder(n, PLACE_TASKS, path);
+	if (!eat_number(&path, &tid) ||
+	    tid != (uint32_t)task_at(m, n->task)->pid)
+		return false;
+	return *path ? find_pid_file(m, path, n)
+		     : folder(n, PLACE_THREAD, path);
+}
+
+static bool find_node(const struct machine *m, const char *path,
+		      struct node *n)
+{
+	uint32_t pid;
+
+	*n = (struct node){ .kind = MM_PROC_NONE };
+	if (*path++ != '/' || !eat(&path, "proc"))
+		return false;
+	if (!*path)
+		return folder(n, PLACE_ROOT, path);
+	if (eat_number(&path, &pid)) {
+		n->task = mm_find_task(m, pid);
+		return !task_none(n->task) && find_in_task(m, path, n);
+	}
+	if (eat(&path, "sys"))
+		return find_sysctl(path, n);
+	n->place = PLACE_FILE;
+	for (n->file = proc_files; n->file->name; n->file++)
+		if (eat(&path, n->file->name)) {
+			n->kind = n->file->show ? MM_PROC_FILE
+						: MM_PROC_BINARY;
+			return !*path;
+		}
+	return false;
+}
+
+const struct proc_binary *find_proc_binary(const struct machine *m,
+					   const char *path, task_ref *task)
+{
+	struct node n;
+
+	if (!find_node(m, path, &n) || n.kind != MM_PROC_BINARY)
+		return NULL;
+	*task = n.task;
+	return n.place == PLACE_PID_FILE ? n.pid_file->binary
+					 : n.file->binary;
+}
+
+uint64_t mm_proc_work(const struct machine *m, const char *path)
+{
+	const struct mm_struct *mm;
+	struct node n;
+
+	if (!find_node(m, path, &n))
+		return 0;
+	if (n.place == PLACE_ROOT)
+		return kernel_at(m)->nr_tasks;
+	if (n.place != PLACE_PID_FILE || n.pid_file->looks_at == LOOKS_AT_TASK)
+		return 1;
+	mm = mm_at(m, task_at(m, n.task)->mm);
+	if (n.pid_file->looks_at == LOOKS_AT_AREAS)
+		return (uint64_t)mm->map_count;
+	return (uint64_t)mm->map_count + mm->nr_ptes + mm->_anon_rss +
+	       mm->_file_rss + mm->_shmem_rss;
+}
+
+/* ---- what a folder lists, and what a file says ---- */
+
 static void entry(struct text *t, const char *name)
 {
 	text_put(t, name);
@@ -82,7 +244,7 @@ static void number_entry(struct text *t, uint64_t number)
 	text_done(t, p);
 }
 
-static enum mm_proc_kind show_root(const struct machine *m, struct text *t)
+static void show_root(const struct machine *m, struct text *t)
 {
 	for (task_ref k = mm_first_task(m); !task_none(k);
 	     k = mm_next_task(m, k))
@@ -90,106 +252,88 @@ static enum mm_proc_kind show_root(const struct machine *m, struct text *t)
 	for (const struct proc_file *f = proc_files; f->name; f++)
 		entry(t, f->name);
 	entry(t, "sys");
-	return MM_PROC_DIR;
 }
 
-static enum mm_proc_kind show_sysctl(const struct machine *m,
-				     const char *path, struct text *t)
+static void show_vm(struct text *t)
 {
-	if (!*path) {
-		entry(t, "vm");
-		return MM_PROC_DIR;
-	}
-	if (!eat(&path, "vm"))
-		return MM_PROC_NONE;
-	for (int id = 0; id < NR_SYSCTLS; id++) {
-		const char *name = mm_sysctl_name(id) + 3;	/* after "vm." */
-		const char *rest = path;
-
-		if (!*path)
-			entry(t, name);
-		else if (eat(&rest, name) && !*rest) {
-			number_entry(t, mm_sysctl_read(m, id));
-			return MM_PROC_FILE;
-		}
-	}
-	return *path ? MM_PROC_NONE : MM_PROC_DIR;
+	for (int id = 0; id < NR_SYSCTLS; id++)
+		entry(t, mm_sysctl_name(id) + 3);
 }
 
-static enum mm_proc_kind show_fds(const struct machine *m, task_ref task,
-				  struct text *t)
+static void show_task(struct text *t, bool thread)
+{
+	for (const struct proc_pid_file *f = proc_pid_files; f->name; f++)
+		entry(t, f->name);
+	entry(t, "fd");
+	if (!thread)
+		entry(t, "task");
+}
+
+static void show_fds(const struct machine *m, task_ref task, struct text *t)
 {
 	const struct files_struct *files = files_at(m, task_at(m, task)->files);
 
 	for (uint32_t fd = 0; fd < NR_OPEN; fd++)
 		if (!file_none(files->fd[fd]))
 			number_entry(t, fd);
-	return MM_PROC_DIR;
 }
 
-static enum mm_proc_kind show_task(const struct machine *m, task_ref task,
-				   const char *path, bool thread,
-				   struct text *t)
+/* A symbolic link there: where it leads. */
+static void show_fd(const struct machine *m, file_ref file, struct text *t)
 {
-	const uint32_t pid = (uint32_t)task_at(m, task)->pid;
-	uint32_t tid;
+	char path[MM_PATH_MAX];
 
-	if (!*path) {
-		for (const struct proc_pid_file *f = proc_pid_files; f->name; f++)
-			entry(t, f->name);
-		entry(t, "fd");
-		if (!thread)
-			entry(t, "task");
-		return MM_PROC_DIR;
+	mm_file_path(m, file, path);
+	entry(t, path);
+}
+
+static void show_node(const struct machine *m, const struct node *n,
+		      struct text *t)
+{
+	switch (n->place) {
+	case PLACE_ROOT:
+		show_root(m, t);
+		break;
+	case PLACE_FILE:
+		n->file->show(m, t);
+		break;
+	case PLACE_SYS:
+		entry(t, "vm");
+		break;
+	case PLACE_VM:
+		show_vm(t);
+		break;
+	case PLACE_SYSCTL:
+		number_entry(t, mm_sysctl_read(m, n->sysctl));
+		break;
+	case PLACE_TASK:
+	case PLACE_THREAD:
+		show_task(t, n->place == PLACE_THREAD);
+		break;
+	case PLACE_TASKS:
+		number_entry(t, (uint64_t)task_at(m, n->task)->pid);
+		break;
+	case PLACE_FDS:
+		show_fds(m, n->task, t);
+		break;
+	case PLACE_FD:
+		show_fd(m, n->open, t);
+		break;
+	case PLACE_PID_FILE:
+		n->pid_file->show(m, n->task, t);
+		break;
 	}
-	if (eat(&path, "fd"))
-		return *path ? MM_PROC_NONE : show_fds(m, task, t);
-	if (!thread && eat(&path, "task")) {
-		if (!*path) {
-			number_entry(t, pid);
-			return MM_PROC_DIR;
-		}
-		if (!eat_number(&path, &tid) || tid != pid)
-			return MM_PROC_NONE;
-		return show_task(m, task, path, true, t);
-	}
-	for (const struct proc_pid_file *f = proc_pid_files; f->name; f++)
-		if (eat(&path, f->name)) {
-			if (*path)
-				return MM_PROC_NONE;
-			f->show(m, task, t);
-			return MM_PROC_FILE;
-		}
-	return MM_PROC_NONE;
 }
 
 enum mm_proc_kind mm_proc_read(const struct machine *m, const char *path,
 			       struct mm_sink *sink)
 {
 	struct text text = { sink };
-	uint32_t pid;
-	task_ref task;
+	struct node n;
 
-	if (*path != '/')
+	if (!find_node(m, path, &n))
 		return MM_PROC_NONE;
-	path++;
-	if (!eat(&path, "proc"))
-		return MM_PROC_NONE;
-	if (!*path)
-		return show_root(m, &text);
-	if (eat_number(&path, &pid)) {
-		task = mm_find_task(m, pid);
-		return task_none(task) ? MM_PROC_NONE
-				       : show_task(m, task, path, false, &text);
-	}
-	if (eat(&path, "sys"))
-		return show_sysctl(m, path, &text);
-	for (const struct proc_file *f = proc_files; f->name; f++)
-		if (eat(&path, f->name)) {
-			if (*path)
-				return MM_PROC_NONE;
-			f->show(m, &text);
-			return MM_PROC_FILE;
-		}
-	return MM_PROC_NONE;
+	if (sink && n.kind != MM_PROC_BINARY)
+		show_node(m, &n, &text);
+	return n.kind;
 }

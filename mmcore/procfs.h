@@ -6,14 +6,26 @@
 #include "mmcore/arch.h"
 #include "mmcore/text.h"
 
+/* A file of 64-bit numbers. */
+struct proc_binary {
+	uint64_t (*entries)(const struct machine *m);
+	/* Entries [@first, @first + @nr) into @out. @task: whose pagemap. */
+	void (*fill)(const struct machine *m, task_ref task, uint64_t first,
+		     uint64_t nr, uint64_t *out);
+};
+
+/* show is NULL for a binary file. */
 struct proc_file {
 	const char *name;
 	void (*show)(const struct machine *m, struct text *t);
+	const struct proc_binary *binary;
 };
 
 struct proc_pid_file {
 	const char *name;
 	void (*show)(const struct machine *m, task_ref task, struct text *t);
+	enum { LOOKS_AT_TASK, LOOKS_AT_AREAS, LOOKS_AT_PAGES } looks_at;
+	const struct proc_binary *binary;
 };
 
 /* ---- one line of maps (procfs_task.c) ---- */
@@ -40,6 +52,15 @@ void show_map_vma(const struct machine *m, vma_ref vma, struct text *t);
 bool show_gate_vma(const struct machine *m, struct text *t);
 
 /* ---- files ---- */
+
+/* procfs.c: the binary file at @path and whose it is, or NULL. */
+const struct proc_binary *find_proc_binary(const struct machine *m,
+					   const char *path, task_ref *task);
+
+/* procfs_pagemap.c */
+extern const struct proc_binary proc_pagemap, proc_kpageflags, proc_kpagecount;
+/* inspect.c: what pagemap says of a PTE. */
+struct mm_pagemap pagemap_of(const struct machine *m, pte_t pte);
 
 /* procfs_smaps.c */
 void show_smaps(const struct machine *m, task_ref task, struct text *t);

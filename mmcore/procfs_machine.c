@@ -283,13 +283,15 @@ static void show_filesystems(const struct machine *m, struct text *t)
 }
 
 const struct proc_file proc_files[] = {
-	{ "buddyinfo", show_buddyinfo },
-	{ "filesystems", show_filesystems },
-	{ "loadavg", show_loadavg },
-	{ "meminfo", show_meminfo },
-	{ "slabinfo", show_slabinfo },
-	{ "swaps", show_swaps },
-	{ "uptime", show_uptime },
-	{ "version", show_version },
-	{ NULL, NULL },
+	{ "buddyinfo", show_buddyinfo, NULL },
+	{ "filesystems", show_filesystems, NULL },
+	{ "kpagecount", NULL, &proc_kpagecount },
+	{ "kpageflags", NULL, &proc_kpageflags },
+	{ "loadavg", show_loadavg, NULL },
+	{ "meminfo", show_meminfo, NULL },
+	{ "slabinfo", show_slabinfo, NULL },
+	{ "swaps", show_swaps, NULL },
+	{ "uptime", show_uptime, NULL },
+	{ "version", show_version, NULL },
+	{ NULL, NULL, NULL },
 };

@@ -432,14 +432,15 @@ static void show_limits(const struct machine *m, task_ref task, struct text *t)
 }
 
 const struct proc_pid_file proc_pid_files[] = {
-	{ "cmdline", show_cmdline },
-	{ "comm", show_comm },
-	{ "limits", show_limits },
-	{ "maps", show_maps },
-	{ "smaps", show_smaps },
-	{ "smaps_rollup", show_smaps_rollup },
-	{ "stat", show_stat },
-	{ "statm", show_statm },
-	{ "status", show_status },
-	{ NULL, NULL },
+	{ "cmdline", show_cmdline, LOOKS_AT_TASK, NULL },
+	{ "comm", show_comm, LOOKS_AT_TASK, NULL },
+	{ "limits", show_limits, LOOKS_AT_TASK, NULL },
+	{ "maps", show_maps, LOOKS_AT_AREAS, NULL },
+	{ "pagemap", NULL, LOOKS_AT_PAGES, &proc_pagemap },
+	{ "smaps", show_smaps, LOOKS_AT_PAGES, NULL },
+	{ "smaps_rollup", show_smaps_rollup, LOOKS_AT_PAGES, NULL },
+	{ "stat", show_stat, LOOKS_AT_TASK, NULL },
+	{ "statm", show_statm, LOOKS_AT_TASK, NULL },
+	{ "status", show_status, LOOKS_AT_TASK, NULL },
+	{ NULL, NULL, LOOKS_AT_TASK, NULL },
 };

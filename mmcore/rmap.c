@@ -202,6 +202,27 @@ static bool maps_page(const struct machine *m, const struct vm_area_struct *vma,
 	return pte_present(m, pte) && pte_pfn(m, pte) == pfn;
 }
 
+bool page_anon_exclusive(const struct machine *m, pfn_t pfn)
+{
+	const struct page_rest *page = page_at(m, pfn);
+	const uint64_t head = (page->mapping & ~PAGE_MAPPING_ANON) +
+			      offsetof(struct anon_vma, head);
+	uint64_t pos, addr;
+
+	if (page_counts_at(m, pfn)->_mapcount != 0)
+		return false;
+	list_for_each_pa(m, pos, head) {
+		const struct vm_area_struct *vma = vma_at(m, vma_make(pos -
+			offsetof(struct vm_area_struct, anon_vma_node)));
+
+		if (maps_page(m, vma, pfn, page->index, &addr))
+			return entry_read(m, pte_lookup(m, mm_at(m, vma->vm_mm),
+							addr)) &
+			       m->arch->exclusive;
+	}
+	return false;
+}
+
 /* The lowest address at or above @from at which @mm maps the page. */
 static bool next_mapping(const struct machine *m, mm_ref mm, pfn_t pfn,
 			 uint64_t from, uint64_t *found)

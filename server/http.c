@@ -4,7 +4,9 @@
  * called when the head is there, for each piece of the body, and when all of it
  * is. Only then does anything run. Most answers are written on the spot; what
  * must not run on a loop suspends the connection, runs in the thread pool, and
- * is answered when the connection has been resumed.
+ * is answered when the connection has been resumed. Answers that are bytes of a
+ * machine (its RAM, a pagemap) are sent piece by piece, in constant memory; a
+ * piece whose machine is busy takes the same way through the pool.
  */
 #include "server/http.h"
 
@@ -15,7 +17,9 @@
 #include <unistd.h>
 
 #include "server/http_guard.h"
+#include "server/http_range.h"
 #include "server/log.h"
+#include "server/machine_bytes.h"
 #include "server/proc_file.h"
 #include "server/rpc.h"
 #include "server/version.h"
@@ -27,9 +31,15 @@
 
 #define TEXT_JSON	"application/json"
 #define TEXT_PLAIN	"text/plain; charset=utf-8"
+#define BYTES		"application/octet-stream"
+
+#define PROC_ANSWER_MAX	(64U << 20)	/* of text: smaps of 65,530 areas */
+#define BYTES_ANSWER_MAX (1ULL << 30)	/* of a machine's bytes */
+#define PIECE_BYTES	65536
 
 enum route {
 	ROUTE_NONE, ROUTE_RPC, ROUTE_OPENRPC, ROUTE_MACHINES, ROUTE_PROC,
+	ROUTE_RAM,
 	ROUTE_HEALTHZ, ROUTE_READYZ,
 };
 
@@ -54,6 +64,7 @@ struct request {
 	enum route route;
 	const char *path;		/* below the route; the library's */
 	char machine[65];
+	const char *wanted;		/* the Range; NULL: all. The library's */
 
 	char *body;
 	size_t body_len, body_room;
@@ -66,6 +77,15 @@ struct request {
 	const char *type;		/* Content-Type */
 	const char *allow;		/* 405: what is allowed */
 	bool closes;
+
+	/* An answer that is sent piece by piece. */
+	bool pieces;
+	bool ranges;			/* Range means something here */
+	char file[HTTP_TARGET_MAX + 1];	/* what it is of: "/ram" */
+	struct http_range range;
+	char content_range[CONTENT_RANGE_MAX];	/* "": none is told */
+	uint64_t piece_at;		/* the piece in out, from the pool … */
+	bool piece_ready, piece_failed;	/* … or why there is none */
 };
 
 const char *http_library_version(void)
@@ -132,6 +152,10 @@ static void request_reset(struct request *r, struct MHD_Connection *c,
 	r->type = TEXT_JSON;
 	r->allow = NULL;
 	r->closes = false;
+	r->wanted = NULL;
+	r->pieces = r->ranges = false;
+	r->content_range[0] = '\0';
+	r->piece_ready = r->piece_failed = false;
 }
 
 static bool take_body(struct request *r, const char *data, size_t len)
@@ -193,6 +217,11 @@ static void add_headers(struct MHD_Response *response,
 	if (r->status == MHD_HTTP_UNAUTHORIZED)
 		MHD_add_response_header(response, "WWW-Authenticate",
 					"Bearer");
+	if (r->ranges)
+		MHD_add_response_header(response, "Accept-Ranges", "bytes");
+	if (r->content_range[0])
+		MHD_add_response_header(response, "Content-Range",
+					r->content_range);
 	if (r->closes)
 		MHD_add_response_header(response, "Connection", "close");
 }
@@ -205,16 +234,30 @@ static void add_cors(struct MHD_Response *response, const struct request *r)
 	MHD_add_response_header(response, "Access-Control-Allow-Origin",
 				r->http->rules->origins[r->head->origin]);
 	MHD_add_response_header(response, "Vary", "Origin");
+	MHD_add_response_header(response, "Access-Control-Expose-Headers",
+				"Accept-Ranges, Content-Range");
 	if (r->head->method != HTTP_OPTIONS)
 		return;
 	MHD_add_response_header(response, "Access-Control-Allow-Methods",
 				"GET, HEAD, POST");
 	MHD_add_response_header(response, "Access-Control-Allow-Headers",
-				"Content-Type, Authorization");
+				"Content-Type, Authorization, Range");
 	MHD_add_response_header(response, "Access-Control-Max-Age", "600");
 }
 
+static ssize_t send_piece(void *cls, uint64_t pos, char *buf, size_t max);
+
 /* The buffer stays the request's until the answer has been sent. */
+static struct MHD_Response *response_of(struct request *r)
+{
+	if (r->pieces)
+		return MHD_create_response_from_callback(r->range.length,
+							 PIECE_BYTES,
+							 send_piece, r, NULL);
+	return MHD_create_response_from_buffer(r->out.len, r->out.buf,
+					       MHD_RESPMEM_PERSISTENT);
+}
+
 static enum MHD_Result send_answer(struct request *r)
 {
 	struct MHD_Response *response;
@@ -222,8 +265,7 @@ static enum MHD_Result send_answer(struct request *r)
 
 	if (r->out.failed)
 		return MHD_NO;
-	response = MHD_create_response_from_buffer(r->out.len, r->out.buf,
-						   MHD_RESPMEM_PERSISTENT);
+	response = response_of(r);
 	if (!response)
 		return MHD_NO;
 	if (r->http->draining)
@@ -259,7 +301,7 @@ static const struct fixed_route fixed_routes[] = {
 static const struct fixed_route machine_routes[] = {
 	{ "/proc", ROUTE_PROC, "GET, HEAD" },
 	{ "/events", ROUTE_NONE, "events come with a later version" },
-	{ "/ram", ROUTE_NONE, "the RAM's bytes come with a later version" },
+	{ "/ram", ROUTE_RAM, "GET, HEAD" },
 	{ "/image", ROUTE_NONE, "images come with a later version" },
 };
 
@@ -378,18 +420,94 @@ static unsigned int status_of(const struct rpc_error *error)
 }
 
 /* "/proc/1/maps/" is asked for as "/proc/1/maps". */
-static bool read_proc(struct request *r, struct rpc_error *error)
+static void name_file(struct request *r)
 {
-	char path[HTTP_TARGET_MAX + 1];
 	size_t len = strlen(r->path);
 
 	while (len > 1 && r->path[len - 1] == '/')
 		len--;
-	memcpy(path, r->path, len);
-	path[len] = '\0';
+	memcpy(r->file, r->path, len);
+	r->file[len] = '\0';
+}
+
+static bool read_text(struct request *r, struct rpc_error *error)
+{
 	r->type = TEXT_PLAIN;
-	return proc_file_text(r->http->server, r->machine, path, &r->out,
-			      error);
+	r->out.limit = PROC_ANSWER_MAX;
+	if (!proc_file_text(r->http->server, r->machine, r->file, &r->out,
+			    error))
+		return false;
+	r->status = MHD_HTTP_OK;
+	return true;
+}
+
+static void refuse_range(struct request *r, uint64_t size, bool too_much)
+{
+	char why[128];
+
+	snprintf(why, sizeof(why), too_much ?
+		 "these are %llu bytes, and an answer has at most %llu: ask "
+		 "for a Range of them" :
+		 "these are %llu bytes, and none of them is in the range",
+		 (unsigned long long)size,
+		 (unsigned long long)BYTES_ANSWER_MAX);
+	answer_error(r, MHD_HTTP_RANGE_NOT_SATISFIABLE, why);
+	http_content_range(r->content_range, RANGE_UNSATISFIABLE, &r->range,
+			   size);
+}
+
+/*
+ * A range may be answered with less than it asks for (RFC 9110, 15.3.7): with
+ * its beginning, where it is too long. The whole cannot.
+ */
+static void begin_bytes(struct request *r, uint64_t size)
+{
+	const bool head = r->head->method == HTTP_HEAD;
+	const enum http_selection selection =
+		http_range_select(head ? NULL : r->wanted, size, &r->range);
+	const bool too_much = selection == RANGE_WHOLE && !head &&
+			      size > BYTES_ANSWER_MAX;
+
+	r->ranges = true;
+	if (selection == RANGE_UNSATISFIABLE || too_much) {
+		refuse_range(r, size, too_much);
+		return;
+	}
+	r->status = MHD_HTTP_OK;
+	r->type = BYTES;
+	r->pieces = true;
+	if (selection == RANGE_WHOLE)
+		return;
+	if (r->range.length > BYTES_ANSWER_MAX)
+		r->range.length = BYTES_ANSWER_MAX;
+	r->status = MHD_HTTP_PARTIAL_CONTENT;
+	http_content_range(r->content_range, selection, &r->range, size);
+}
+
+/* A file of a machine: bytes, or a text. */
+static bool read_file(struct request *r, struct rpc_error *error)
+{
+	uint64_t size;
+
+	name_file(r);
+	if (machine_bytes_size(r->http->server, r->machine, r->file, &size,
+			       error)) {
+		begin_bytes(r, size);
+		return true;
+	}
+	if (error->code != RPC_NO_SUCH_THING || r->route == ROUTE_RAM)
+		return false;
+	error->code = 0;
+	return read_text(r, error);
+}
+
+static bool list_machines(struct request *r, struct rpc_error *error)
+{
+	if (!rpc_call_method(r->http->server, "machine.list", NULL, &r->out,
+			     error))
+		return false;
+	r->status = MHD_HTTP_OK;
+	return true;
 }
 
 /* Routes that ask a machine something; false: not on a loop. */
@@ -399,17 +517,13 @@ static bool run_query(void *ctx)
 	struct rpc_error error = { .code = 0 };
 	bool done;
 
-	if (r->route == ROUTE_PROC)
-		done = read_proc(r, &error);
-	else
-		done = rpc_call_method(r->http->server, "machine.list", NULL,
-				       &r->out, &error);
+	done = r->route == ROUTE_MACHINES ? list_machines(r, &error)
+					  : read_file(r, &error);
 	if (done)
-		r->status = MHD_HTTP_OK;
-	else if (error.code == RPC_DEFERRED)
+		return true;
+	if (error.code == RPC_DEFERRED)
 		return false;
-	else
-		answer_error(r, status_of(&error), error.why);
+	answer_error(r, status_of(&error), error.why);
 	return true;
 }
 
@@ -438,6 +552,7 @@ static void run(struct request *r, bool may_wait)
 		break;
 	case ROUTE_MACHINES:
 	case ROUTE_PROC:
+	case ROUTE_RAM:
 		rpc_run(may_wait, run_query, r);
 		break;
 	default:
@@ -480,6 +595,80 @@ static enum MHD_Result run_elsewhere(struct request *r)
 	return MHD_YES;
 }
 
+/* ---- answers in pieces ---- */
+
+struct piece {
+	struct request *r;
+	uint64_t pos;			/* in the answer */
+	char *buf;
+	size_t len;
+	struct rpc_error error;
+};
+
+static bool read_piece(void *ctx)
+{
+	struct piece *p = ctx;
+	struct request *r = p->r;
+
+	return machine_bytes_read(r->http->server, r->machine, r->file,
+				  r->range.first + p->pos, p->buf, p->len,
+				  &p->error);
+}
+
+/* In the pool: into the request's own buffer, from where it is sent. */
+static void piece_work(struct loop_job *job)
+{
+	struct request *r = request_of(job);
+	struct piece p = { .r = r, .pos = r->piece_at, .len = PIECE_BYTES };
+
+	if (p.len > r->range.length - p.pos)
+		p.len = r->range.length - p.pos;
+	json_writer_reset(&r->out);
+	r->piece_ready = json_writer_room(&r->out, p.len);
+	p.buf = r->out.buf;
+	if (r->piece_ready)
+		r->piece_ready = rpc_run(true, read_piece, &p);
+	r->piece_failed = !r->piece_ready;
+	r->out.len = r->piece_ready ? p.len : 0;
+}
+
+static ssize_t piece_elsewhere(struct request *r, uint64_t pos)
+{
+	r->piece_at = pos;
+	r->job.work = piece_work;
+	r->job.after = job_after;
+	MHD_suspend_connection(r->connection);
+	r->http->suspended++;
+	if (loop_submit(r->http->loop, &r->job))
+		return 0;
+	r->http->suspended--;
+	MHD_resume_connection(r->connection);
+	loop_want_run(r->http->loop);
+	return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static ssize_t send_piece(void *cls, uint64_t pos, char *buf, size_t max)
+{
+	struct request *r = cls;
+	struct piece p = { .r = r, .pos = pos, .buf = buf, .len = max };
+
+	if (r->piece_failed)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	if (p.len > r->range.length - pos)
+		p.len = r->range.length - pos;
+	if (r->piece_ready && r->piece_at == pos) {
+		if (p.len > r->out.len)
+			p.len = r->out.len;
+		memcpy(buf, r->out.buf, p.len);
+		r->piece_ready = false;
+		return (ssize_t)p.len;
+	}
+	if (rpc_run(false, read_piece, &p))
+		return (ssize_t)p.len;
+	return p.error.code == RPC_DEFERRED ? piece_elsewhere(r, pos)
+					    : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
 /* ---- the library's callbacks ---- */
 
 static struct guard *guard_of_connection(struct MHD_Connection *c)
@@ -513,6 +702,10 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *c,
 		return MHD_NO;
 	request_reset(r, c, g, head);
 	*context = r;
+	/* There are no validators: what If-Range asks for is never the same. */
+	if (!MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-Range"))
+		r->wanted = MHD_lookup_connection_value(c, MHD_HEADER_KIND,
+							"Range");
 	judge(r, url);
 	/* Refused, and the client waits for our word before it sends more. */
 	if (r->status && (r->closes || head->expects))

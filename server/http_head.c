@@ -13,6 +13,7 @@
 enum header {
 	HEADER_HOST, HEADER_ORIGIN, HEADER_EXPECT, HEADER_LENGTH, HEADER_TYPE,
 	HEADER_TRANSFER, HEADER_SITE, HEADER_AUTHORIZATION, HEADER_CODING,
+	HEADER_RANGE, HEADER_IF_RANGE,
 	NR_HEADERS,
 };
 
@@ -29,6 +30,8 @@ static const struct {
 	[HEADER_SITE] = { "sec-fetch-site", 14 },
 	[HEADER_AUTHORIZATION] = { "authorization", 13 },
 	[HEADER_CODING] = { "content-encoding", 16 },
+	[HEADER_RANGE] = { "range", 5 },
+	[HEADER_IF_RANGE] = { "if-range", 8 },
 };
 
 static const struct {

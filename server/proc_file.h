@@ -12,7 +12,8 @@
  * @machine: its name, well-formed or not
  * @path:    absolute, "/proc/1/maps"
  * @out:     gets the bytes as they are; a folder's entries, one a line
- * @error:   RPC_NO_SUCH_MACHINE, RPC_NO_SUCH_THING, RPC_LIMIT, or deferred
+ * @error:   RPC_NO_SUCH_MACHINE, RPC_NO_SUCH_THING, RPC_LIMIT, RPC_INVALID_PARAMS
+ *           for a binary file (machine_bytes.h reads those), or deferred
  *
  * Returns: false with *error filled in; then @out is as it was.
  */

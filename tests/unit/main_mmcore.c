@@ -29,6 +29,7 @@
 	X(step)		\
 	X(sysctl)	\
 	X(procfs)	\
+	X(procfs_pagemap)	\
 	X(procfs_smaps)	\
 	X(exec)		\
 	X(exit)		\

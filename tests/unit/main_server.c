@@ -7,6 +7,7 @@
 #define SUITES(X)	\
 	X(http_head)	\
 	X(http_guard)	\
+	X(http_range)	\
 	X(json_scan)	\
 	X(json_writer)	\
 	X(config)	\

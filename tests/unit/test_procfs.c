@@ -560,10 +560,12 @@ START_TEST(small_files_say_little)
 		{ "loadavg", "0.00 0.00 0.00 1/1 1\n" },
 		{ "sys/vm/overcommit_ratio", "50\n" },
 		{ "sys/vm/max_map_count", "65530\n" },
-		{ ".", "cmdline\ncomm\nlimits\nmaps\nsmaps\nsmaps_rollup\n"
+		{ ".", "cmdline\ncomm\nlimits\nmaps\npagemap\nsmaps\nsmaps_rollup\n"
 		  "stat\nstatm\nstatus\nfd\ntask\n" },
 		{ "./comm", "init\n" },
 		{ "./fd", "0\n1\n2\n" },
+		{ "./fd/0", "/dev/null\n" },
+		{ "./task/1/fd/2", "/dev/null\n" },
 		{ "./task", "1\n" },
 		{ "./cmdline", "" },
 		{ "sys", "vm\n" },
@@ -599,6 +601,13 @@ static const struct {
 	{ "/proc/1/map", MM_PROC_NONE }, { "/proc/1/mapsx", MM_PROC_NONE },
 	{ "/proc/1/maps/x", MM_PROC_NONE },
 	{ "/proc/1/task/1", MM_PROC_DIR },
+	{ "/proc/1/fd/0", MM_PROC_FILE }, { "/proc/1/fd/3", MM_PROC_NONE },
+	{ "/proc/1/fd/00", MM_PROC_NONE }, { "/proc/1/fd/248", MM_PROC_NONE },
+	{ "/proc/1/fd/4294967296", MM_PROC_NONE },
+	{ "/proc/1/fd/0/x", MM_PROC_NONE },
+	{ "/proc/1/pagemap", MM_PROC_BINARY },
+	{ "/proc/kpageflags", MM_PROC_BINARY },
+	{ "/proc/kpageflags/x", MM_PROC_NONE },
 	{ "/proc/1/task/1/maps", MM_PROC_FILE },
 	{ "/proc/1/task/2", MM_PROC_NONE },
 	{ "/proc/1/task/1/task", MM_PROC_NONE },
@@ -617,7 +626,7 @@ START_TEST(a_path_is_a_file_a_folder_or_nothing)
 }
 END_TEST
 
-/* What a folder lists is there; @depth keeps fd's entries out. */
+/* What a folder lists is there. */
 static void walk_folder(const char *folder, int depth)
 {
 	char *text = host_proc(sp.m, folder), *save, *name;
@@ -631,8 +640,10 @@ static void walk_folder(const char *folder, int depth)
 			ck_abort_msg("%s is listed and not there", path);
 			break;
 		case MM_PROC_DIR:
-			if (strcmp(name, "fd"))
-				walk_folder(path, depth + 1);
+			walk_folder(path, depth + 1);
+			break;
+		case MM_PROC_BINARY:
+			ck_assert_uint_gt(mm_proc_size(sp.m, path), 0);
 			break;
 		case MM_PROC_FILE:
 			break;
