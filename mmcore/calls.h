@@ -40,6 +40,14 @@ int64_t sys_msync(struct step *s, const struct op_msync *a);
 int64_t sys_remap_file_pages(struct step *s,
 			     const struct op_remap_file_pages *a);
 
+/* process_vm.c: @local in the caller's memory, @remote in the other's. */
+int64_t sys_process_vm_readv(struct step *s, uint32_t remote_pid,
+			     const struct op_iov *local,
+			     const struct op_iov *remote);
+int64_t sys_process_vm_writev(struct step *s, uint32_t remote_pid,
+			      const struct op_iov *local,
+			      const struct op_iov *remote);
+
 /* access.c: what a program's own instructions do; these fill s->res. */
 int64_t sys_access_ok(struct step *s, const struct op_access_ok *a);
 void mem_read(struct step *s, const struct op_mem_read *a, uint8_t *buf);

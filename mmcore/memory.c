@@ -101,9 +101,19 @@ static bool can_reuse(const struct machine *m, pte_t pte, pfn_t pfn)
 	return pte & m->arch->exclusive || page_counts_at(m, pfn)->_count == 1;
 }
 
+/* The PTE of a copy: a reader from outside gets it as it is, unwritten. */
+static pte_t mk_copy_pte(const struct machine *m,
+			 const struct vm_area_struct *vma, pfn_t pfn,
+			 bool unshare)
+{
+	return unshare ? mk_pte(m, vma, pfn) | m->arch->exclusive
+		       : mk_exclusive_pte(m, vma, pfn);
+}
+
 /* wp_page_copy(): the write goes to a copy, the old page loses a mapper. */
 static enum vm_fault wp_page_copy(struct step *s, mm_ref mm, vma_ref ref,
-				  uint64_t addr, uint64_t pte_pa, pte_t pte)
+				  uint64_t addr, uint64_t pte_pa, pte_t pte,
+				  bool unshare)
 {
 	const struct machine *m = s->m;
 	const pfn_t old = pte_pfn(m, pte);
@@ -126,7 +136,7 @@ static enum vm_fault wp_page_copy(struct step *s, mm_ref mm, vma_ref ref,
 	}
 	page_add_new_anon_rmap(s, new, ref, addr);
 	mm_mut(s, mm)->_anon_rss++;
-	set_pte(s, pte_pa, mk_exclusive_pte(m, vma_at(m, ref), new));
+	set_pte(s, pte_pa, mk_copy_pte(m, vma_at(m, ref), new, unshare));
 	return VM_FAULT_MINOR;
 }
 
@@ -168,10 +178,23 @@ static enum vm_fault do_wp_page(struct step *s, mm_ref mm, vma_ref ref,
 		return VM_FAULT_MINOR;
 	}
 	if (!can_reuse(s->m, pte, pfn))
-		return wp_page_copy(s, mm, ref, addr, pte_pa, pte);
+		return wp_page_copy(s, mm, ref, addr, pte_pa, pte, false);
 	set_pte(s, pte_pa, pte | a->write | a->dirty | a->accessed |
 			   a->exclusive);
 	trace_event(s, wp_reuse, addr, pfn);
+	return VM_FAULT_MINOR;
+}
+
+enum vm_fault do_unshare_page(struct step *s, mm_ref mm, vma_ref ref,
+			      uint64_t addr, uint64_t pte_pa)
+{
+	const pte_t pte = entry_read(s->m, pte_pa);
+	const pfn_t pfn = pte_pfn(s->m, pte);
+
+	if (!can_reuse(s->m, pte, pfn))
+		return wp_page_copy(s, mm, ref, addr, pte_pa, pte, true);
+	set_pte(s, pte_pa, pte | s->m->arch->exclusive);
+	trace_event(s, wp_unshare, addr, pfn);
 	return VM_FAULT_MINOR;
 }
 
@@ -223,9 +246,8 @@ static void drop_unused_table(struct step *s, mm_ref mm, uint64_t addr)
 	free_pgtables(s, mm, addr, addr + PAGE_SIZE, first, first + span);
 }
 
-/* handle_mm_fault() for a caller that has walked the tables: 0, some miss. */
-static enum vm_fault handle_fault_at(struct step *s, mm_ref mm, vma_ref ref,
-				     uint64_t addr, uint64_t pte_pa, bool write)
+enum vm_fault handle_fault_at(struct step *s, mm_ref mm, vma_ref ref,
+			      uint64_t addr, uint64_t pte_pa, bool write)
 {
 	const bool fresh = !pte_pa;
 	enum vm_fault fault;
@@ -247,7 +269,7 @@ enum vm_fault handle_mm_fault(struct step *s, mm_ref mm, vma_ref ref,
 	return handle_fault_at(s, mm, ref, addr, 0, write);
 }
 
-static void count_fault(struct step *s, enum vm_fault fault)
+void count_fault(struct step *s, enum vm_fault fault)
 {
 	struct task_struct *task = task_mut(s, s->current);
 
@@ -346,74 +368,6 @@ struct access_fault do_page_fault(struct step *s, uint64_t addr,
 		return bad_area(s, addr, SIGKILL, 0, "no free frame is left");
 	count_fault(s, fault);
 	return (struct access_fault){ 0 };
-}
-
-/* ---- populate ---- */
-
-/* 0, -EFAULT or -ENOMEM, not told. */
-static int64_t populate_page(struct step *s, mm_ref mm, vma_ref vma,
-			     uint64_t addr, bool write)
-{
-	uint64_t pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
-	enum vm_fault fault;
-
-	if (pte_pa) {
-		pte_t pte = entry_read(s->m, pte_pa);
-
-		if (pte & s->m->arch->present && (!write || pte_write(s->m, pte)))
-			return 0;
-	}
-	fault = handle_fault_at(s, mm, vma, addr, pte_pa, write);
-	if (fault == VM_FAULT_SIGBUS)
-		return -EFAULT;
-	if (fault == VM_FAULT_OOM)
-		return -ENOMEM;
-	count_fault(s, fault);
-	return 0;
-}
-
-/* populate_vma_page_range(): what MLOCK_ONFAULT locked is left to its faults. */
-static int64_t populate_vma(struct step *s, mm_ref mm, vma_ref ref,
-			    uint64_t start, uint64_t end)
-{
-	const struct vm_area_struct *vma = vma_at(s->m, ref);
-	const bool write = (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
-	uint64_t addr = vma->vm_start > start ? vma->vm_start : start;
-	int64_t err = 0;
-
-	if (vma->vm_flags & (VM_PFNMAP | VM_IO | VM_LOCKONFAULT))
-		return 0;
-	if (!(vma->vm_flags & VM_ACCESS_FLAGS))
-		return -EFAULT;
-	for (; !err && addr < end && addr < vma->vm_end; addr += PAGE_SIZE)
-		err = populate_page(s, mm, ref, addr, write);
-	return err;
-}
-
-int64_t __mm_populate(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
-		      bool ignore_errors)
-{
-	const uint64_t before = s->res->minor + s->res->major;
-	int64_t err = 0;
-
-	for (vma_ref ref = vma_lookup(s->m, mm, start);
-	     start < end && !vma_none(ref) &&
-	     vma_at(s->m, ref)->vm_start < end;
-	     ref = vma_at(s->m, ref)->vm_next) {
-		err = populate_vma(s, mm, ref, start, end);
-		if (err && !ignore_errors)
-			break;
-		err = 0;
-	}
-	trace_event(s, populate, start, end,
-		    s->res->minor + s->res->major - before);
-	return err;
-}
-
-void make_pages_present(struct step *s, mm_ref mm, uint64_t start,
-			uint64_t end)
-{
-	__mm_populate(s, mm, start, end, true);
 }
 
 /* ---- unmapping ---- */

@@ -46,6 +46,22 @@ enum vm_fault special_mapping_fault(struct step *s, mm_ref mm, vma_ref vma,
 enum vm_fault handle_mm_fault(struct step *s, mm_ref mm, vma_ref vma,
 			      uint64_t addr, bool write);
 
+/* The same for a caller that has walked the tables: @pte_pa is 0 where one of
+ * them is missing. */
+enum vm_fault handle_fault_at(struct step *s, mm_ref mm, vma_ref vma,
+			      uint64_t addr, uint64_t pte_pa, bool write);
+
+/*
+ * do_unshare_page - the anonymous page of a present PTE becomes this address
+ * space's alone, as it must before somebody outside holds on to it; the PTE
+ * stays read-only. Linux: mm/memory.c do_wp_page() with FAULT_FLAG_UNSHARE.
+ */
+enum vm_fault do_unshare_page(struct step *s, mm_ref mm, vma_ref vma,
+			      uint64_t addr, uint64_t pte_pa);
+
+/* A fault that was repaired counts for the caller, whoever's memory it was in. */
+void count_fault(struct step *s, enum vm_fault fault);
+
 /* What a user-mode access led to. */
 struct access_fault {
 	int signo;		/* 0: the access may go on */
@@ -62,7 +78,7 @@ struct access_fault do_page_fault(struct step *s, uint64_t addr,
 				  enum access_kind kind);
 
 /*
- * Fault in [start, end) as mlock and MAP_POPULATE do: writable private memory
+ * gup.c. Fault in [start, end) as mlock and MAP_POPULATE do: writable private memory
  * by write faults, the rest by reads, inaccessible VMAs not at all. Errors end
  * it quietly. Linux: mm/gup.c __mm_populate().
  */
@@ -72,6 +88,25 @@ void make_pages_present(struct step *s, mm_ref mm, uint64_t start,
  * or beyond the object's end) or -ENOMEM, not told. Else 0. */
 int64_t __mm_populate(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
 		      bool ignore_errors);
+
+/**
+ * pin_user_pages_remote - hold on to pages of an address space
+ * @addr:  page aligned; any pattern
+ * @nr:    pages wanted
+ * @write: they will be written to
+ * @pages: filled in with their frames
+ *
+ * Faults pages in as their VMAs permit; an anonymous page that is only read is
+ * unshared first. A stack does not grow. Each frame gains a reference, which
+ * unpin_user_pages() takes back; then what was @written is dirty.
+ *
+ * Returns: how many it could get in a row; 0: not even the first.
+ * Linux: mm/gup.c pin_user_pages_remote() without FOLL_FORCE, 6.18.
+ */
+uint64_t pin_user_pages_remote(struct step *s, mm_ref mm, uint64_t addr,
+			       uint64_t nr, bool write, pfn_t *pages);
+void unpin_user_pages(struct step *s, const pfn_t *pages, uint64_t nr,
+		      bool written);
 
 /* Take the pages of [start, end) of one VMA away: PTEs none, rss down. */
 void zap_page_range(struct step *s, vma_ref vma, uint64_t start, uint64_t end);

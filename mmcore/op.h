@@ -74,6 +74,9 @@ struct op_read { int64_t fd; uint64_t count, buf; };
 struct op_write { int64_t fd; uint64_t buf, count; };
 struct op_pread { int64_t fd; uint64_t count, offset, buf; };
 struct op_pwrite { int64_t fd; uint64_t offset, buf, count; };
+/* Ours in op->iov, theirs in op->remote_iov. */
+struct op_process_vm_readv { uint32_t remote_pid; };
+struct op_process_vm_writev { uint32_t remote_pid; };
 struct op_access_ok { uint64_t addr, size; uint32_t type; };	/* 0 read, 1 write */
 struct op_mem_read { uint64_t addr, len; };
 struct op_mem_write { uint64_t addr; };	/* bytes in op->data */
@@ -104,6 +107,18 @@ enum sysctl_id {
 
 struct op_sysctl { uint32_t id; uint64_t value; };	/* a write */
 
+/* One entry of an iov array (iovec(2)): a range in a program's memory. */
+struct op_iovec { uint64_t base, len; };
+
+/*
+ * An iov array. It lies outside of the machine and is the caller's, who may
+ * let go of it once the operation has run; the history keeps a copy.
+ */
+struct op_iov {
+	const struct op_iovec *vec;	/* @nr entries; none: may be NULL */
+	uint64_t nr;			/* as many as were given: none too many */
+};
+
 struct op {
 	enum op_code code;
 	uint32_t pid;		/* the calling process; 0 where there is none */
@@ -116,6 +131,8 @@ struct op {
 	const uint8_t *data;	/* MEM_WRITE, WRITE, PWRITE: the bytes */
 	size_t data_len;
 	uint8_t *buf;		/* room for mm_op_room() bytes */
+	struct op_iov iov;	/* PROCESS_VM_*: in the caller's memory */
+	struct op_iov remote_iov;	/* PROCESS_VM_*: in the other process's */
 };
 
 /* Do the bytes come along, in op->data? */
@@ -124,6 +141,13 @@ static inline bool op_brings_data(const struct op *op)
 	return op->code == OP_MEM_WRITE ||
 	       (op->code == OP_WRITE && op->write.buf == NO_BUFFER) ||
 	       (op->code == OP_PWRITE && op->pwrite.buf == NO_BUFFER);
+}
+
+/* Do iov arrays come along? Where none does, both are { NULL, 0 }. */
+static inline bool op_brings_iov(const struct op *op)
+{
+	return op->code == OP_PROCESS_VM_READV ||
+	       op->code == OP_PROCESS_VM_WRITEV;
 }
 
 enum outcome {

@@ -10,7 +10,6 @@
 #include "mmcore/filemap.h"
 #include "mmcore/task.h"
 
-#define MAX_RW_COUNT	0x7ffff000ULL
 #define MAX_LFS_FILESIZE INT64_MAX
 
 /* One read or write, from its arguments on. */

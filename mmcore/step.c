@@ -12,6 +12,11 @@ static bool needs_process(enum op_code code)
 	return code != OP_SPAWN && code != OP_TICK && code != OP_SYSCTL;
 }
 
+static bool is_there(const struct op_iov *iov)
+{
+	return iov->vec || !iov->nr;
+}
+
 static bool well_formed(const struct op *op)
 {
 	switch (op->code) {
@@ -32,6 +37,9 @@ static bool well_formed(const struct op *op)
 		return op->data || !op->data_len;
 	case OP_MEM_TOUCH:
 		return op->mem_touch.access <= ACCESS_EXEC;
+	case OP_PROCESS_VM_READV:
+	case OP_PROCESS_VM_WRITEV:
+		return is_there(&op->iov) && is_there(&op->remote_iov);
 	case OP_SYSCTL:
 		return op->sysctl.id < NR_SYSCTLS &&
 		       !mm_sysctl_check((int)op->sysctl.id, op->sysctl.value);
@@ -119,6 +127,12 @@ static int64_t run_call(struct step *s, const struct op *op)
 		return sys_msync(s, &op->msync);
 	case OP_REMAP_FILE_PAGES:
 		return sys_remap_file_pages(s, &op->remap_file_pages);
+	case OP_PROCESS_VM_READV:
+		return sys_process_vm_readv(s, op->process_vm_readv.remote_pid,
+					    &op->iov, &op->remote_iov);
+	case OP_PROCESS_VM_WRITEV:
+		return sys_process_vm_writev(s, op->process_vm_writev.remote_pid,
+					     &op->iov, &op->remote_iov);
 	case OP_BRK:
 		return sys_brk(s, &op->brk);
 	case OP_ACCESS_OK:
@@ -290,6 +304,16 @@ static uint64_t pages_locked_in(const struct mm_struct *mm,
 	}
 }
 
+/* Those of an iov array, and tables for ranges far apart. */
+static uint64_t pages_of_iov(const struct op_iov *iov)
+{
+	uint64_t pages = 0;
+
+	for (uint64_t i = 0; i < iov->nr && i < UIO_MAXIOV; i++)
+		pages += pages_spanned(iov->vec[i].base, iov->vec[i].len) + 3;
+	return pages;
+}
+
 /* The pages an operation may bring in, capped by what could exist. */
 static uint64_t pages_named(const struct machine *m, const struct op *op)
 {
@@ -314,6 +338,10 @@ static uint64_t pages_named(const struct machine *m, const struct op *op)
 		break;
 	case OP_MEM_TOUCH:
 		pages = pages_spanned(op->mem_touch.addr, op->mem_touch.len);
+		break;
+	case OP_PROCESS_VM_READV:
+	case OP_PROCESS_VM_WRITEV:
+		pages = pages_of_iov(&op->iov) + pages_of_iov(&op->remote_iov);
 		break;
 	default:
 		pages = pages_locked_in(op_mm(m, op), op);

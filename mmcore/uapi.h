@@ -55,6 +55,11 @@
 #define MS_INVALIDATE	2
 #define MS_SYNC		4
 
+/* readv(2), process_vm_readv(2): entries of one iov array */
+#define UIO_MAXIOV	1024
+/* read(2): no call moves more bytes */
+#define MAX_RW_COUNT	0x7ffff000ULL
+
 /* memfd_create(2), open(2), lseek(2) */
 #define MFD_CLOEXEC	0x1
 #define MFD_ALLOW_SEALING 0x2

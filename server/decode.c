@@ -351,12 +351,12 @@ static bool get_machine(const struct place *p, const json_t *v)
 
 /* ---- bytes ---- */
 
-static uint8_t *scratch_alloc(const struct place *p,
-			      struct rpc_scratch *scratch, size_t len)
+static void *scratch_alloc(const struct place *p, struct rpc_scratch *scratch,
+			   size_t len)
 {
 	const int most = (int)(sizeof(scratch->blocks) /
 			       sizeof(scratch->blocks[0]));
-	uint8_t *block = scratch->nr < most ? malloc(len + 1) : NULL;
+	void *block = scratch->nr < most ? malloc(len + 1) : NULL;
 
 	if (!block) {
 		rpc_fail(p->error, RPC_INTERNAL_ERROR, p->param->name,
@@ -467,6 +467,40 @@ static bool get_bytes(const struct place *p, const json_t *v,
 	return good && length_fits(p, out->len);
 }
 
+/* ---- ranges ---- */
+
+/* One {"base", "len"}, and nothing else. */
+static bool get_range(const struct place *p, const json_t *v, uint64_t *words)
+{
+	const json_t *base = json_object_get(v, "base");
+	const json_t *len = json_object_get(v, "len");
+
+	if (!base || !len || json_object_size(v) != 2)
+		return refuse(p, "must be an array of {\"base\", \"len\"}");
+	return get_word(p, base, &words[0]) && get_word(p, len, &words[1]);
+}
+
+static bool get_ranges(const struct place *p, const json_t *v,
+		       struct rpc_scratch *scratch)
+{
+	struct rpc_ranges *out = p->at;
+	const size_t nr = json_array_size(v);
+	uint64_t *words;
+
+	if (!json_is_array(v))
+		return refuse(p, "must be an array of {\"base\", \"len\"}");
+	words = scratch_alloc(p, scratch, nr * 2 * sizeof(*words));
+	if (!words)
+		return false;
+	for (size_t i = 0; i < nr; i++)
+		if (!get_range(p, json_array_get(v, i), &words[2 * i]))
+			return false;
+	*out = (struct rpc_ranges){ words, nr };
+	return true;
+}
+
+/* ---- by type ---- */
+
 static const struct param_name encodings[] = {
 	{ "utf8", ENCODING_UTF8 },
 	{ "hex", ENCODING_HEX },
@@ -486,8 +520,6 @@ static bool get_encoding(const struct place *p, const json_t *v, uint32_t *to)
 	*to = (uint32_t)name->value;
 	return true;
 }
-
-/* ---- by type ---- */
 
 static bool get_integer(const struct place *p, const json_t *v)
 {
@@ -525,7 +557,8 @@ static bool get_bool(const struct place *p, const json_t *v)
 	return true;
 }
 
-/* Everything but PARAM_BYTES, which waits for the encoding. */
+/* Everything but what needs room: PARAM_BYTES, which waits for the encoding,
+ * too, and PARAM_RANGES. */
 static bool get_value(const struct place *p, const json_t *v)
 {
 	switch (p->param->type) {
@@ -549,6 +582,7 @@ static bool get_value(const struct place *p, const json_t *v)
 		*(const json_t **)p->at = v;
 		return true;
 	case PARAM_BYTES:
+	case PARAM_RANGES:
 		return true;
 	default:
 		return get_integer(p, v);
@@ -595,6 +629,9 @@ static void put_fallback(const struct rpc_param *param, void *at)
 	case PARAM_NAME:
 	case PARAM_MACHINE:
 		put_text(param, at);
+		break;
+	case PARAM_RANGES:
+		*(struct rpc_ranges *)at = (struct rpc_ranges){ NULL, 0 };
 		break;
 	case PARAM_JSON:
 		*(const json_t **)at = NULL;
@@ -691,13 +728,19 @@ static enum rpc_encoding encoding_of(const struct decoding *d)
 	return ENCODING_UTF8;
 }
 
-static bool take_bytes(const struct decoding *d, struct rpc_scratch *scratch)
+/* What is decoded into memory of its own. */
+static bool take_long(const struct decoding *d, struct rpc_scratch *scratch)
 {
 	for (uint32_t i = 0; i < d->method->nr_params; i++) {
 		const struct place p = place_of(d, i);
 
-		if (p.param->type == PARAM_BYTES && d->given & 1U << i &&
+		if (!(d->given & 1U << i))
+			continue;
+		if (p.param->type == PARAM_BYTES &&
 		    !get_bytes(&p, d->values[i], encoding_of(d), scratch))
+			return false;
+		if (p.param->type == PARAM_RANGES &&
+		    !get_ranges(&p, d->values[i], scratch))
 			return false;
 	}
 	return true;
@@ -719,7 +762,7 @@ bool rpc_decode(const struct rpc_method *method, const json_t *params,
 	} else if (params && !take_named(&d, params)) {
 		return false;
 	}
-	return fill_in_defaults(&d) && take_bytes(&d, scratch);
+	return fill_in_defaults(&d) && take_long(&d, scratch);
 }
 
 void rpc_scratch_free(struct rpc_scratch *scratch)

@@ -22,6 +22,11 @@ static void put_hex(FILE *f, const void *what, size_t bytes)
 		fprintf(f, "%02x", byte[i]);
 }
 
+static void put_iov(FILE *f, const struct op_iov *iov)
+{
+	put_hex(f, iov->vec, iov->nr * sizeof(*iov->vec));
+}
+
 static bool put_entry(const struct history_entry *e, void *ctx)
 {
 	static const size_t args[NR_OPS] = {
@@ -36,6 +41,10 @@ static bool put_entry(const struct history_entry *e, void *ctx)
 		fprintf(f, " %u", e->op->pid);
 		put_hex(f, &e->op->spawn, args[e->op->code]);
 		put_hex(f, e->op->data, e->op->data_len);
+		if (op_brings_iov(e->op)) {
+			put_iov(f, &e->op->iov);
+			put_iov(f, &e->op->remote_iov);
+		}
 	} else {
 		fprintf(f, " %llu", (unsigned long long)e->to_seq);
 	}

@@ -2,9 +2,9 @@
 /*
  * The packed history. An entry is a fixed head, then the operation's own bytes
  * (the member of struct op's union that its code names), then, only where they
- * say something, the rest of the result and the bytes written:
+ * say something, its iov arrays, the rest of the result and the bytes written:
  *
- *	head | operation or snapshot name | refusal | faults | killed | data
+ *	head | operation or snapshot name | iov | refusal | faults | killed | data
  *
  * Everything starts on eight bytes. The seq of an entry is not stored: entries
  * are numbered from the first of their block.
@@ -31,6 +31,7 @@ enum entry_flags {
 	HAS_DATA = 4,
 	DATA_DROPPED = 8,	/* too long to be kept */
 	DELIVER = 16,
+	HAS_IOV = 32,
 };
 
 struct entry_head {
@@ -42,6 +43,11 @@ struct entry_head {
 	uint32_t pid;
 	uint32_t data_len;	/* a revert: of the name, its NUL included */
 	int64_t ret;		/* a revert: to_seq */
+};
+
+/* Before the entries of op->iov, then of op->remote_iov. */
+struct entry_iov {
+	uint64_t nr, nr_remote;
 };
 
 struct entry_refusal {
@@ -128,12 +134,25 @@ static size_t data_kept(const struct history *h, const struct op *op)
 	return op->data_len <= h->limit / 4 ? op->data_len : 0;
 }
 
+static uint64_t iov_bytes(const struct op *op)
+{
+	return (op->iov.nr + op->remote_iov.nr) * sizeof(struct op_iovec);
+}
+
+static size_t iov_kept(const struct history *h, const struct op *op)
+{
+	const uint64_t bytes = iov_bytes(op);
+
+	return op_brings_iov(op) && bytes <= h->limit / 4 ? bytes : 0;
+}
+
 bool history_reserve(struct history *h, const struct op *op)
 {
 	return reserve(h, sizeof(struct entry_head) + sizeof(struct op) +
 				  sizeof(struct entry_refusal) +
 				  sizeof(struct entry_faults) +
 				  sizeof(uint32_t[OP_MAX_KILLED]) +
+				  sizeof(struct entry_iov) + iov_kept(h, op) +
 				  padded(data_kept(h, op)));
 }
 
@@ -165,6 +184,28 @@ static uint8_t *put(uint8_t *at, const void *what, size_t bytes)
 {
 	memcpy(at, what, bytes);
 	return at + padded(bytes);
+}
+
+static uint8_t *put_array(uint8_t *at, const struct op_iov *iov)
+{
+	return iov->nr ? put(at, iov->vec, iov->nr * sizeof(*iov->vec)) : at;
+}
+
+static uint8_t *put_iov(uint8_t *at, const struct history *h,
+			struct entry_head *head, const struct op *op)
+{
+	const struct entry_iov counts = { op->iov.nr, op->remote_iov.nr };
+
+	if (!op_brings_iov(op))
+		return at;
+	if (iov_kept(h, op) != iov_bytes(op)) {
+		head->flags |= DATA_DROPPED;
+		return at;
+	}
+	head->flags |= HAS_IOV;
+	at = put(at, &counts, sizeof(counts));
+	at = put_array(at, &op->iov);
+	return put_array(at, &op->remote_iov);
 }
 
 static uint8_t *put_result(uint8_t *at, struct entry_head *head,
@@ -219,6 +260,7 @@ bool history_append(struct history *h, const struct op *op,
 	uint8_t *at = h->last->bytes + h->last->used + sizeof(head);
 
 	at = put(at, op_args(op), op_bytes[op->code]);
+	at = put_iov(at, h, &head, op);
 	at = put_result(at, &head, res);
 	if (data) {
 		head.flags |= HAS_DATA;
@@ -314,6 +356,22 @@ static const uint8_t *take_result(struct op_result *res, const uint8_t *at,
 	return at;
 }
 
+static const uint8_t *take_array(struct op_iov *iov, const uint8_t *at,
+				 uint64_t nr)
+{
+	*iov = (struct op_iov){ (const struct op_iovec *)at, nr };
+	return at + nr * sizeof(*iov->vec);
+}
+
+static const uint8_t *take_iov(struct op *op, const uint8_t *at)
+{
+	struct entry_iov counts = { 0 };
+
+	at = take(&counts, at, sizeof(counts));
+	at = take_array(&op->iov, at, counts.nr);
+	return take_array(&op->remote_iov, at, counts.nr_remote);
+}
+
 static void take_op(struct op *op, struct op_result *res, const uint8_t *at,
 		    const struct entry_head *head)
 {
@@ -322,6 +380,8 @@ static void take_op(struct op *op, struct op_result *res, const uint8_t *at,
 	op->pid = head->pid;
 	op->deliver = head->flags & DELIVER;
 	at = take(&op->spawn, at, op_bytes[head->code]);
+	if (head->flags & HAS_IOV)
+		at = take_iov(op, at);
 	at = take_result(res, at, head);
 	if (head->flags & HAS_DATA) {
 		op->data = at;

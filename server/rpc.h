@@ -58,6 +58,7 @@ enum param_type {
 	PARAM_MACHINE,	/* char[65]: 1-64 of a-z 0-9 - _ */
 	PARAM_BYTES,	/* struct rpc_bytes: "data" by "encoding", decoded */
 	PARAM_ENCODING,	/* uint32_t: enum rpc_encoding */
+	PARAM_RANGES,	/* struct rpc_ranges: [{"base", "len"}, …], decoded */
 	PARAM_JSON,	/* const json_t *: the handler looks itself */
 };
 
@@ -69,6 +70,12 @@ enum rpc_encoding { ENCODING_UTF8, ENCODING_HEX, ENCODING_BASE64 };
 struct rpc_bytes {
 	const uint8_t *bytes;
 	size_t len;
+};
+
+/* Pairs of words: base and len of each range. */
+struct rpc_ranges {
+	const uint64_t *words;
+	uint64_t nr;		/* pairs */
 };
 
 struct param_name {

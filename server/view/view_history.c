@@ -30,6 +30,19 @@ static void view_integer(struct json_writer *out, enum param_show show,
 		json_put_uint(out, value);
 }
 
+static void view_ranges(struct json_writer *out,
+			const struct rpc_ranges *ranges)
+{
+	json_array_begin(out);
+	for (uint64_t i = 0; i < ranges->nr; i++) {
+		json_object_begin(out);
+		json_pair_hex(out, "base", ranges->words[2 * i]);
+		json_pair_hex(out, "len", ranges->words[2 * i + 1]);
+		json_object_close(out);
+	}
+	json_array_close(out);
+}
+
 static void view_param(struct json_writer *out, const struct rpc_param *param,
 		       const void *at)
 {
@@ -54,6 +67,9 @@ static void view_param(struct json_writer *out, const struct rpc_param *param,
 		break;
 	case PARAM_NAME:
 		json_put_string(out, at);
+		break;
+	case PARAM_RANGES:
+		view_ranges(out, at);
 		break;
 	default:
 		view_integer(out, param->show, *(const uint64_t *)at);
@@ -100,6 +116,7 @@ static void view_op_params(struct json_writer *out,
 {
 	struct op_args args = { .op = *e->op };
 
+	op_args_show_iov(&args);
 	for (uint32_t i = 0; i < method->nr_params; i++) {
 		const struct rpc_param *param = &method->params[i];
 
@@ -110,12 +127,12 @@ static void view_op_params(struct json_writer *out,
 	}
 	if (e->op->code == OP_SPAWN)
 		view_spawn(out, &e->op->spawn);
-	if (!op_brings_data(e->op))
-		return;
 	if (e->data_dropped) {
 		json_pair_uint(out, "data_dropped", e->op->data_len);
 		return;
 	}
+	if (!op_brings_data(e->op))
+		return;
 	json_key(out, "data");
 	view_bytes(out, e->op->data, e->op->data_len, ENCODING_HEX);
 	json_pair_string(out, "encoding", "hex");

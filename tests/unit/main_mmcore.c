@@ -28,6 +28,7 @@
 	X(inspect)	\
 	X(step)		\
 	X(sysctl)	\
+	X(process_vm)	\
 	X(procfs)	\
 	X(procfs_pagemap)	\
 	X(procfs_smaps)	\

@@ -20,6 +20,7 @@ struct args {
 	bool yes;
 	char name[9];
 	struct rpc_bytes data, text;
+	struct rpc_ranges ranges;
 };
 
 static const struct param_name flag_names[] = {
@@ -52,6 +53,7 @@ static const struct rpc_param params[] = {
 	{ .name = "data", .type = PARAM_BYTES, AT(data), .given_bit = 8 },
 	{ .name = "encoding", .type = PARAM_ENCODING, AT(encoding),
 	  .given_bit = 9 },
+	{ .name = "ranges", .type = PARAM_RANGES, AT(ranges), .given_bit = 10 },
 };
 
 static const struct rpc_method method = {
@@ -123,6 +125,12 @@ static const struct {
 	const char *text, *param;
 } wrong[] = {
 	{ "{}", "size" },
+	{ "{\"size\": 1, \"ranges\": {}}", "ranges" },
+	{ "{\"size\": 1, \"ranges\": [1]}", "ranges" },
+	{ "{\"size\": 1, \"ranges\": [{\"base\": 1}]}", "ranges" },
+	{ "{\"size\": 1, \"ranges\": [{\"base\": 1, \"len\": \"x\"}]}", "ranges" },
+	{ "{\"size\": 1, \"ranges\": [{\"base\": 1, \"len\": 1, \"b\": 1}]}",
+	  "ranges" },
 	{ "{\"size\": 0}", "size" },
 	{ "{\"size\": -1}", "size" },
 	{ "{\"size\": 1099511627777}", "size" },
@@ -235,6 +243,22 @@ START_TEST(bytes_are_the_same_in_every_encoding)
 }
 END_TEST
 
+START_TEST(ranges_are_pairs_of_words)
+{
+	static const uint64_t words[] = { 4096, 1024, UINT64_MAX, 0 };
+
+	ck_assert_msg(decode("{\"size\": 1, \"ranges\": ["
+			     "{\"base\": \"0x1000\", \"len\": \"1K\"},"
+			     "{\"len\": 0, \"base\": -1}]}"), "%s", error.why);
+	ck_assert_uint_eq(args.ranges.nr, 2);
+	ck_assert_mem_eq(args.ranges.words, words, sizeof(words));
+	ck_assert(decode("{\"size\": 1, \"ranges\": []}"));
+	ck_assert_uint_eq(args.ranges.nr, 0);
+	ck_assert(decode("{\"size\": 1}"));
+	ck_assert_uint_eq(args.ranges.nr, 0);
+}
+END_TEST
+
 START_TEST(positional_parameters_come_in_the_order_of_the_table)
 {
 	ck_assert(decode("[\"4K\", -1, \"A_WRITE\", -5, 6, \"first\", true, \"sh\"]"));
@@ -249,7 +273,8 @@ START_TEST(positional_parameters_come_in_the_order_of_the_table)
 	ck_assert_uint_eq(args.given, 0xff);
 	ck_assert(!decode("[]"));
 	ck_assert_str_eq(error.param, "size");
-	ck_assert(!decode("[1, 0, 0, 0, 0, 0, false, \"a\", \"\", \"hex\", 1]"));
+	ck_assert(!decode("[1, 0, 0, 0, 0, 0, false, \"a\", \"\", \"hex\", [],"
+			  " 1]"));
 	ck_assert_int_eq(error.code, RPC_INVALID_PARAMS);
 }
 END_TEST
@@ -271,6 +296,7 @@ Suite *suite_decode(void)
 	tcase_add_loop_test(tc, flags_are_names_and_numbers_joined, 0,
 			    sizeof(flags) / sizeof(flags[0]));
 	tcase_add_test(tc, bytes_are_the_same_in_every_encoding);
+	tcase_add_test(tc, ranges_are_pairs_of_words);
 	tcase_add_test(tc, positional_parameters_come_in_the_order_of_the_table);
 	suite_add_tcase(suite, tc);
 	return suite;

@@ -683,6 +683,55 @@ START_TEST(data_that_would_crowd_out_the_history_is_not_kept)
 }
 END_TEST
 
+START_TEST(iov_arrays_are_kept_and_run_again)
+{
+	struct machine_limits limits = machine_limits_default();
+	struct op_iovec local[2], remote[1], many[2000] = { { 0, 0 } };
+	struct op op = {
+		.code = OP_PROCESS_VM_WRITEV, .pid = 1,
+		.process_vm_writev.remote_pid = 1,
+		.iov = { local, 2 }, .remote_iov = { remote, 1 },
+	};
+	struct seen seen = { 0 };
+	char after[33];
+	struct hosted *h;
+	uint64_t addr;
+
+	limits.history_bytes = 100000;
+	open_registry_with(&limits);
+	h = create("a");
+	spawn(h);
+	addr = map(h, 1, 0, 65536);
+	local[0] = (struct op_iovec){ addr, 100 };
+	local[1] = (struct op_iovec){ addr + 4096, 200 };
+	remote[0] = (struct op_iovec){ addr + 8192, 300 };
+	apply(h, &op);
+	hosted_digest(h, after);
+	memset(local, 0, sizeof(local));
+	hosted_history(h, 2, 10, see, &seen);
+	ck_assert_uint_eq(seen.op.iov.nr, 2);
+	ck_assert_uint_eq(seen.op.iov.vec[0].base, addr);
+	ck_assert_uint_eq(seen.op.iov.vec[1].len, 200);
+	ck_assert_uint_eq(seen.op.remote_iov.nr, 1);
+	ck_assert_uint_eq(seen.op.remote_iov.vec[0].base, addr + 8192);
+	ck_assert_int_eq(seen.res.ret, 300);
+	ck_assert_uint_eq(seen.res.minor, 3);
+	map(h, 1, 0, 4096);
+	ck_assert(hosted_revert(h, "", 3, &error));
+	ck_digest_eq(h, after);
+	/* Arrays that would crowd out everything else are not kept. */
+	op.iov = (struct op_iov){ many, 2000 };
+	apply(h, &op);
+	seen = (struct seen){ 0 };
+	hosted_history(h, 5, 10, see, &seen);
+	ck_assert(seen.data_dropped);
+	ck_assert_int_eq(seen.res.err, EINVAL);
+	ck_assert_uint_eq(seen.op.iov.nr, 0);
+	machines_unlock(h);
+	close_registry();
+}
+END_TEST
+
 /* ---- snapshots ---- */
 
 START_TEST(a_revert_brings_the_state_back_and_is_an_operation)
@@ -1166,6 +1215,7 @@ static void add_past_tests(Suite *suite)
 	tcase_add_test(tc, the_history_gives_operations_and_results_back);
 	tcase_add_test(tc, the_history_is_bounded_and_loses_its_oldest_entries);
 	tcase_add_test(tc, data_that_would_crowd_out_the_history_is_not_kept);
+	tcase_add_test(tc, iov_arrays_are_kept_and_run_again);
 	tcase_add_test(tc, a_revert_brings_the_state_back_and_is_an_operation);
 	tcase_add_test(tc, snapshots_share_what_did_not_change);
 	tcase_add_test(tc, snapshots_are_bounded);

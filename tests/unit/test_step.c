@@ -34,6 +34,9 @@ static void teardown(void)
 #define PAGE(n) (ARENA + (n) * 4096ULL)
 #define FIXED (PRIVATE | MAP_FIXED)
 
+static const struct op_iovec here[] = { { PAGE(1), 100 } };
+static const struct op_iovec nowhere[] = { { PAGE(5), 100 } };
+
 /* ---- refusals ---- */
 
 static const struct {
@@ -76,6 +79,12 @@ static const struct {
 	{ CALL(FORK, fork, CLONE_FS), EINVAL },
 	{ CALL(CLOSE, close, 99), EBADF },
 	{ CALL(DUP, dup, 99), EBADF },
+	{ { .code = OP_PROCESS_VM_READV, .process_vm_readv = { 9 },
+	    .iov = { here, 1 }, .remote_iov = { here, 1 } }, ESRCH },
+	{ { .code = OP_PROCESS_VM_READV, .process_vm_readv = { 1 },
+	    .iov = { here, 1 }, .remote_iov = { nowhere, 1 } }, EFAULT },
+	{ { .code = OP_PROCESS_VM_WRITEV, .process_vm_writev = { 1 },
+	    .iov = { here, 1025 }, .remote_iov = { here, 1 } }, EINVAL },
 	{ CALL(MREMAP, mremap, PAGE(4), 4096, 8192, 0, 0), EFAULT },
 	{ CALL(MREMAP, mremap, PAGE(0), 4096, 0, 0, 0), EINVAL },
 };
@@ -158,6 +167,8 @@ static const struct op senseless[] = {
 	CALL(SYSCTL, sysctl, NR_SYSCTLS, 0),
 	CALL(SYSCTL, sysctl, SYSCTL_swappiness, 201),
 	CALL(SPAWN, spawn, .image = 7),
+	{ .code = OP_PROCESS_VM_READV, .iov = { NULL, 1 } },
+	{ .code = OP_PROCESS_VM_WRITEV, .remote_iov = { NULL, 1 } },
 };
 
 START_TEST(what_makes_no_sense_is_not_run)
@@ -200,6 +211,11 @@ END_TEST
 #define FAR(n) (ARENA + ((uint64_t)(n) << 30))
 #define MANY_PAGES (1500 * 4096ULL)
 
+static const struct op_iovec far_from[] = {
+	{ FAR(42), 1000 * 4096ULL }, { FAR(42) + 1000 * 4096ULL, 4096 },
+};
+static const struct op_iovec far_to[] = { { FAR(43), MANY_PAGES } };
+
 static const struct op day[] = {
 	CALL(MMAP, mmap, FAR(1), MANY_PAGES, RW, FIXED, -1, 0),
 	CALL(MEM_TOUCH, mem_touch, FAR(1), MANY_PAGES, ACCESS_READ),
@@ -233,6 +249,10 @@ static const struct op day[] = {
 	CALL(MREMAP, mremap, FAR(1), MANY_PAGES, MANY_PAGES, 3, FAR(40)),
 	CALL(MMAP, mmap, FAR(41), 4096, RW, LOCKED_FIXED, -1, 0),
 	CALL(MREMAP, mremap, FAR(41), 4096, MANY_PAGES, 1, 0),
+	CALL(MMAP, mmap, FAR(42), MANY_PAGES, RW, FIXED, -1, 0),
+	CALL(MMAP, mmap, FAR(43), MANY_PAGES, RW, FIXED, -1, 0),
+	{ .code = OP_PROCESS_VM_WRITEV, .process_vm_writev = { 1 },
+	  .iov = { far_from, 2 }, .remote_iov = { far_to, 1 } },
 	CALL(TICK, tick, 5),
 	CALL(SYSCTL, sysctl, SYSCTL_drop_caches, 3),
 	CALL(SPAWN, spawn, .image = IMAGE_DEMO),

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Getting at a program's pages without running it: populating a range, and
+ * holding on to the frames behind one.
+ *
+ * Who holds a frame looks at it without the page tables, and would go on
+ * seeing it while the program's next write goes to a copy. A page of private
+ * memory that others may still share is therefore made the program's own before
+ * it is handed out, even for reading: see do_unshare_page().
+ */
+#include "mmcore/memory.h"
+#include "mmcore/task.h"
+#include "mmcore/vma.h"
+
+/* 0, -EFAULT or -ENOMEM, not told. */
+static int64_t populate_page(struct step *s, mm_ref mm, vma_ref vma,
+			     uint64_t addr, bool write)
+{
+	uint64_t pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
+	enum vm_fault fault;
+
+	if (pte_pa) {
+		pte_t pte = entry_read(s->m, pte_pa);
+
+		if (pte & s->m->arch->present && (!write || pte_write(s->m, pte)))
+			return 0;
+	}
+	fault = handle_fault_at(s, mm, vma, addr, pte_pa, write);
+	if (fault == VM_FAULT_SIGBUS)
+		return -EFAULT;
+	if (fault == VM_FAULT_OOM)
+		return -ENOMEM;
+	count_fault(s, fault);
+	return 0;
+}
+
+/* populate_vma_page_range(): what MLOCK_ONFAULT locked is left to its faults. */
+static int64_t populate_vma(struct step *s, mm_ref mm, vma_ref ref,
+			    uint64_t start, uint64_t end)
+{
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	const bool write = (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+	uint64_t addr = vma->vm_start > start ? vma->vm_start : start;
+	int64_t err = 0;
+
+	if (vma->vm_flags & (VM_PFNMAP | VM_IO | VM_LOCKONFAULT))
+		return 0;
+	if (!(vma->vm_flags & VM_ACCESS_FLAGS))
+		return -EFAULT;
+	for (; !err && addr < end && addr < vma->vm_end; addr += PAGE_SIZE)
+		err = populate_page(s, mm, ref, addr, write);
+	return err;
+}
+
+int64_t __mm_populate(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
+		      bool ignore_errors)
+{
+	const uint64_t before = s->res->minor + s->res->major;
+	int64_t err = 0;
+
+	for (vma_ref ref = vma_lookup(s->m, mm, start);
+	     start < end && !vma_none(ref) &&
+	     vma_at(s->m, ref)->vm_start < end;
+	     ref = vma_at(s->m, ref)->vm_next) {
+		err = populate_vma(s, mm, ref, start, end);
+		if (err && !ignore_errors)
+			break;
+		err = 0;
+	}
+	trace_event(s, populate, start, end,
+		    s->res->minor + s->res->major - before);
+	return err;
+}
+
+void make_pages_present(struct step *s, mm_ref mm, uint64_t start,
+			uint64_t end)
+{
+	__mm_populate(s, mm, start, end, true);
+}
+
+/* ---- holding frames ---- */
+
+/* check_vma_flags(): without FOLL_FORCE a VMA is read and written as it says. */
+static bool vma_permits(const struct vm_area_struct *vma, bool write)
+{
+	return !(vma->vm_flags & (VM_IO | VM_PFNMAP)) &&
+	       vma->vm_flags & (write ? VM_WRITE : VM_READ);
+}
+
+/* gup_must_unshare(): it is private memory, and not known to be ours alone. */
+static bool must_unshare(const struct machine *m, pte_t pte)
+{
+	return !(pte & (m->arch->special | m->arch->exclusive)) &&
+	       page_at(m, pte_pfn(m, pte))->mapping & PAGE_MAPPING_ANON;
+}
+
+/* The frame behind @addr, brought in; 0: it cannot be. */
+static pfn_t get_user_page(struct step *s, mm_ref mm, vma_ref vma,
+			   uint64_t addr, bool write)
+{
+	uint64_t pte_pa;
+	enum vm_fault fault;
+
+	if (populate_page(s, mm, vma, addr, write))
+		return 0;
+	pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
+	if (!write && must_unshare(s->m, entry_read(s->m, pte_pa))) {
+		fault = do_unshare_page(s, mm, vma, addr, pte_pa);
+		if (fault == VM_FAULT_OOM)
+			return 0;
+		count_fault(s, fault);
+	}
+	return pte_pfn(s->m, entry_read(s->m, pte_pa));
+}
+
+/* The zero page is nobody's to count. */
+static bool is_counted(const struct machine *m, pfn_t pfn)
+{
+	return pfn != kernel_at(m)->zero_pfn;
+}
+
+uint64_t pin_user_pages_remote(struct step *s, mm_ref mm, uint64_t addr,
+			       uint64_t nr, bool write, pfn_t *pages)
+{
+	vma_ref ref = vma_make(0);
+	uint64_t got = 0;
+
+	for (; got < nr; got++, addr += PAGE_SIZE) {
+		if (vma_none(ref) || addr >= vma_at(s->m, ref)->vm_end)
+			ref = vma_lookup(s->m, mm, addr);
+		if (vma_none(ref) || addr < vma_at(s->m, ref)->vm_start ||
+		    !vma_permits(vma_at(s->m, ref), write))
+			break;
+		pages[got] = get_user_page(s, mm, ref, addr, write);
+		if (!pages[got])
+			break;
+		if (is_counted(s->m, pages[got]))
+			get_page(s, pages[got]);
+	}
+	return got;
+}
+
+void unpin_user_pages(struct step *s, const pfn_t *pages, uint64_t nr,
+		      bool written)
+{
+	for (uint64_t i = 0; i < nr; i++) {
+		if (!is_counted(s->m, pages[i]))
+			continue;
+		if (written)
+			page_mut(s, pages[i])->flags |= 1ULL << PG_dirty;
+		put_page(s, pages[i]);
+	}
+}
