@@ -41,7 +41,9 @@ static struct walker walker_for(const struct arch *a, enum access_kind kind)
 		.mark = a->accessed,
 	};
 
-	if (kind == ACCESS_WRITE) {
+	if (kind == ACCESS_READ) {
+		w.need |= a->read;
+	} else if (kind == ACCESS_WRITE) {
 		w.need |= a->write;
 		w.mark |= a->dirty;
 	} else if (kind == ACCESS_EXEC) {

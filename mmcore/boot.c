@@ -25,9 +25,16 @@ struct mm_config mm_config_default(void)
 
 const char *mm_config_check(const struct mm_config *c, const char **param)
 {
+	const struct arch *a = arch_find(c->arch);
+
+	*param = "arch";
+	if (!a)
+		return "is no architecture";
 	*param = "ram";
 	if (c->ram < MM_RAM_MIN || c->ram > MM_RAM_MAX)
 		return "must be from 4M to 4T";
+	if (c->ram > a->ram_max)
+		return "is more than the architecture can use";
 	if (c->ram & ~PAGE_MASK)
 		return "must be a multiple of 4096";
 	*param = "disk";
@@ -35,9 +42,6 @@ const char *mm_config_check(const struct mm_config *c, const char **param)
 		return "must be from 1M to 4T";
 	if (c->disk & ~PAGE_MASK)
 		return "must be a multiple of 4096";
-	*param = "arch";
-	if (!arch_find(c->arch))
-		return "is not available in this version";
 	*param = "cpus";
 	if (c->cpus < 1 || c->cpus > NR_CPUS_MAX)
 		return "must be from 1 to 64";
@@ -54,7 +58,7 @@ const char *mm_config_check(const struct mm_config *c, const char **param)
 	if (c->max_map_count > INT32_MAX)
 		return "must be below 2^31";
 	*param = "mmap_min_addr";
-	if (c->mmap_min_addr >= arch_find(c->arch)->task_size)
+	if (c->mmap_min_addr >= a->task_size)
 		return "must lie in user space";
 	*param = "min_free_kbytes";
 	if (c->min_free_kbytes > c->ram >> 12)

@@ -50,7 +50,7 @@ static bool block_is_unwritten(const struct machine *m, uint64_t pfn,
 static bool is_free_block(const struct machine *m, uint64_t pfn,
 			  unsigned int order)
 {
-	return pfn < kernel_at(m)->mem_map_pfn &&
+	return pfn < kernel_at(m)->ram_frames &&
 	       page_has(m, (pfn_t)pfn, PG_buddy) &&
 	       page_at(m, (pfn_t)pfn)->private == order;
 }
@@ -68,7 +68,7 @@ static void check_block(struct check *c, const struct zone *z, uint64_t pfn,
 	check_law(c, LAW_buddy_block,
 		  pfn % (1ULL << order) == 0 && pfn >= z->zone_start_pfn &&
 		  end <= z->zone_start_pfn + z->spanned_pages &&
-		  end <= kernel_at(c->m)->mem_map_pfn &&
+		  page_is_managed(c->m, end - 1) &&
 		  is_free_block(c->m, pfn, order) && !on_frontier(z, pfn));
 	if (order < MAX_ORDER - 1)
 		check_law(c, LAW_buddy_coalesced,
@@ -91,12 +91,12 @@ static uint64_t check_free_list(struct check *c, const struct zone *z,
 
 		if (!check_law(c, LAW_buddy_block,
 			       check_has(c, pos, sizeof(struct list_head)) &&
-			       pos >> PAGE_SHIFT >= kernel_at(c->m)->mem_map_pfn &&
+			       pa_in_mem_map(c->m, pos) &&
 			       list_at(c->m, pos)->prev == back))
 			break;
 		pfn = lru_to_pfn(c->m, pos);
 		if (!check_law(c, LAW_buddy_block,
-			       pfn < kernel_at(c->m)->mem_map_pfn &&
+			       page_is_managed(c->m, pfn) &&
 			       page_lru_pa(c->m, (pfn_t)pfn) == pos))
 			break;
 		check_block(c, z, pfn, order);
@@ -161,10 +161,12 @@ static void check_all_pages(struct check *c)
 	const struct kernel *k = kernel_at(c->m);
 	uint64_t pfn = k->zero_pfn + 1, free = 0, used = 0;
 
-	while (pfn < k->mem_map_pfn) {
+	while (pfn < k->ram_frames) {
 		const struct zone *z = &k->zones[page_zone(c->m, (pfn_t)pfn)];
 
-		if (on_frontier(z, pfn)) {
+		if (pfn == k->mem_map_pfn) {
+			pfn = k->mem_map_end;
+		} else if (on_frontier(z, pfn)) {
 			free += z->frontier_end - pfn;
 			pfn = z->frontier_end;
 		} else if (page_has(c->m, (pfn_t)pfn, PG_buddy) &&
@@ -213,9 +215,11 @@ static uint64_t check_lru_list(struct check *c, uint64_t head, bool active,
 
 		if (!check_law(c, LAW_lru_lists,
 			       check_has(c, pos, sizeof(struct list_head)) &&
-			       pos >> PAGE_SHIFT >= kernel_at(c->m)->mem_map_pfn))
+			       pa_in_mem_map(c->m, pos)))
 			break;
 		pfn = lru_to_pfn(c->m, pos);
+		if (!check_law(c, LAW_lru_lists, page_is_managed(c->m, pfn)))
+			break;
 		check_law(c, LAW_lru_lists,
 			  page_has(c->m, pfn, PG_lru) &&
 			  page_has(c->m, pfn, PG_active) == active &&

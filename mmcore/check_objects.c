@@ -10,7 +10,7 @@ bool check_object(const struct check *c, uint64_t pa, enum kmem_cache_id id)
 	uint64_t offset, i;
 
 	if (!check_has(c, pa, cache->objsize) ||
-	    pa >> PAGE_SHIFT >= kernel_at(c->m)->mem_map_pfn ||
+	    !page_is_managed(c->m, pa >> PAGE_SHIFT) ||
 	    !page_has(c->m, (pfn_t)(pa >> PAGE_SHIFT), PG_slab))
 		return false;
 	slab = ram_at(c->m, pa & PAGE_MASK);
@@ -68,6 +68,8 @@ static void check_cache(struct check *c, enum kmem_cache_id id)
 				  slab->cache == (uint32_t)id &&
 				  page_has(c->m, (pfn_t)(pos >> PAGE_SHIFT),
 					   PG_slab) &&
+				  page_zone(c->m, (pfn_t)(pos >> PAGE_SHIFT)) <=
+					  c->m->arch->kernel_zone &&
 				  list_for(slab, cache) == which);
 			check_slab_free(c, slab, cache);
 			c->refs_found += check_mix(pos >> PAGE_SHIFT);
@@ -187,7 +189,7 @@ static void check_page_tree(struct check *c, mapping_ref mapping)
 
 	for (; radix_tree_next(c->m, mapping, &index, &pfn); index++, nr++) {
 		if (!check_law(c, LAW_page_tree, nr <= as->nrpages &&
-			       pfn < kernel_at(c->m)->mem_map_pfn))
+			       page_is_managed(c->m, pfn)))
 			return;
 		check_law(c, LAW_page_tree,
 			  page_at(c->m, pfn)->mapping == mapping.pa &&

@@ -6,7 +6,7 @@ struct table_walk {
 	struct check *c;
 	const struct mm_struct *mm;
 	vma_ref vma;		/* first VMA that ends above the walk's place */
-	uint64_t nr_tables, nr_ptes;
+	uint64_t nr_tables, nr_ptes, nr_p4ds;
 	uint64_t anon, file, shmem;
 };
 
@@ -79,6 +79,14 @@ static void check_file_page(struct table_walk *w,
 				 ((addr - vma->vm_start) >> PAGE_SHIFT));
 }
 
+/* Bits that an entry that maps a page may have. */
+static uint64_t known_bits(const struct arch *a)
+{
+	return a->pfn_mask | a->present | a->protnone | a->read | a->write |
+	       a->exec | a->noexec | a->user | a->accessed | a->dirty |
+	       a->special | a->exclusive;
+}
+
 static void check_pte(struct table_walk *w, uint64_t addr, pte_t pte)
 {
 	struct check *c = w->c;
@@ -86,8 +94,12 @@ static void check_pte(struct table_walk *w, uint64_t addr, pte_t pte)
 	const pfn_t pfn = pte_pfn(c->m, pte);
 
 	if (!check_law(c, LAW_pte_vma, vma && pte_present(c->m, pte) &&
-		       pfn < kernel_at(c->m)->mem_map_pfn))
+		       (page_is_managed(c->m, pfn) ||
+			pfn == kernel_at(c->m)->zero_pfn)))
 		return;
+	check_law(c, LAW_pte_bits, !(pte & ~known_bits(c->m->arch)) &&
+		  (!pte_write(c->m, pte) ||
+		   (pte & c->m->arch->read) == c->m->arch->read));
 	check_law(c, LAW_pte_write,
 		  !pte_write(c->m, pte) || vma->vm_flags & VM_WRITE);
 	if (pte_special(c->m, pte)) {
@@ -104,8 +116,8 @@ static void check_pte(struct table_walk *w, uint64_t addr, pte_t pte)
 
 static bool check_table_frame(struct check *c, uint64_t pfn)
 {
-	if (!check_law(c, LAW_table_frame, pfn &&
-		       pfn < kernel_at(c->m)->mem_map_pfn &&
+	if (!check_law(c, LAW_table_frame, page_is_managed(c->m, pfn) &&
+		       page_zone(c->m, (pfn_t)pfn) <= c->m->arch->kernel_zone &&
 		       page_has(c->m, (pfn_t)pfn, PG_pgtable)))
 		return false;
 	c->tables++;
@@ -130,6 +142,28 @@ static uint32_t next_entry(const void *entries, uint32_t i, uint32_t nr,
 			i++;
 	}
 	return nr;
+}
+
+/* Do entries of @level keep their tables while the address space lives? */
+static bool is_kept(const struct arch *a, int level)
+{
+	return level == 0 && a->top_is_full;
+}
+
+/* A full top table is full; whatever lies behind a small one is 0. */
+static bool top_is_complete(const struct machine *m, uint64_t pgd)
+{
+	const struct arch *a = m->arch;
+	const uint32_t nr = 1U << a->level[0].bits;
+	const void *entries = ram_at(m, pgd);
+
+	for (uint32_t i = 0; a->top_is_full && i < nr; i++)
+		if (!table_load(entries, i, a->entry_shift))
+			return false;
+	for (uint32_t i = nr; i < PAGE_SIZE >> a->entry_shift; i++)
+		if (table_load(entries, i, a->entry_shift))
+			return false;
+	return true;
 }
 
 static void check_table(struct table_walk *w, int level, uint64_t table,
@@ -159,10 +193,14 @@ static void check_table(struct table_walk *w, int level, uint64_t table,
 			continue;
 		w->nr_tables++;
 		w->nr_ptes += level == a->nr_levels - 2;
+		w->nr_p4ds += level < a->nr_levels - 1 - COUNTED_LEVELS;
+		check_law(w->c, LAW_table_entry, entry ==
+			  pfn_pte(w->c->m, pfn, l->table));
 		vma_here(w, addr);
-		check_law(w->c, LAW_table_span, !vma_none(w->vma) &&
-			  vma_at(w->c->m, w->vma)->vm_start <
-			  addr + (1ULL << l->shift));
+		check_law(w->c, LAW_table_span, is_kept(a, level) ||
+			  (!vma_none(w->vma) &&
+			   vma_at(w->c->m, w->vma)->vm_start <
+			   addr + (1ULL << l->shift)));
 		check_table(w, level + 1, pfn_to_pa(pfn), addr);
 	}
 }
@@ -176,7 +214,9 @@ void check_tables(struct check *c, mm_ref mm)
 		return;
 	check_table(&w, 0, mms->pgd, 0);
 	check_law(c, LAW_table_count, w.nr_tables == mms->nr_tables &&
-				      w.nr_ptes == mms->nr_ptes);
+				      w.nr_ptes == mms->nr_ptes &&
+				      w.nr_p4ds == mms->nr_p4ds);
+	check_law(c, LAW_table_entry, top_is_complete(c->m, mms->pgd));
 	check_law(c, LAW_rss, w.anon == mms->_anon_rss &&
 			      w.file == mms->_file_rss &&
 			      w.shmem == mms->_shmem_rss);

@@ -4,11 +4,11 @@
  * of its address space and the areas of its image.
  *
  *	"none"	a stack and nothing else
- *	"demo"	a small static program, linked at 0x400000:
+ *	"demo"	a small static program, where the architecture's linker puts one:
  *
- *	00400000 r--	ELF header		00404000 rw-	data and bss
- *	00401000 r-x	text			00406000 rw-	[heap]
- *	00403000 r--	read-only data		mmap_base	[vdso], [vvar]
+ *	+0000 r--	ELF header		+4000 rw-	data and bss
+ *	+1000 r-x	text			+6000 rw-	[heap]
+ *	+3000 r--	read-only data		mmap_base	[vdso], [vvar]
  *
  * The program's segments are anonymous memory until there are files (D-006).
  */
@@ -24,14 +24,13 @@
 		     VM_MAYEXEC | VM_GROWSDOWN | VM_ACCOUNT)
 #define MAY_FLAGS (VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)
 #define MIN_GAP (128ULL << 20)
-#define START_BRK_NONE 0x555555559000ULL
 
 /* ---- layout ---- */
 
 /* mmap_base(): the top of the search, a stack's worth below user space. */
 static uint64_t mmap_base(const struct step *s)
 {
-	const uint64_t top = s->m->arch->task_size;
+	const uint64_t top = s->m->arch->map_window;
 	const uint64_t pad = kernel_at(s->m)->stack_guard_gap << PAGE_SHIFT;
 	const uint64_t max = top / 6 * 5;
 	uint64_t gap = rlimit(s, RLIMIT_STACK);
@@ -45,13 +44,21 @@ static uint64_t mmap_base(const struct step *s)
 	return PAGE_ALIGN(top - gap);
 }
 
+/* mmap_is_legacy(): a stack without limit needs all of the space below it. */
+static bool mmap_is_legacy(const struct step *s)
+{
+	return s->m->arch->unlimited_bottomup &&
+	       rlimit(s, RLIMIT_STACK) == RLIM_INFINITY;
+}
+
 static void arch_pick_mmap_layout(struct step *s, mm_ref mm)
 {
 	struct mm_struct *mms = mm_mut(s, mm);
+	const bool legacy = mmap_is_legacy(s);
 
-	mms->get_unmapped_area = MMAP_TOPDOWN;
-	mms->unmap_area = MMAP_TOPDOWN;
-	mms->mmap_base = mmap_base(s);
+	mms->get_unmapped_area = legacy ? MMAP_BOTTOMUP : MMAP_TOPDOWN;
+	mms->unmap_area = mms->get_unmapped_area;
+	mms->mmap_base = legacy ? s->m->arch->unmapped_base : mmap_base(s);
 	mms->free_area_cache = mms->mmap_base;
 	mms->cached_hole_size = ~0ULL;
 }
@@ -98,9 +105,6 @@ static bool map_stack(struct step *s, mm_ref mm)
 
 /* ---- [vdso] and its data ---- */
 
-#define VVAR_PAGES	4
-#define VCLOCK_PAGES	2
-#define VDSO_PAGES	2
 #define VVAR_FLAGS (VM_READ | VM_MAYREAD | VM_IO | VM_DONTEXPAND | \
 		    VM_DONTDUMP | VM_PFNMAP)
 #define VDSO_FLAGS (VM_READ | VM_EXEC | MAY_FLAGS | VM_DONTEXPAND)
@@ -108,22 +112,24 @@ static bool map_stack(struct step *s, mm_ref mm)
 /* map_vdso(): where a mapping of all three would go, one after another. */
 static bool map_vdso(struct step *s, mm_ref mm)
 {
-	const uint64_t pages = VVAR_PAGES + VCLOCK_PAGES + VDSO_PAGES;
-	int64_t at = get_unmapped_area(s, mm, file_make(0), 0,
-				       pages << PAGE_SHIFT, 0, 0);
+	const struct arch *a = s->m->arch;
+	const uint64_t len = (a->vvar_pages + a->vclock_pages +
+			      a->vdso_pages) * PAGE_SIZE;
+	int64_t at = get_unmapped_area(s, mm, file_make(0), 0, len, 0, 0);
 	uint64_t vclock, vdso;
 
 	if (at < 0)
 		return false;
-	vclock = (uint64_t)at + (VVAR_PAGES << PAGE_SHIFT);
-	vdso = vclock + (VCLOCK_PAGES << PAGE_SHIFT);
+	vclock = (uint64_t)at + a->vvar_pages * PAGE_SIZE;
+	vdso = vclock + a->vclock_pages * PAGE_SIZE;
 	mm_mut(s, mm)->vdso = vdso;
 	return map_area(s, mm, (uint64_t)at, vclock, VVAR_FLAGS,
 			VM_OPS_SPECIAL, SPECIAL_VVAR) &&
-	       map_area(s, mm, vclock, vdso, VVAR_FLAGS, VM_OPS_SPECIAL,
-			SPECIAL_VVAR_VCLOCK) &&
-	       map_area(s, mm, vdso, vdso + (VDSO_PAGES << PAGE_SHIFT),
-			VDSO_FLAGS, VM_OPS_SPECIAL, SPECIAL_VDSO);
+	       (!a->vclock_pages ||
+		map_area(s, mm, vclock, vdso, VVAR_FLAGS, VM_OPS_SPECIAL,
+			 SPECIAL_VVAR_VCLOCK)) &&
+	       map_area(s, mm, vdso, (uint64_t)at + len, VDSO_FLAGS,
+			VM_OPS_SPECIAL, SPECIAL_VDSO);
 }
 
 /* The machine's frame behind page @index of a special mapping; 0: no RAM. */
@@ -186,6 +192,16 @@ static void set_data(struct mm_struct *mms, uint64_t start, uint64_t end,
 	mms->brk = brk;
 }
 
+/* @value as the machine's words are: the bytes of a program's vectors. */
+static void put_word(const struct machine *m, uint8_t *to, uint64_t index,
+		     uint64_t value)
+{
+	const uint64_t bytes = arch_word(m->arch);
+
+	for (uint64_t i = 0; i < bytes; i++)
+		to[index * bytes + i] = (uint8_t)(value >> 8 * i);
+}
+
 /*
  * The strings at the top of the stack, as execve(2) leaves them: the program's
  * name, no environment, argv[0], and below it argc and the vectors.
@@ -197,7 +213,6 @@ static bool put_arguments(struct step *s, mm_ref mm)
 	const uint64_t file = top - 8 - sizeof(argv0);
 	const uint64_t arg = file - sizeof(argv0);
 	const uint64_t vectors = (arg - 64) & ~15ULL;
-	const uint64_t words[4] = { 1, arg, 0, 0 };
 	struct mm_struct *mms = mm_mut(s, mm);
 	uint8_t *page;
 	uint64_t pte_pa;
@@ -211,7 +226,8 @@ static bool put_arguments(struct step *s, mm_ref mm)
 	page = ram_mut(s, pfn_to_pa(pte_pfn(s->m, entry_read(s->m, pte_pa))));
 	memcpy(page + (file & ~PAGE_MASK), argv0, sizeof(argv0));
 	memcpy(page + (arg & ~PAGE_MASK), argv0, sizeof(argv0));
-	memcpy(page + (vectors & ~PAGE_MASK), words, sizeof(words));
+	put_word(s->m, page + (vectors & ~PAGE_MASK), 0, 1);	/* argc */
+	put_word(s->m, page + (vectors & ~PAGE_MASK), 1, arg);
 	mms->start_stack = vectors;
 	mms->arg_start = arg;
 	mms->arg_end = file;
@@ -225,31 +241,36 @@ static bool load_demo(struct step *s, mm_ref mm)
 	static const struct {
 		uint64_t start, end, flags;
 	} area[] = {
-		{ 0x400000, 0x401000, VM_READ },
-		{ 0x401000, 0x403000, VM_READ | VM_EXEC },
-		{ 0x403000, 0x404000, VM_READ },
-		{ 0x404000, 0x406000, VM_READ | VM_WRITE | VM_ACCOUNT },
-		{ 0x406000, 0x427000, VM_READ | VM_WRITE | VM_ACCOUNT },
+		{ 0x0, 0x1000, VM_READ },
+		{ 0x1000, 0x3000, VM_READ | VM_EXEC },
+		{ 0x3000, 0x4000, VM_READ },
+		{ 0x4000, 0x6000, VM_READ | VM_WRITE | VM_ACCOUNT },
+		{ 0x6000, 0x27000, VM_READ | VM_WRITE | VM_ACCOUNT },
 	};
+	const uint64_t base = s->m->arch->exec_base;
 
 	for (size_t i = 0; i < sizeof(area) / sizeof(area[0]); i++)
-		if (!map_area(s, mm, area[i].start, area[i].end,
+		if (!map_area(s, mm, base + area[i].start, base + area[i].end,
 			      area[i].flags | MAY_FLAGS, VM_OPS_NONE, 0))
 			return false;
-	set_code(mm_mut(s, mm), 0x401000, 0x402f00);
-	set_data(mm_mut(s, mm), 0x404000, 0x404800, 0x406000, 0x427000);
+	set_code(mm_mut(s, mm), base + 0x1000, base + 0x2f00);
+	set_data(mm_mut(s, mm), base + 0x4000, base + 0x4800, base + 0x6000,
+		 base + 0x27000);
 	return map_vdso(s, mm) && put_arguments(s, mm);
 }
 
 static bool load_image(struct step *s, mm_ref mm, uint32_t image)
 {
+	uint64_t brk;
+
 	arch_pick_mmap_layout(s, mm);
 	if (!map_stack(s, mm))
 		return false;
 	if (image == IMAGE_DEMO)
 		return load_demo(s, mm);
-	set_data(mm_mut(s, mm), START_BRK_NONE, START_BRK_NONE, START_BRK_NONE,
-		 START_BRK_NONE);
+	/* Where the heap of a small PIE begins. */
+	brk = s->m->arch->dyn_base + 5 * PAGE_SIZE;
+	set_data(mm_mut(s, mm), brk, brk, brk, brk);
 	return true;
 }
 
@@ -291,20 +312,21 @@ static bool open_files(struct step *s, task_ref t)
 
 /* ---- spawn ---- */
 
-static void set_limits(struct task_struct *task, const struct op_spawn *a)
+static void set_limits(const struct machine *m, struct task_struct *task,
+		       const struct op_spawn *a)
 {
 	init_rlimits(task->rlim);
 	for (int r = 0; r < RLIM_NLIMITS; r++)
 		if (a->rlimit_set >> r & 1)
-			task->rlim[r] = (struct rlimit){ a->rlim[r].soft,
-							 a->rlim[r].hard };
+			task->rlim[r] = rlimit_of(m, a->rlim[r].soft,
+						  a->rlim[r].hard);
 }
 
 static bool start_task(struct step *s, task_ref t, const struct op_spawn *a)
 {
 	struct task_struct *task = task_mut(s, t);
 
-	set_limits(task, a);
+	set_limits(s->m, task, a);
 	if (a->privileged)
 		task->flags |= PF_PRIVILEGED;
 	s->current = t;

@@ -37,9 +37,9 @@ static void mmdrop(struct step *s, mm_ref mm)
 
 	if (--mm_mut(s, mm)->mm_count)
 		return;
-	MM_ASSERT(mms->nr_ptes == 0 && mms->nr_tables == 0);
+	MM_ASSERT(mms->nr_ptes == 0);
 	MM_ASSERT(!mms->_anon_rss && !mms->_file_rss && !mms->_shmem_rss);
-	pgd_free(s, mms->pgd);
+	pgd_free(s, mm);
 	kmem_cache_free(s, CACHE_MM, mm.pa);
 }
 

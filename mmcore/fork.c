@@ -15,8 +15,7 @@ mm_ref mm_alloc(struct step *s)
 	if (mm_none(mm))
 		return mm;
 	mms = mm_mut(s, mm);
-	mms->pgd = pgd_alloc(s);
-	if (!mms->pgd) {
+	if (!pgd_alloc(s, mm)) {
 		kmem_cache_free(s, CACHE_MM, mm.pa);
 		return mm_make(0);
 	}

@@ -48,9 +48,9 @@ int64_t sys_remap_file_pages(struct step *s, const struct op_remap_file_pages *a
 
 	if (a->prot)
 		return refuse(s, EINVAL, "prot is not 0");
-	if (start + size <= start)
+	if (ulong_of(s->m, start + size) <= start)
 		return refuse(s, EINVAL, "size is less than a page, or addr + size wraps around");
-	if (a->pgoff + (size >> PAGE_SHIFT) < a->pgoff)
+	if (ulong_of(s->m, a->pgoff + (size >> PAGE_SHIFT)) < a->pgoff)
 		return refuse(s, EINVAL, "pgoff + size wraps around");
 	ref = vma_lookup(s->m, current_mm(s), start);
 	if (vma_none(ref) || vma_at(s->m, ref)->vm_start > start)

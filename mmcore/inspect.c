@@ -201,12 +201,11 @@ static enum frame_use frame_span(const struct machine *m, uint64_t pfn,
 	const struct page_rest *page;
 
 	*len = 1;
-	if (pfn >= k->mem_map_pfn) {
-		*len = k->ram_frames - pfn;
+	if (page_is_boot_reserved(m, pfn)) {
+		if (pfn >= k->mem_map_pfn)
+			*len = k->mem_map_end - pfn;
 		return FRAME_RESERVED;
 	}
-	if (page_is_boot_reserved(m, (pfn_t)pfn))
-		return FRAME_RESERVED;
 	if (pfn >= z->frontier_start && pfn < z->frontier_end) {
 		*len = z->frontier_end - pfn;
 		return FRAME_FREE;

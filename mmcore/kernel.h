@@ -7,7 +7,8 @@
  *	frame 1 …	struct kernel (KERNEL_FRAMES frames)
  *	then		the zero page: never written, always reads as zero
  *	…		free memory, in zones
- *	top		mem_map
+ *	top		mem_map, at the end of what the kernel sees of the RAM
+ *	…		HighMem, where there is any
  */
 #ifndef MMCORE_KERNEL_H
 #define MMCORE_KERNEL_H
@@ -106,7 +107,8 @@ struct kernel {
 	uint64_t jiffies;
 	uint64_t rng_state;
 	/* memory */
-	uint64_t mem_map_pfn;		/* first frame of mem_map; the end of RAM */
+	uint64_t mem_map_pfn;		/* first frame of mem_map */
+	uint64_t mem_map_end;		/* the frame after it */
 	uint64_t zero_pfn;		/* empty_zero_page */
 	uint64_t totalram_pages;
 	uint64_t vm_committed_space;	/* pages promised */

@@ -291,6 +291,17 @@ static struct access_fault bad_area(struct step *s, uint64_t addr, int signo,
 				      code == SI_KERNEL ? 0 : addr, why };
 }
 
+/* Where the CPU tells a fetch from a load (arch/riscv/mm/fault.c). */
+static const char *access_error_by_kind(const struct vm_area_struct *vma,
+					enum access_kind kind)
+{
+	if (kind == ACCESS_EXEC)
+		return vma->vm_flags & VM_EXEC
+			? NULL : "the VMA does not permit execution";
+	return vma->vm_flags & (VM_READ | VM_WRITE)
+		? NULL : "the VMA does not permit reading";
+}
+
 /* access_error(): may this VMA be accessed so? NULL if it may. */
 static const char *access_error(const struct machine *m,
 				const struct vm_area_struct *vma,
@@ -299,6 +310,8 @@ static const char *access_error(const struct machine *m,
 	if (kind == ACCESS_WRITE)
 		return vma->vm_flags & VM_WRITE
 			? NULL : "the VMA does not permit writing";
+	if (m->arch->exec)
+		return access_error_by_kind(vma, kind);
 	if (pte & m->arch->present)
 		return kind == ACCESS_EXEC
 			? "the page is present and not executable"
@@ -335,7 +348,7 @@ struct access_fault do_page_fault(struct step *s, uint64_t addr,
 {
 	const struct arch *a = s->m->arch;
 	const mm_ref mm = current_mm(s);
-	const uint64_t upper = a->task_size | (PAGE_SIZE - 1);
+	const uint64_t upper = a->canonical_max;
 	const char *why;
 	enum vm_fault fault;
 	uint64_t pte_pa;

@@ -58,7 +58,7 @@ static int64_t apply_vma_lock_flags(struct step *s, uint64_t start,
 				    uint64_t len, uint64_t flags)
 {
 	const mm_ref mm = current_mm(s);
-	const uint64_t end = start + len;
+	const uint64_t end = ulong_of(s->m, start + len);
 	uint64_t at = start;
 
 	if (end < start)
@@ -133,7 +133,7 @@ static int64_t do_mlock(struct step *s, uint64_t start, uint64_t len,
 
 	if (!can_do_mlock(s))
 		return refuse(s, EPERM, "RLIMIT_MEMLOCK is 0");
-	len = PAGE_ALIGN(len + (start & ~PAGE_MASK));
+	len = ulong_of(s->m, PAGE_ALIGN(len + (start & ~PAGE_MASK)));
 	start &= PAGE_MASK;
 	if (!may_lock(s, start, len))
 		return refuse(s, ENOMEM, "locked memory would exceed RLIMIT_MEMLOCK");
@@ -157,8 +157,8 @@ int64_t sys_mlock2(struct step *s, const struct op_mlock2 *a)
 int64_t sys_munlock(struct step *s, const struct op_munlock *a)
 {
 	return apply_vma_lock_flags(s, a->addr & PAGE_MASK,
-				    PAGE_ALIGN(a->len + (a->addr & ~PAGE_MASK)),
-				    0);
+				    ulong_of(s->m, PAGE_ALIGN(a->len +
+						(a->addr & ~PAGE_MASK))), 0);
 }
 
 /* Every VMA; one that cannot be split is no reason to stop. */

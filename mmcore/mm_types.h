@@ -173,12 +173,13 @@ struct mm_struct {
 	uint64_t _shmem_rss;	/* pages: present PTEs of shared memory */
 	uint64_t _swap_ents;	/* swap PTEs */
 	uint64_t data_vm;	/* today's VmData class, pages */
-	uint64_t nr_tables;	/* PTE + PMD + PUD (+ P4D-less) tables: VmPTE */
+	uint64_t nr_tables;	/* all but the top one */
 	uint64_t highest_vm_end;	/* end of the last VMA */
 	uint64_t vdso;		/* address of [vdso], 0 if none */
 	uint64_t id;		/* small number of this mm, from 1 */
 	uint64_t pinned_vm;	/* VmPin: pages; 0 */
 	uint64_t vma_index;	/* root node of the index; see vma_index.c */
+	uint64_t nr_p4ds;	/* of nr_tables: VmPTE leaves them out */
 };
 
 #define VMA_INDEX_SLOTS 31

@@ -14,9 +14,6 @@
 #include "mmcore/slab.h"
 #include "mmcore/vma.h"
 
-#define PMD_SIZE	(2ULL << 20)
-#define PUD_SIZE	(1ULL << 30)
-
 /* ---- taking a range away ---- */
 
 /* What lies in a range, from munmap_gather() to munmap_complete(). */
@@ -218,29 +215,50 @@ struct search {
 	vma_ref next;		/* found: the first VMA above the place */
 };
 
-/* Is the hint usable: in user space, and free with its guard gap? */
+/* Does the hint lie above the window that mappings stay in? (Five levels) */
+static bool beyond_window(const struct machine *m, const struct search *se)
+{
+	return se->hint > m->arch->map_window;
+}
+
+/*
+ * Is the hint usable: in user space, not across the end of the window, and
+ * free with its guard gap?
+ */
 static bool hint_is_free(const struct machine *m, struct search *se,
 			 uint64_t limit)
 {
 	if (!se->hint || limit < se->len || limit - se->len < se->hint)
+		return false;
+	if (beyond_window(m, se) !=
+	    (se->hint + se->len > m->arch->map_window))
 		return false;
 	se->next = vma_lookup(m, se->mm, se->hint);
 	return vma_none(se->next) ||
 	       se->hint + se->len <= vm_start_gap(m, vma_at(m, se->next));
 }
 
-/* Upwards: for MAP_32BIT, and when nothing is left below mmap_base. */
+/* MAP_32BIT and MAP_ABOVE4G are x86-64's alone; elsewhere they mean nothing. */
+static uint64_t search_flags(const struct machine *m, const struct search *se)
+{
+	return m->arch->x86_64_search ? se->flags : 0;
+}
+
+/*
+ * Upwards: for MAP_32BIT, when nothing is left below mmap_base, and where the
+ * layout says so.
+ */
 static int64_t area_bottomup(const struct machine *m, struct search *se)
 {
-	const uint64_t task_size = mm_at(m, se->mm)->task_size;
 	struct vm_unmapped_area_info info = { .length = se->len };
 
-	if (se->flags & MAP_32BIT) {
+	if (search_flags(m, se) & MAP_32BIT) {
 		info.low_limit = 0x40000000;
 		info.high_limit = 0x80000000;
 	} else {
-		info.low_limit = PAGE_ALIGN(task_size / 3);
-		info.high_limit = task_size;
+		info.low_limit = m->arch->unmapped_base;
+		info.high_limit = beyond_window(m, se) ? m->arch->task_size
+						       : m->arch->map_window;
 	}
 	if (hint_is_free(m, se, info.high_limit))
 		return (int64_t)se->hint;
@@ -252,13 +270,17 @@ static int64_t area_topdown(const struct machine *m, struct search *se)
 	const struct mm_struct *mms = mm_at(m, se->mm);
 	struct vm_unmapped_area_info info = {
 		.topdown = true, .length = se->len,
-		.low_limit = se->flags & MAP_ABOVE4G ? 1ULL << 32 : PAGE_SIZE,
+		.low_limit = search_flags(m, se) & MAP_ABOVE4G ? 1ULL << 32
+							       : PAGE_SIZE,
 		.high_limit = mms->mmap_base,
 	};
 	int64_t ret;
 
-	if (se->flags & MAP_32BIT)
+	if (search_flags(m, se) & MAP_32BIT ||
+	    mms->get_unmapped_area == MMAP_BOTTOMUP)
 		return area_bottomup(m, se);
+	if (beyond_window(m, se))
+		info.high_limit += m->arch->task_size - m->arch->map_window;
 	if (hint_is_free(m, se, mms->task_size))
 		return (int64_t)se->hint;
 	ret = vm_unmapped_area(m, se->mm, &info, &se->next);
@@ -266,26 +288,26 @@ static int64_t area_topdown(const struct machine *m, struct search *se)
 }
 
 /*
- * Memory that could be huge pages is aligned for them, huge pages or not: the
- * search asks for 2 MiB more than needed and takes the aligned part of what it
- * gets. A gap that would just do is therefore passed by, and a gap found from
- * its aligned lower end gives the next aligned address.
+ * Memory that could be huge pages is aligned for them, huge pages or not, but
+ * never on 32 bits: the search asks for 2 MiB more than needed and takes the
+ * aligned part of what it gets. A gap that would just do is therefore passed by,
+ * and a gap found from its aligned lower end gives the next aligned address.
  */
 static int64_t area_aligned(const struct machine *m, struct search *se)
 {
-	const uint64_t len = se->len;
+	const uint64_t huge = m->arch->huge_size[0], len = se->len;
 	int64_t ret = -ENOMEM;
 	uint64_t rest;
 
-	if (len + PMD_SIZE <= mm_at(m, se->mm)->task_size) {
-		se->len = len + PMD_SIZE;
+	if (len + huge <= mm_at(m, se->mm)->task_size) {
+		se->len = len + huge;
 		ret = area_topdown(m, se);
 		se->len = len;
 	}
 	if (ret < 0)
 		return area_topdown(m, se);
-	rest = (uint64_t)ret & (PMD_SIZE - 1);
-	return ret + (int64_t)(PMD_SIZE - rest);
+	rest = (uint64_t)ret & (huge - 1);
+	return ret + (int64_t)(huge - rest);
 }
 
 static int64_t choose_area(const struct machine *m, struct search *se,
@@ -293,10 +315,18 @@ static int64_t choose_area(const struct machine *m, struct search *se,
 {
 	if (se->flags & MAP_FIXED)
 		return (int64_t)se->hint;
-	if (file_none(file) && !(se->flags & MAP_SHARED) && !se->hint &&
-	    !(se->len & (PMD_SIZE - 1)))
+	if (m->arch->thp && file_none(file) && !(se->flags & MAP_SHARED) &&
+	    !se->hint && !(se->len & (m->arch->huge_size[0] - 1)))
 		return area_aligned(m, se);
 	return area_topdown(m, se);
+}
+
+/* The generic search leaves out what lies below the lowest address. */
+static uint64_t longest_mapping(const struct machine *m, mm_ref mm)
+{
+	const uint64_t task_size = mm_at(m, mm)->task_size;
+
+	return m->arch->x86_64_search ? task_size : task_size - mmap_lowest(m);
 }
 
 /* get_unmapped_area(); a place that was searched is known to be free. */
@@ -305,7 +335,7 @@ static int64_t find_place(struct step *s, struct search *se, file_ref file)
 	const uint64_t last = mm_at(s->m, se->mm)->task_size - se->len;
 	int64_t ret;
 
-	if (se->len > mm_at(s->m, se->mm)->task_size)
+	if (se->len > longest_mapping(s->m, se->mm))
 		return refuse(s, ENOMEM, "len exceeds the address space");
 	/* A fixed place may be any 64-bit number, so it is no return value. */
 	if (se->flags & MAP_FIXED && se->hint > last)
@@ -332,8 +362,9 @@ static int64_t find_place(struct step *s, struct search *se, file_ref file)
  * @pgoff: of the mapping; files with large folios will be aligned by it
  *
  * Returns: an address, or -ENOMEM, -EINVAL, -EPERM, told. O(log n).
- * Linux: mm/mmap.c __get_unmapped_area(), arch/x86/kernel/sys_x86_64.c and
- * mm/huge_memory.c thp_get_unmapped_area_vmflags(), 6.18.
+ * Linux: mm/mmap.c __get_unmapped_area(), generic_get_unmapped_area(),
+ * arch/x86/kernel/sys_x86_64.c, mm/huge_memory.c
+ * thp_get_unmapped_area_vmflags(), 6.18.
  */
 int64_t get_unmapped_area(struct step *s, mm_ref mm, file_ref file,
 			  uint64_t addr, uint64_t len, uint64_t pgoff,
@@ -367,6 +398,13 @@ struct mmap_state {
 	 MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |	\
 	 MAP_HUGETLB | MAP_32BIT | MAP_ABOVE4G | 0x1fULL << MAP_HUGE_SHIFT)
 
+/* Only x86 has a number for MAP_32BIT and MAP_ABOVE4G. */
+static uint64_t legacy_map_mask(const struct machine *m)
+{
+	return m->arch->exec ? LEGACY_MAP_MASK & ~(MAP_32BIT | MAP_ABOVE4G)
+			     : LEGACY_MAP_MASK;
+}
+
 static uint64_t min_hint(const struct machine *m, uint64_t hint)
 {
 	hint &= PAGE_MASK;
@@ -383,13 +421,13 @@ static int64_t check_size(struct step *s, struct mmap_state *st)
 
 	if (!st->len)
 		return refuse(s, EINVAL, "len is 0");
-	st->len = PAGE_ALIGN(st->len);
+	st->len = ulong_of(s->m, PAGE_ALIGN(st->len));
 	trace_event(s, mmap_len, asked, st->len,
 		    mm_at(s->m, st->mm)->task_size);
 	if (!st->len)
 		return refuse(s, ENOMEM, "len exceeds the address space");
 	trace_event(s, mmap_pgoff, st->pgoff, st->len >> PAGE_SHIFT);
-	if (st->pgoff + (st->len >> PAGE_SHIFT) < st->pgoff)
+	if (ulong_of(s->m, st->pgoff + (st->len >> PAGE_SHIFT)) < st->pgoff)
 		return refuse(s, EOVERFLOW, "offset + len overflows");
 	trace_event(s, mmap_map_count, map_count(s->m, st->mm), limit);
 	if (map_count(s->m, st->mm) > limit)
@@ -452,7 +490,7 @@ static int64_t check_shared_file(struct step *s, struct mmap_state *st,
 				 uint64_t f_mode)
 {
 	if ((st->flags & MAP_TYPE) == MAP_SHARED_VALIDATE &&
-	    st->flags & ~LEGACY_MAP_MASK)
+	    st->flags & ~legacy_map_mask(s->m))
 		return refuse(s, EOPNOTSUPP, "MAP_SHARED_VALIDATE: a flag the file does not know");
 	if (st->prot & PROT_WRITE && !(f_mode & FMODE_WRITE))
 		return refuse(s, EACCES,
@@ -463,6 +501,14 @@ static int64_t check_shared_file(struct step *s, struct mmap_state *st,
 	return 0;
 }
 
+/* Bytes of a file that can be mapped: of what is no regular file, as many as
+ * an offset can say. */
+static uint64_t max_mapped(const struct machine *m)
+{
+	return m->arch->ulong_max == UINT64_MAX ? UINT64_MAX
+						: m->arch->max_lfs_filesize;
+}
+
 /* Steps 1 and 6 for a file, and for huge pages, which are a file's inside. */
 static int64_t check_file(struct step *s, struct mmap_state *st)
 {
@@ -471,7 +517,7 @@ static int64_t check_file(struct step *s, struct mmap_state *st)
 	uint64_t f_mode = file ? file->f_mode : FMODE_READ | FMODE_WRITE;
 	int64_t err;
 
-	if (st->pgoff > (UINT64_MAX - st->len) >> PAGE_SHIFT)
+	if (st->pgoff > (max_mapped(s->m) - st->len) >> PAGE_SHIFT)
 		return refuse(s, EOVERFLOW, "the file cannot be that long");
 	switch (st->flags & MAP_TYPE) {
 	case MAP_SHARED:
@@ -816,13 +862,14 @@ int64_t do_mmap_pgoff(struct step *s, file_ref file, uint64_t addr,
 	return do_mmap(s, &st);
 }
 
-/* MAP_ANONYMOUS | MAP_HUGETLB: the size is coded in the flags, 0 is 2 MiB. */
+/* MAP_ANONYMOUS | MAP_HUGETLB: the size is coded in the flags, 0 is the usual one. */
 static int64_t mmap_huge(struct step *s, struct mmap_state *st)
 {
+	const uint64_t *sizes = s->m->arch->huge_size;
 	uint64_t code = st->flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
-	uint64_t size = code == 30 ? PUD_SIZE : PMD_SIZE;
+	uint64_t size = code ? 1ULL << code : sizes[0];
 
-	if (code != 0 && code != 21 && code != 30)
+	if (size != sizes[0] && size != sizes[1])
 		return refuse(s, EINVAL, "there are no huge pages of that size");
 	st->huge = size;
 	st->len = (st->len + size - 1) & ~(size - 1);

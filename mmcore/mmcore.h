@@ -16,7 +16,14 @@
 #include "mmcore/op.h"
 #include "mmcore/trace.h"
 
-enum arch_id { ARCH_X86_64, NR_ARCHS };
+enum arch_id {
+	ARCH_X86_64,
+	ARCH_X86_64_LA57,
+	ARCH_I386,
+	ARCH_I386_PAE,
+	ARCH_RISCV64_SV39,
+	NR_ARCHS,
+};
 
 /* A machine to be made; machine.create's parameters. */
 struct mm_config {

@@ -168,7 +168,8 @@ int64_t sys_mprotect(struct step *s, const struct op_mprotect *a)
 	const uint64_t grows = a->prot & (PROT_GROWSDOWN | PROT_GROWSUP);
 	const uint64_t prot = a->prot & ~grows;
 	const mm_ref mm = current_mm(s);
-	uint64_t start = a->addr, end = start + PAGE_ALIGN(a->len);
+	uint64_t start = a->addr;
+	uint64_t end = ulong_of(s->m, start + PAGE_ALIGN(a->len));
 	vma_ref vma;
 	int64_t err;
 

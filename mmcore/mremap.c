@@ -430,7 +430,7 @@ static int64_t check_growth(struct step *s, struct remap *r,
 	const uint64_t delta = r->new_len - r->old_len;
 
 	r->populate = vma->vm_flags & VM_LOCKED;
-	if (pgoff + (r->new_len >> PAGE_SHIFT) < pgoff)
+	if (ulong_of(s->m, pgoff + (r->new_len >> PAGE_SHIFT)) < pgoff)
 		return refuse(s, EINVAL, "the offset in the file overflows");
 	if (vma->vm_flags & (VM_DONTEXPAND | VM_PFNMAP))
 		return refuse(s, EFAULT, "the mapping may not grow");
@@ -556,8 +556,9 @@ int64_t sys_mremap(struct step *s, const struct op_mremap *a)
 {
 	struct remap r = {
 		.mm = current_mm(s), .addr = a->addr,
-		.old_len = PAGE_ALIGN(a->old_len),
-		.new_addr = a->new_addr, .new_len = PAGE_ALIGN(a->new_len),
+		.old_len = ulong_of(s->m, PAGE_ALIGN(a->old_len)),
+		.new_addr = a->new_addr,
+		.new_len = ulong_of(s->m, PAGE_ALIGN(a->new_len)),
 		.flags = a->flags,
 	};
 	const uint64_t old_len = r.old_len;

@@ -19,7 +19,8 @@ static bool is_mapped(const struct machine *m, mm_ref mm, uint64_t start,
 /* Order of checks: mm/mseal.c do_mseal(), 6.18. */
 int64_t sys_mseal(struct step *s, const struct op_mseal *a)
 {
-	const uint64_t len = PAGE_ALIGN(a->len), end = a->addr + len;
+	const uint64_t len = ulong_of(s->m, PAGE_ALIGN(a->len));
+	const uint64_t end = ulong_of(s->m, a->addr + len);
 	const mm_ref mm = current_mm(s);
 	uint64_t at = a->addr;
 

@@ -20,7 +20,8 @@ static int64_t msync_vma(struct step *s, const struct vm_area_struct *vma,
 int64_t sys_msync(struct step *s, const struct op_msync *a)
 {
 	static const char hole[] = "nothing is mapped in a part of the range";
-	const uint64_t len = PAGE_ALIGN(a->len), end = a->addr + len;
+	const uint64_t len = ulong_of(s->m, PAGE_ALIGN(a->len));
+	const uint64_t end = ulong_of(s->m, a->addr + len);
 	const mm_ref mm = current_mm(s);
 	uint64_t at = a->addr;
 	bool holes = false;

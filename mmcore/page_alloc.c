@@ -17,6 +17,7 @@
  */
 #include <string.h>
 
+#include "mmcore/arch.h"
 #include "mmcore/page_alloc.h"
 #include "mmcore/slab.h"
 #include "mmcore/trace.h"
@@ -37,10 +38,11 @@ static uint64_t free_list_pa(enum zone_type type, unsigned int order)
 
 enum zone_type page_zone(const struct machine *m, pfn_t pfn)
 {
-	if (pfn < (16ULL << 20 >> PAGE_SHIFT))
-		return ZONE_DMA;
-	(void)m;
-	return pfn < (4ULL << 30 >> PAGE_SHIFT) ? ZONE_DMA32 : ZONE_NORMAL;
+	const uint64_t *end = m->arch->zone_end;
+
+	if (pfn < end[ZONE_DMA32])
+		return pfn < end[ZONE_DMA] ? ZONE_DMA : ZONE_DMA32;
+	return pfn < end[ZONE_NORMAL] ? ZONE_NORMAL : ZONE_HIGHMEM;
 }
 
 const char *zone_name(enum zone_type type)
@@ -63,11 +65,26 @@ pfn_t lru_to_pfn(const struct machine *m, uint64_t lru_pa)
 		       offset / sizeof(struct page_rest));
 }
 
-bool page_is_boot_reserved(const struct machine *m, pfn_t pfn)
+bool page_is_boot_reserved(const struct machine *m, uint64_t pfn)
 {
 	const struct kernel *k = kernel_at(m);
 
-	return pfn <= k->zero_pfn || pfn >= k->mem_map_pfn;
+	return pfn <= k->zero_pfn ||
+	       (pfn >= k->mem_map_pfn && pfn < k->mem_map_end);
+}
+
+bool page_is_managed(const struct machine *m, uint64_t pfn)
+{
+	return pfn < kernel_at(m)->ram_frames && !page_is_boot_reserved(m, pfn);
+}
+
+bool pa_in_mem_map(const struct machine *m, uint64_t pa)
+{
+	const struct kernel *k = kernel_at(m);
+
+	return pa >> PAGE_SHIFT >= k->mem_map_pfn &&
+	       pa >> PAGE_SHIFT < k->mem_map_end &&
+	       (pa & ~PAGE_MASK) < sizeof(struct page_group);
 }
 
 static bool in_frontier(const struct machine *m, pfn_t pfn)
@@ -196,16 +213,17 @@ static pfn_t get_page_from_freelist(struct step *s, unsigned int gfp,
 				    unsigned int order, bool at_low)
 {
 	const struct kernel *k = kernel_at(s->m);
-	const int highest = gfp & __GFP_DMA ? ZONE_DMA :
-			    gfp & __GFP_DMA32 ? ZONE_DMA32 : ZONE_NORMAL;
+	const enum zone_type highest =
+		gfp & __GFP_DMA ? ZONE_DMA : gfp & __GFP_DMA32 ? ZONE_DMA32
+		: gfp & __GFP_HIGHMEM ? s->m->arch->user_zone
+				      : s->m->arch->kernel_zone;
 
-	for (int type = highest; type >= 0; type--) {
+	for (int type = (int)highest; type >= 0; type--) {
 		const struct zone *z = &k->zones[type];
 		uint64_t mark = at_low ? z->pages_low : z->pages_min;
 		pfn_t pfn;
 
-		if (!zone_watermark_ok(z, order, mark,
-				       (enum zone_type)highest,
+		if (!zone_watermark_ok(z, order, mark, highest,
 				       !at_low && (gfp & __GFP_HIGH)))
 			continue;
 		pfn = rmqueue(s, (enum zone_type)type, order);
@@ -445,7 +463,7 @@ static void init_zone(struct step *s, enum zone_type type, uint64_t start,
 
 static void setup_per_zone_lowmem_reserve(struct step *s)
 {
-	static const uint64_t ratio[MAX_NR_ZONES] = { 256, 256, 32, 32 };
+	static const uint64_t ratio[MAX_NR_ZONES] = { 256, 256, 32, 0 };
 	struct kernel *k = kernel_mut(s);
 
 	for (int j = 0; j < MAX_NR_ZONES; j++) {
@@ -459,6 +477,14 @@ static void setup_per_zone_lowmem_reserve(struct step *s)
 	}
 }
 
+/* What the kernel can use for itself. */
+static uint64_t lowmem_pages(const struct machine *m)
+{
+	const struct kernel *k = kernel_at(m);
+
+	return k->totalram_pages - k->zones[ZONE_HIGHMEM].managed_pages;
+}
+
 /* floor(sqrt(x)) */
 static uint64_t int_sqrt(uint64_t x)
 {
@@ -470,50 +496,72 @@ static uint64_t int_sqrt(uint64_t x)
 	return root;
 }
 
+/* HighMem keeps a little for itself: the kernel needs none of it. */
+static uint64_t highmem_pages_min(const struct zone *z)
+{
+	const uint64_t min = z->managed_pages / 1024;
+
+	return !z->managed_pages ? 0 : min < 32 ? 32 : min > 128 ? 128 : min;
+}
+
 void setup_per_zone_pages_min(struct step *s)
 {
 	struct kernel *k = kernel_mut(s);
 	const uint64_t pages_min = k->min_free_kbytes >> (PAGE_SHIFT - 10);
+	const uint64_t lowmem = lowmem_pages(s->m);
 
-	if (!k->totalram_pages)
+	if (!lowmem)
 		return;
 	for (int type = 0; type < MAX_NR_ZONES; type++) {
 		struct zone *z = &k->zones[type];
-		uint64_t min = pages_min * z->managed_pages / k->totalram_pages;
+		uint64_t min = pages_min * z->managed_pages / lowmem;
 		uint64_t step = z->managed_pages * 10 / 10000;
 
 		if (step < min / 4)
 			step = min / 4;
-		z->pages_min = min;
-		z->pages_low = min + step;
-		z->pages_high = min + 2 * step;
+		z->pages_min = type == ZONE_HIGHMEM ? highmem_pages_min(z) : min;
+		z->pages_low = z->pages_min + step;
+		z->pages_high = z->pages_min + 2 * step;
+	}
+}
+
+/* Where mem_map lies: it ends where the kernel's view of the RAM does. */
+static void place_mem_map(struct kernel *k, const struct arch *a)
+{
+	const uint64_t seen = a->zone_end[a->kernel_zone];
+
+	k->zero_pfn = 1 + KERNEL_FRAMES;
+	k->mem_map_end = seen < k->ram_frames ? seen : k->ram_frames;
+	k->mem_map_pfn = k->mem_map_end -
+			 (k->ram_frames + PAGES_PER_GROUP - 1) / PAGES_PER_GROUP;
+}
+
+static void init_zones(struct step *s)
+{
+	const struct arch *a = s->m->arch;
+	const struct kernel *k = kernel_at(s->m);
+	uint64_t start = 0;
+
+	for (int type = 0; type < MAX_NR_ZONES; type++) {
+		uint64_t end = a->zone_end[type] < k->ram_frames
+				       ? a->zone_end[type] : k->ram_frames;
+
+		init_zone(s, (enum zone_type)type, start, end, k->zero_pfn + 1,
+			  type > (int)a->kernel_zone ? end : k->mem_map_pfn);
+		start = end;
 	}
 }
 
 void mem_init(struct step *s)
 {
-	static const uint64_t limit[] = {
-		16ULL << 20 >> PAGE_SHIFT, 4ULL << 30 >> PAGE_SHIFT, UINT64_MAX,
-	};
 	struct kernel *k = kernel_mut(s);
-	uint64_t start = 0;
 
-	k->zero_pfn = 1 + KERNEL_FRAMES;
-	k->mem_map_pfn = k->ram_frames -
-			 (k->ram_frames + PAGES_PER_GROUP - 1) / PAGES_PER_GROUP;
-	for (int type = ZONE_DMA; type <= ZONE_NORMAL; type++) {
-		uint64_t end = limit[type] < k->ram_frames ? limit[type]
-							   : k->ram_frames;
-
-		init_zone(s, (enum zone_type)type, start, end,
-			  k->zero_pfn + 1, k->mem_map_pfn);
-		start = end;
-	}
-	init_zone(s, ZONE_HIGHMEM, 0, 0, 0, 0);
+	place_mem_map(k, s->m->arch);
+	init_zones(s);
 	for (int type = 0; type < MAX_NR_ZONES; type++)
 		k->totalram_pages += k->zones[type].managed_pages;
 	if (!k->min_free_kbytes) {
-		uint64_t kb = int_sqrt(16 * (k->totalram_pages * 4));
+		uint64_t kb = int_sqrt(16 * (lowmem_pages(s->m) * 4));
 
 		k->min_free_kbytes = kb < 128 ? 128 : kb > 262144 ? 262144 : kb;
 	}

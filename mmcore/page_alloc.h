@@ -96,7 +96,13 @@ void put_page(struct step *s, pfn_t pfn);
 struct page page_read(const struct machine *m, pfn_t pfn);
 
 /* True for frame 0, the kernel's own, the zero page and mem_map. */
-bool page_is_boot_reserved(const struct machine *m, pfn_t pfn);
+bool page_is_boot_reserved(const struct machine *m, uint64_t pfn);
+
+/* A frame of the machine that boot did not reserve: some zone's, in use or not. */
+bool page_is_managed(const struct machine *m, uint64_t pfn);
+
+/* Does this address lie in mem_map, in a struct page? */
+bool pa_in_mem_map(const struct machine *m, uint64_t pa);
 
 /* The zone a frame belongs to. */
 enum zone_type page_zone(const struct machine *m, pfn_t pfn);

@@ -32,16 +32,6 @@ static void table_free(struct step *s, pfn_t pfn)
 	free_zeroed_page(s, pfn);
 }
 
-uint64_t pgd_alloc(struct step *s)
-{
-	return pfn_to_pa(table_alloc(s));
-}
-
-void pgd_free(struct step *s, uint64_t pgd)
-{
-	table_free(s, (pfn_t)(pgd >> PAGE_SHIFT));
-}
-
 static uint64_t entry_pa(const struct arch *a, int level, uint64_t table,
 			 uint64_t addr)
 {
@@ -72,6 +62,35 @@ uint64_t pte_lookup(const struct machine *m, const struct mm_struct *mm,
 	return entry_pa(a, a->nr_levels - 1, table, addr);
 }
 
+/* @by tables more (or fewer) that entries of @level point to. */
+static void count_tables(struct step *s, mm_ref mm, int level, int64_t by)
+{
+	const int above_pte = s->m->arch->nr_levels - 2 - level;
+	struct mm_struct *mms = mm_mut(s, mm);
+
+	mms->nr_tables += (uint64_t)by;
+	if (above_pte == 0)
+		mms->nr_ptes += (uint64_t)by;
+	else if (above_pte >= COUNTED_LEVELS)
+		mms->nr_p4ds += (uint64_t)by;
+}
+
+/* Put a fresh table below an entry of @level. The entry, or 0: no RAM. */
+static pte_t table_hang(struct step *s, mm_ref mm, int level, uint64_t at,
+			uint64_t addr)
+{
+	const pfn_t pfn = table_alloc(s);
+	pte_t entry;
+
+	if (!pfn)
+		return 0;
+	entry = pfn_pte(s->m, pfn, s->m->arch->level[level].table);
+	set_pte(s, at, entry);
+	count_tables(s, mm, level, 1);
+	trace_event(s, table_alloc, (uint64_t)level + 1, pfn, addr);
+	return entry;
+}
+
 /* The table @depth levels below the top; those on the way are made. 0: no RAM. */
 static uint64_t table_alloc_down(struct step *s, mm_ref mm, uint64_t addr,
 				 int depth)
@@ -84,18 +103,10 @@ static uint64_t table_alloc_down(struct step *s, mm_ref mm, uint64_t addr,
 		uint64_t at = entry_pa(a, level, table, addr);
 		pte_t entry = entry_read(m, at);
 
-		if (!entry) {
-			pfn_t pfn = table_alloc(s);
-
-			if (!pfn)
-				return 0;
-			entry = pfn_pte(m, pfn, a->table);
-			set_pte(s, at, entry);
-			mm_mut(s, mm)->nr_tables++;
-			if (level == a->nr_levels - 2)
-				mm_mut(s, mm)->nr_ptes++;
-			trace_event(s, table_alloc, (uint64_t)level + 1, pfn, addr);
-		}
+		if (!entry)
+			entry = table_hang(s, mm, level, at, addr);
+		if (!entry)
+			return 0;
 		table = entry_table(m, entry);
 	}
 	return table;
@@ -184,12 +195,11 @@ static void free_tables_below(struct step *s, const struct freeing *f,
 		if (level < a->nr_levels - 2)
 			free_tables_below(s, f, level + 1, below, at,
 					  stop < end ? stop : end);
-		if (!span_is_free(f, stop - span, span))
+		if (!span_is_free(f, stop - span, span) ||
+		    (level == 0 && a->top_is_full))
 			continue;
 		set_pte(s, entry_at, 0);
-		mm_mut(s, f->mm)->nr_tables--;
-		if (level == a->nr_levels - 2)
-			mm_mut(s, f->mm)->nr_ptes--;
+		count_tables(s, f->mm, level, -1);
 		trace_event(s, table_free, (uint64_t)level + 1,
 			    below >> PAGE_SHIFT, stop - span);
 		table_free(s, (pfn_t)(below >> PAGE_SHIFT));
@@ -218,4 +228,55 @@ void free_pgtables(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
 	if (neighbour_keeps_tables(s->m->arch, &f, start, end))
 		return;
 	free_tables_below(s, &f, 0, mm_at(s->m, mm)->pgd, start, end);
+}
+
+/* ---- the top ---- */
+
+static uint64_t top_entries(const struct arch *a)
+{
+	return a->top_is_full ? 1ULL << a->level[0].bits : 0;
+}
+
+static bool fill_top(struct step *s, mm_ref mm)
+{
+	const struct arch *a = s->m->arch;
+
+	for (uint64_t i = 0; i < top_entries(a); i++)
+		if (!table_hang(s, mm, 0, mm_at(s->m, mm)->pgd +
+					  (i << a->entry_shift),
+				i << a->level[0].shift))
+			return false;
+	return true;
+}
+
+bool pgd_alloc(struct step *s, mm_ref mm)
+{
+	const pfn_t pfn = table_alloc(s);
+
+	if (!pfn)
+		return false;
+	mm_mut(s, mm)->pgd = pfn_to_pa(pfn);
+	if (fill_top(s, mm))
+		return true;
+	pgd_free(s, mm);
+	return false;
+}
+
+void pgd_free(struct step *s, mm_ref mm)
+{
+	const struct arch *a = s->m->arch;
+	const uint64_t pgd = mm_at(s->m, mm)->pgd;
+
+	for (uint64_t i = 0; i < top_entries(a); i++) {
+		const uint64_t at = pgd + (i << a->entry_shift);
+		const pte_t entry = entry_read(s->m, at);
+
+		if (!entry)
+			continue;
+		set_pte(s, at, 0);
+		count_tables(s, mm, 0, -1);
+		table_free(s, pte_pfn(s->m, entry));
+	}
+	MM_ASSERT(!mm_at(s->m, mm)->nr_tables);
+	table_free(s, (pfn_t)(pgd >> PAGE_SHIFT));
 }

@@ -31,6 +31,47 @@ static inline bool pte_present(const struct machine *m, pte_t pte)
 	return pte & (m->arch->present | m->arch->protnone);
 }
 
+/*
+ * Neither none nor present: a swap entry, or a marker in the form of one
+ * (include/linux/swapops.h, 6.18). The CPU faults, the kernel reads it.
+ */
+static inline bool is_swap_pte(const struct machine *m, pte_t pte)
+{
+	return !pte_none(pte) && !pte_present(m, pte);
+}
+
+#define SWP_TYPE_BITS	5
+
+/* What such an entry says; the architecture packs it its own way. */
+typedef struct {
+	uint32_t type;		/* 0 … 31; the last ones are no swap areas */
+	uint64_t offset;	/* below 1 << swp_offset_bits */
+} swp_entry_t;
+
+/* Never none, but for type 0 with offset 0 (inverted: the last one). */
+static inline pte_t swp_entry_to_pte(const struct machine *m, swp_entry_t entry)
+{
+	const struct arch *a = m->arch;
+	const uint64_t mask = (1ULL << a->swp_offset_bits) - 1;
+	const uint64_t offset = a->swp_offset_inverted ? ~entry.offset
+						       : entry.offset;
+
+	return (uint64_t)entry.type << a->swp_type_shift |
+	       (offset & mask) << a->swp_offset_shift;
+}
+
+static inline swp_entry_t pte_to_swp_entry(const struct machine *m, pte_t pte)
+{
+	const struct arch *a = m->arch;
+	const uint64_t mask = (1ULL << a->swp_offset_bits) - 1;
+	const uint64_t offset = pte >> a->swp_offset_shift;
+
+	return (swp_entry_t){
+		(uint32_t)(pte >> a->swp_type_shift) & ((1u << SWP_TYPE_BITS) - 1),
+		(a->swp_offset_inverted ? ~offset : offset) & mask,
+	};
+}
+
 static inline bool pte_write(const struct machine *m, pte_t pte)
 {
 	return pte & m->arch->write;
@@ -70,9 +111,16 @@ static inline void table_store(void *first, uint32_t i, uint8_t shift,
 /* PTE bits of a fresh mapping with these vm_flags (2.6.17 protection_map). */
 uint64_t vm_get_page_prot(const struct machine *m, uint64_t vm_flags);
 
-/* A fresh top-level table for an mm; 0: no RAM. */
-uint64_t pgd_alloc(struct step *s);
-void pgd_free(struct step *s, uint64_t pgd);
+/* The top-level table of an mm, and on PAE all tables below it. False: no RAM. */
+bool pgd_alloc(struct step *s, mm_ref mm);
+/* The reverse; all other tables are gone. */
+void pgd_free(struct step *s, mm_ref mm);
+
+/* What VmPTE counts, in pages: P4D tables are not in it. */
+static inline uint64_t mm_pgtable_pages(const struct mm_struct *mm)
+{
+	return mm->nr_tables - mm->nr_p4ds;
+}
 
 /**
  * pte_lookup - where the PTE of an address is

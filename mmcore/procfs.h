@@ -41,7 +41,7 @@ struct map_prefix {
 
 static inline uint32_t name_column(const struct machine *m)
 {
-	return m->arch->task_size > UINT32_MAX ? 25 + 8 * 6 : 25 + 4 * 6;
+	return 25 + arch_word(m->arch) * 6;
 }
 
 /* The line, at most NAME_COLUMN_MAX + 64 bytes and @name ("": none), into @line. */

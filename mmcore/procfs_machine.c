@@ -90,13 +90,31 @@ static void zero_lines(struct text *t, const char *const *labels)
 		kb_line(t, *labels, 0);
 }
 
-static void meminfo_lru(const struct kernel *k, struct text *t)
+/* A kernel that does not see all of the RAM tells the two parts apart. */
+static void meminfo_high(const struct machine *m, struct text *t)
 {
-	static const char *const none[] = {
+	const struct kernel *k = kernel_at(m);
+	const struct zone *high = &k->zones[ZONE_HIGHMEM];
+
+	if (m->arch->user_zone != ZONE_HIGHMEM)
+		return;
+	kb_line(t, "HighTotal:", KB(high->managed_pages));
+	kb_line(t, "HighFree:", KB(high->free_pages));
+	kb_line(t, "LowTotal:", KB(k->totalram_pages - high->managed_pages));
+	kb_line(t, "LowFree:", KB(nr_free_pages(m) - high->free_pages));
+}
+
+static void meminfo_lru(const struct machine *m, struct text *t)
+{
+	static const char *const unused[] = {
 		"Active(file):", "Inactive(file):", "Unevictable:", "Mlocked:",
+		NULL,
+	};
+	static const char *const none[] = {
 		"SwapTotal:", "SwapFree:", "Zswap:", "Zswapped:", "Dirty:",
 		"Writeback:", NULL,
 	};
+	const struct kernel *k = kernel_at(m);
 	const uint64_t active = KB(lru_pages(k, true));
 	const uint64_t inactive = KB(lru_pages(k, false));
 
@@ -104,6 +122,8 @@ static void meminfo_lru(const struct kernel *k, struct text *t)
 	kb_line(t, "Inactive:", inactive);
 	kb_line(t, "Active(anon):", active);
 	kb_line(t, "Inactive(anon):", inactive);
+	zero_lines(t, unused);
+	meminfo_high(m, t);
 	zero_lines(t, none);
 }
 
@@ -145,19 +165,18 @@ static void show_meminfo(const struct machine *m, struct text *t)
 	kb_line(t, "Buffers:", 0);
 	kb_line(t, "Cached:", KB(k->nr_file_pages));
 	kb_line(t, "SwapCached:", 0);
-	meminfo_lru(k, t);
+	meminfo_lru(m, t);
 	meminfo_kernel(m, t);
-	kb_line(t, "VmallocTotal:", 34359738367ULL);
+	kb_line(t, "VmallocTotal:", m->arch->vmalloc_kb);
 	zero_lines(t, none);
 	count_line(t, "HugePages_Total:", k->nr_hugepages);
 	count_line(t, "HugePages_Free:", k->nr_hugepages);
 	count_line(t, "HugePages_Rsvd:", 0);
 	count_line(t, "HugePages_Surp:", 0);
-	kb_line(t, "Hugepagesize:", 2048);
-	kb_line(t, "Hugetlb:", k->nr_hugepages * 2048);
-	kb_line(t, "DirectMap4k:", KB(k->ram_frames));
-	kb_line(t, "DirectMap2M:", 0);
-	kb_line(t, "DirectMap1G:", 0);
+	kb_line(t, "Hugepagesize:", m->arch->huge_size[0] >> 10);
+	kb_line(t, "Hugetlb:", k->nr_hugepages * (m->arch->huge_size[0] >> 10));
+	for (int i = 0; i < 3 && m->arch->direct_map[i]; i++)
+		kb_line(t, m->arch->direct_map[i], i ? 0 : KB(k->mem_map_end));
 }
 
 /* ---- zones and slabs ---- */

@@ -4,6 +4,7 @@
  * no meaning here (credentials, signals, scheduling) has the value an ordinary
  * root process shows.
  */
+#include "mmcore/pgtable.h"
 #include "mmcore/procfs.h"
 #include "mmcore/uapi.h"
 
@@ -107,7 +108,7 @@ bool show_gate_vma(const struct machine *m, struct text *t)
 	};
 	char *line;
 
-	if (kernel_at(m)->arch != ARCH_X86_64)
+	if (!m->arch->vsyscall)
 		return false;
 	line = text_room(t, NAME_COLUMN_MAX + 64);
 	if (line)
@@ -229,12 +230,27 @@ static void status_mem(const struct mm_struct *mm, struct text *t)
 	status_kb(t, "VmStk:", mm->stack_vm);
 	status_kb(t, "VmExe:", text_pages(mm));
 	status_kb(t, "VmLib:", mm->exec_vm - text_pages(mm));
-	status_kb(t, "VmPTE:", mm->nr_tables);
+	status_kb(t, "VmPTE:", mm_pgtable_pages(mm));
 	status_kb(t, "VmSwap:", mm->_swap_ents);
 	status_kb(t, "HugetlbPages:", 0);
 }
 
-static void status_signals(const struct task_struct *task, struct text *t)
+/* Of the architecture: huge pages need a PMD of their own. */
+static void status_arch(const struct arch *a, struct text *t)
+{
+	char *p = text_room(t, 96);
+
+	if (!p)
+		return;
+	p = put_text(p, "CoreDumping:\t0\nTHP_enabled:\t");
+	*p++ = a->nr_levels > 2 ? '1' : '0';
+	p = put_text(p, "\nuntag_mask:\t0x");
+	p = put_hex(p, a->ulong_max, 1);
+	text_done(t, put_text(p, "\nThreads:\t1\nSigQ:\t0/"));
+}
+
+static void status_signals(const struct arch *a, const struct task_struct *task,
+			   struct text *t)
 {
 	const char *caps = task->flags & PF_PRIVILEGED
 		? "000001ffffffffff\n" : "0000000000000000\n";
@@ -243,8 +259,7 @@ static void status_signals(const struct task_struct *task, struct text *t)
 	};
 	char *p;
 
-	text_put(t, "CoreDumping:\t0\nTHP_enabled:\t1\n"
-		    "untag_mask:\t0xffffffffffffffff\nThreads:\t1\nSigQ:\t0/");
+	status_arch(a, t);
 	p = text_room(t, 24);
 	if (p)
 		text_done(t, put_dec(p, task->rlim[RLIMIT_SIGPENDING].rlim_cur, 0));
@@ -257,8 +272,11 @@ static void status_signals(const struct task_struct *task, struct text *t)
 				  : i == 3 ? "000001ffffffffff\n" : caps);
 	}
 	text_put(t, "NoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n"
-		    "Speculation_Store_Bypass:\tvulnerable\n"
-		    "SpeculationIndirectBranch:\talways enabled\n");
+		    "Speculation_Store_Bypass:\t");
+	text_put(t, a->spec_store);
+	text_put(t, "\nSpeculationIndirectBranch:\t");
+	text_put(t, a->spec_branch);
+	text_put(t, "\n");
 }
 
 static void status_cpus(const struct machine *m, struct text *t)
@@ -288,7 +306,7 @@ static void show_status(const struct machine *m, task_ref ref, struct text *t)
 
 	status_ids(m, task, t);
 	status_mem(task_mm(m, ref), t);
-	status_signals(task, t);
+	status_signals(m->arch, task, t);
 	status_cpus(m, t);
 }
 
@@ -330,7 +348,8 @@ static void show_stat(const struct machine *m, task_ref ref, struct text *t)
 	const uint64_t tail[] = {
 		0, task->min_flt, 0, task->maj_flt, 0, 0, 0, 0, 0, 20, 0, 1, 0,
 		task->start_time * 100 / 250, mm->total_vm << PAGE_SHIFT,
-		rss(mm), task->rlim[RLIMIT_RSS].rlim_cur, mm->start_code,
+		rss(mm), ulong_of(m, task->rlim[RLIMIT_RSS].rlim_cur),
+		mm->start_code,
 		mm->end_code, mm->start_stack, 0, 0, 0, 0, 0, 0, 0, 0, 0, 17, 0,
 		0, 0, 0, 0, 0, mm->start_data, mm->end_data, mm->start_brk,
 		mm->arg_start, mm->arg_end, mm->env_start, mm->env_end, 0,

@@ -10,8 +10,6 @@
 #include "mmcore/filemap.h"
 #include "mmcore/task.h"
 
-#define MAX_LFS_FILESIZE INT64_MAX
-
 /* One read or write, from its arguments on. */
 struct transfer {
 	int64_t fd;
@@ -50,7 +48,7 @@ static int64_t check_transfer(struct step *s, struct transfer *t,
 			      : "the file is not open for writing");
 	if (!buffer_ok(s->m, t))
 		return refuse(s, EFAULT, "the buffer is not in user space");
-	if ((int64_t)t->count < 0)
+	if (t->count > s->m->arch->ulong_max / 2)
 		return refuse(s, EINVAL, "count is negative");
 	if (t->count > (uint64_t)INT64_MAX - t->pos)
 		return refuse(s, EINVAL, "offset + count overflows");
@@ -116,7 +114,7 @@ int64_t generic_write_checks(struct step *s, file_ref file, uint64_t *pos,
 		s->res->signo = SIGXFSZ;
 		return refuse(s, EFBIG, "the file would exceed RLIMIT_FSIZE");
 	}
-	if (*pos >= MAX_LFS_FILESIZE)
+	if (*pos >= s->m->arch->max_lfs_filesize)
 		return refuse(s, EFBIG, "no file can be that long");
 	if (*count > limit - *pos)
 		*count = limit - *pos;
@@ -293,6 +291,8 @@ int64_t sys_ftruncate(struct step *s, const struct op_ftruncate *a)
 		s->res->signo = SIGXFSZ;
 		return refuse(s, EFBIG, "the file would exceed RLIMIT_FSIZE");
 	}
+	if (a->len > s->m->arch->max_lfs_filesize)
+		return refuse(s, EFBIG, "no file can be that long");
 	return fops(s->m, ref)->truncate(s, ref, a->len);
 }
 

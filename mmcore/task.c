@@ -2,6 +2,7 @@
 /* Processes: found by pid in a red-black tree, related by children lists. */
 #include <string.h>
 
+#include "mmcore/arch.h"
 #include "mmcore/calls.h"
 #include "mmcore/slab.h"
 #include "mmcore/task.h"
@@ -152,18 +153,30 @@ void init_rlimits(struct rlimit rlim[RLIM_NLIMITS])
 			(struct rlimit){ login[i].cur, login[i].max };
 }
 
+/* On 32 bits the largest number is infinity (do_prlimit() of a rlimit64). */
+static uint64_t limit_of(const struct machine *m, uint64_t value)
+{
+	return value >= m->arch->ulong_max ? RLIM_INFINITY : value;
+}
+
+struct rlimit rlimit_of(const struct machine *m, uint64_t soft, uint64_t hard)
+{
+	return (struct rlimit){ limit_of(m, soft), limit_of(m, hard) };
+}
+
 int64_t sys_setrlimit(struct step *s, const struct op_setrlimit *a)
 {
+	const struct rlimit new = rlimit_of(s->m, a->soft, a->hard);
 	struct rlimit *limit;
 
 	if (a->resource >= RLIM_NLIMITS)
 		return refuse(s, EINVAL, "no such resource");
-	if (a->soft > a->hard)
+	if (new.rlim_cur > new.rlim_max)
 		return refuse(s, EINVAL, "the soft limit exceeds the hard limit");
 	limit = &task_mut(s, s->current)->rlim[a->resource];
-	if (a->hard > limit->rlim_max && !capable(s))
+	if (new.rlim_max > limit->rlim_max && !capable(s))
 		return refuse(s, EPERM,
 			      "only a privileged process may raise its hard limit");
-	*limit = (struct rlimit){ a->soft, a->hard };
+	*limit = new;
 	return 0;
 }

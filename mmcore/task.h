@@ -30,6 +30,9 @@ static inline bool capable(const struct step *s)
 	return task_at(s->m, s->current)->flags & PF_PRIVILEGED;
 }
 
+/* A pair of limits as the machine's words can say it. */
+struct rlimit rlimit_of(const struct machine *m, uint64_t soft, uint64_t hard);
+
 /* A Debian login's defaults (design of machine.create). */
 void init_rlimits(struct rlimit rlim[RLIM_NLIMITS]);
 

@@ -49,9 +49,19 @@ struct machine *host_machine_new(const struct mm_config *config)
 	return m;
 }
 
-struct machine *host_machine_small(void)
+uint32_t host_arch;
+
+struct mm_config host_config(void)
 {
 	struct mm_config config = mm_config_default();
+
+	config.arch = host_arch;
+	return config;
+}
+
+struct machine *host_machine_small(void)
+{
+	struct mm_config config = host_config();
 
 	config.ram = 64ULL << 20;
 	return host_machine_new(&config);

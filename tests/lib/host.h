@@ -5,6 +5,11 @@
 
 #include "mmcore/mmcore.h"
 
+/* The architecture of machines that nobody says more about. */
+extern uint32_t host_arch;
+/* mm_config_default() of that architecture. */
+struct mm_config host_config(void);
+
 /* Reserve, boot. Aborts when the host refuses. */
 struct machine *host_machine_new(const struct mm_config *config);
 /* The same, not booted: for loading frames into. */

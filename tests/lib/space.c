@@ -22,7 +22,7 @@ void space_open_with(struct space *sp, const struct mm_config *config,
 
 void space_open(struct space *sp)
 {
-	struct mm_config config = mm_config_default();
+	struct mm_config config = host_config();
 
 	config.ram = 64ULL << 20;
 	space_open_with(sp, &config, false);

@@ -17,7 +17,10 @@
 #include "mmcore/uapi.h"
 #include "tests/lib/host.h"
 
+/* test_archs is built with another, which lies in every user space. */
+#ifndef ARENA
 #define ARENA		0x100000000000ULL
+#endif
 #define ARENA_PAGES	64
 #define RW		(PROT_READ | PROT_WRITE)
 #define PRIVATE		(MAP_PRIVATE | MAP_ANONYMOUS)

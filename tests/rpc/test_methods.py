@@ -98,10 +98,48 @@ class Methods(Case):
         self.refused(-32006, "page.info", machine="m", pfn=1 << 30)
         self.refused(-32006, "proc.read", machine="m", path="/proc/77/maps")
         self.refused(-32602, "machine.create", name="d", durable=True)
-        self.refused(-32602, "machine.create", name="d", arch="i386")
+        self.refused(-32602, "machine.create", name="d", arch="alpha")
         self.refused(-32602, "process.spawn", machine="m", image="emacs")
         self.refused(-32602, "process.spawn", machine="m", rlimits={"RLIMIT_X": 1})
         self.refused(-32602, "process.spawn", machine="m", rlimits={"RLIMIT_AS": "much"})
+
+    def test_each_architecture_has_its_own_tables_and_addresses(self):
+        known = {
+            "x86_64": ("pgd pud pmd pte", 0x7ffff7fff000, 0x7ffffffff000),
+            "x86_64-la57": ("pgd p4d pud pmd pte", 0x7ffff7fff000, 0x7ffffffff000),
+            "i386": ("pgd pte", 0xb8000000, 0xc0000000),
+            "i386-pae": ("pgd pmd pte", 0xb8000000, 0xc0000000),
+            "riscv64-sv39": ("pgd pmd pte", 0x3ff8000000, 0x4000000000),
+        }
+        for arch, (levels, base, top) in known.items():
+            with self.subTest(arch):
+                name = arch.replace("_", "-")
+                self.assertEqual(self.call("machine.create", name=name, ram="64M",
+                                           arch=arch)["arch"], arch)
+                self.assertEqual(self.call("machine.info", machine=name)["arch"], arch)
+                self.call("process.spawn", machine=name)
+                info = self.call("mm.info", machine=name, pid=1)
+                self.assertEqual(int(info["mmap_base"], 16), base)
+                maps = self.call("mm.maps", machine=name, pid=1)["vmas"]
+                self.assertEqual(int(maps[-1]["end"], 16), top)
+                at = self.call("sys.mmap", machine=name, pid=1, len="8K", prot="PROT_READ|PROT_WRITE",
+                               flags="MAP_PRIVATE|MAP_ANONYMOUS")["ret"]
+                self.call("mem.write", machine=name, pid=1, addr=at, data="hello")
+                walk = self.call("mm.walk", machine=name, pid=1, addr=at)
+                self.assertEqual(" ".join(l["level"] for l in walk["levels"]), levels)
+                self.assertEqual(set(walk["levels"][-1]["flags"]),
+                                 set("VRWUAD") if arch.startswith("riscv")
+                                 else {"P", "RW", "US", "A", "D"} | ({"NX"} if arch != "i386" else set()))
+                self.assertTrue(self.call("machine.check", machine=name)["ok"])
+
+    def test_an_architecture_bounds_the_ram(self):
+        for arch, most, more in (("i386", "4G", "4100M"), ("i386-pae", "48G", "64G"),
+                                 ("riscv64-sv39", "128G", "129G")):
+            data = self.refused(-32602, "machine.create", name="big", arch=arch, ram=more)
+            self.assertEqual(data["param"], "ram")
+            self.call("machine.create", name="big", arch=arch, ram=most)
+            self.assertTrue(self.call("machine.check", machine="big")["ok"])
+            self.call("machine.destroy", machine="big")
 
     def test_what_is_called_refused_is_refused_as_said(self):
         setups = schema("setups.json")

@@ -15,7 +15,7 @@ static struct step *s;
 
 static void open_machine(uint64_t disk)
 {
-	struct mm_config config = mm_config_default();
+	struct mm_config config = host_config();
 
 	config.ram = 16ULL << 20;
 	config.disk = disk;

@@ -318,7 +318,7 @@ END_TEST
 
 START_TEST(rights_are_inherited)
 {
-	struct mm_config config = mm_config_default();
+	struct mm_config config = host_config();
 	struct space root;
 
 	space_open_with(&root, &config, true);

@@ -342,7 +342,7 @@ END_TEST
 /* A terabyte is looked at in a few steps: the frontier is one run. */
 START_TEST(untouched_memory_is_one_run)
 {
-	struct mm_config config = mm_config_default();
+	struct mm_config config = host_config();
 	struct machine *m;
 	uint64_t pfn = 0, end;
 	enum frame_use use;

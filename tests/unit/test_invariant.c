@@ -55,6 +55,17 @@ static struct rb_node *top_node(struct step *s, const struct scene *sc)
 	return ram_mut(s, mm_at(s->m, sc->mm)->mm_rb.rb_node);
 }
 
+/* The entry that points to the PTE table of sc->vma. */
+static uint64_t table_entry(struct step *s, const struct scene *sc)
+{
+	struct mm_walk_level walk[MM_WALK_LEVELS];
+	pfn_t pfn;
+	int levels = mm_walk(s->m, sc->mm, vma_at(s->m, sc->vma)->vm_start,
+			     walk, &pfn);
+
+	return walk[levels - 2].entry_at;
+}
+
 /* One line plants a corruption: PLANT(law, statement on s, sc). */
 #define PLANTS(PLANT)							\
 	PLANT(vma_range, vma_mut(s, sc->vma)->vm_end += 1)		\
@@ -75,6 +86,9 @@ static struct rb_node *top_node(struct step *s, const struct scene *sc)
 	PLANT(table_frame, page_mut(s, (pfn_t)(sc->pte_pa >> 12))->flags = 0) \
 	PLANT(table_count, mm_mut(s, sc->mm)->nr_ptes++)		\
 	PLANT(table_count, kernel_mut(s)->nr_page_table_pages--)	\
+	PLANT(table_count, mm_mut(s, sc->mm)->nr_p4ds++)		\
+	PLANT(table_entry, set_pte(s, table_entry(s, sc), entry_read(s->m, table_entry(s, sc)) & ~s->m->arch->write)) \
+	PLANT(pte_bits, set_pte(s, sc->pte_pa, entry_read(s->m, sc->pte_pa) | 1ULL << 52)) \
 	PLANT(pte_vma, set_pte(s, sc->pte_pa, 0x12))			\
 	PLANT(pte_write, vma_mut(s, sc->vma)->vm_flags &= ~VM_WRITE)	\
 	PLANT(pte_write, set_pte(s, sc->pte_pa, entry_read(s->m, sc->pte_pa) & ~s->m->arch->exclusive)) \

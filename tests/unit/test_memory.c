@@ -235,7 +235,7 @@ END_TEST
 
 START_TEST(when_ram_is_gone_the_access_dies_and_nothing_leaks)
 {
-	struct mm_config config = mm_config_default();
+	struct mm_config config = host_config();
 	struct op_result res;
 	uint64_t free_pages;
 

@@ -162,7 +162,7 @@ END_TEST
 
 START_TEST(a_privileged_process_maps_page_0)
 {
-	struct mm_config config = mm_config_default();
+	struct mm_config config = host_config();
 	struct space root;
 
 	space_open_with(&root, &config, true);

@@ -104,7 +104,7 @@ END_TEST
 /* kernel-reference 5.4: the highest block goes first, its frames ascending. */
 START_TEST(single_pages_ascend_from_the_highest_block)
 {
-	struct mm_config config = mm_config_default();
+	struct mm_config config = host_config();
 	struct machine *m = host_machine_new(&config);
 	struct host_step hs;
 
@@ -173,7 +173,7 @@ START_TEST(every_size_of_machine_boots_with_all_frames_accounted_for)
 	};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		struct mm_config config = mm_config_default();
+		struct mm_config config = host_config();
 		struct machine *m;
 		const struct kernel *k;
 		uint64_t present = 0;

@@ -36,7 +36,7 @@ END_TEST
 
 START_TEST(the_walk_over_marked_frames_finds_just_those)
 {
-	struct mm_config config = mm_config_default();
+	struct mm_config config = host_config();
 	static const uint64_t written[] = { 5000, 5001, 123456789, 200000000 };
 	struct machine *m;
 	struct host_step hs;

@@ -189,7 +189,7 @@ END_TEST
 
 START_TEST(root_may_use_the_administrators_reserve)
 {
-	struct mm_config config = mm_config_default();
+	struct mm_config config = host_config();
 
 	space_close(&sp);
 	config.ram = 64ULL << 20;
@@ -250,7 +250,7 @@ START_TEST(the_reserves_are_a_32nd_of_what_is_free_at_boot)
 		{ 128ULL << 20, 0, 0 }, { 1ULL << 30, 8192, 0 },
 		{ 16ULL << 30, 8192, 131072 },
 	};
-	struct mm_config config = mm_config_default();
+	struct mm_config config = host_config();
 
 	for (int i = 0; i < 3; i++) {
 		struct machine *m;
