@@ -206,9 +206,9 @@ void check_frames(struct check *c)
 }
 
 static uint64_t check_lru_list(struct check *c, uint64_t head, bool active,
-			       int type, uint64_t max)
+			       int type, uint64_t max, uint64_t nr_file)
 {
-	uint64_t pos = list_at(c->m, head)->next, nr = 0;
+	uint64_t pos = list_at(c->m, head)->next, nr = 0, files = 0;
 
 	for (; pos != head && nr <= max; nr++) {
 		pfn_t pfn;
@@ -225,8 +225,10 @@ static uint64_t check_lru_list(struct check *c, uint64_t head, bool active,
 			  page_has(c->m, pfn, PG_active) == active &&
 			  (int)page_zone(c->m, pfn) == type &&
 			  page_at(c->m, pfn)->mapping != 0);
+		files += !page_has(c->m, pfn, PG_swapbacked);
 		pos = list_at(c->m, pos)->next;
 	}
+	check_law(c, LAW_lru_lists, files == nr_file);
 	return nr;
 }
 
@@ -239,9 +241,11 @@ void check_lru(struct check *c)
 		uint64_t active, inactive;
 
 		active = check_lru_list(c, base + offsetof(struct zone,
-				active_list), true, type, z->nr_active);
+				active_list), true, type, z->nr_active,
+				z->nr_active_file);
 		inactive = check_lru_list(c, base + offsetof(struct zone,
-				inactive_list), false, type, z->nr_inactive);
+				inactive_list), false, type, z->nr_inactive,
+				z->nr_inactive_file);
 		check_law(c, LAW_lru_lists, active == z->nr_active &&
 					    inactive == z->nr_inactive);
 		c->lru_listed += active + inactive;

@@ -46,6 +46,8 @@ struct zone {
 	uint64_t managed_pages;		/* present less reserved at boot */
 	uint64_t frontier_start;	/* pfn, multiple of 1024 */
 	uint64_t frontier_end;		/* pfn, multiple of 1024; == start: used up */
+	uint64_t nr_active_file, nr_inactive_file;	/* of nr_active, nr_inactive:
+							 * not PG_swapbacked */
 };
 
 /* The kernel's object caches; one line adds one. */
@@ -115,7 +117,8 @@ struct kernel {
 	uint64_t nr_page_table_pages;	/* all levels */
 	uint64_t nr_anon_pages, nr_file_mapped, nr_shmem, nr_file_pages;
 	uint64_t nr_kernel_pages;	/* PG_kernel frames */
-	uint64_t pgfault, pgmajfault, pgalloc, pgfree;	/* events */
+	uint64_t pgfault, pgmajfault, pgfree, pgreuse;	/* events */
+	uint64_t pgalloc[MAX_NR_ZONES];
 	uint64_t special_pfn[3][4];	/* frames of [vvar], [vvar_vclock], [vdso] */
 	/* processes */
 	struct rb_root tasks;		/* task_structs by pid */

@@ -174,11 +174,13 @@ static enum vm_fault do_wp_page(struct step *s, mm_ref mm, vma_ref ref,
 
 	if (vma_at(s->m, ref)->vm_flags & VM_SHARED) {
 		page_mut(s, pfn)->flags |= 1ULL << PG_dirty;
+		kernel_mut(s)->pgreuse++;
 		set_pte(s, pte_pa, pte | a->write | a->dirty | a->accessed);
 		return VM_FAULT_MINOR;
 	}
 	if (!can_reuse(s->m, pte, pfn))
 		return wp_page_copy(s, mm, ref, addr, pte_pa, pte, false);
+	kernel_mut(s)->pgreuse++;
 	set_pte(s, pte_pa, pte | a->write | a->dirty | a->accessed |
 			   a->exclusive);
 	trace_event(s, wp_reuse, addr, pfn);

@@ -240,7 +240,7 @@ static void prep_new_page(struct step *s, pfn_t pfn, unsigned int order)
 {
 	for (pfn_t p = pfn; p < pfn + (1u << order); p++)
 		*page_counts_mut(s, p) = (struct page_counts){ p == pfn, -1 };
-	kernel_mut(s)->pgalloc += 1ULL << order;
+	kernel_mut(s)->pgalloc[page_zone(s->m, pfn)] += 1ULL << order;
 }
 
 pfn_t alloc_pages(struct step *s, unsigned int gfp, unsigned int order)
@@ -368,6 +368,15 @@ static uint64_t lru_list_pa(enum zone_type type, bool active)
 		       : offsetof(struct zone, inactive_list));
 }
 
+/* A page goes to a list, or leaves it. */
+static void count_lru(struct zone *z, const struct page_rest *page,
+		      bool active, uint64_t change)
+{
+	*(active ? &z->nr_active : &z->nr_inactive) += change;
+	if (!(page->flags >> PG_swapbacked & 1))
+		*(active ? &z->nr_active_file : &z->nr_inactive_file) += change;
+}
+
 static void add_to_lru(struct step *s, pfn_t pfn, bool active)
 {
 	const enum zone_type type = page_zone(s->m, pfn);
@@ -377,7 +386,7 @@ static void add_to_lru(struct step *s, pfn_t pfn, bool active)
 	MM_ASSERT(!(page->flags & (1ULL << PG_lru)));
 	page->flags |= 1ULL << PG_lru | (uint64_t)active << PG_active;
 	list_add(s, page_lru_pa(s->m, pfn), lru_list_pa(type, active));
-	*(active ? &z->nr_active : &z->nr_inactive) += 1;
+	count_lru(z, page, active, 1);
 }
 
 void lru_cache_add_active(struct step *s, pfn_t pfn)
@@ -397,7 +406,7 @@ void del_page_from_lru(struct step *s, pfn_t pfn)
 	const bool active = page->flags >> PG_active & 1;
 
 	list_del(s, page_lru_pa(s->m, pfn));
-	*(active ? &z->nr_active : &z->nr_inactive) -= 1;
+	count_lru(z, page, active, ~0ULL);
 	page->flags &= ~(1ULL << PG_lru | 1ULL << PG_active);
 }
 

@@ -144,7 +144,9 @@ uint64_t nr_free_pages(const struct machine *m);
 
 /*
  * LRU lists. New anonymous pages start on the active list (2.6.17's
- * lru_cache_add_active), without the pagevec that would delay it.
+ * lru_cache_add_active), without the pagevec that would delay it. The zone counts
+ * pages without PG_swapbacked apart: it is set before, and does not change while
+ * the page is on a list.
  */
 void lru_cache_add_active(struct step *s, pfn_t pfn);
 void lru_cache_add(struct step *s, pfn_t pfn);

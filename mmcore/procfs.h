@@ -66,6 +66,17 @@ struct mm_pagemap pagemap_of(const struct machine *m, pte_t pte);
 void show_smaps(const struct machine *m, task_ref task, struct text *t);
 void show_smaps_rollup(const struct machine *m, task_ref task, struct text *t);
 
+/* procfs_vmstat.c */
+void show_vmstat(const struct machine *m, struct text *t);
+void show_zoneinfo(const struct machine *m, struct text *t);
+void show_pagetypeinfo(const struct machine *m, struct text *t);
+
+/* procfs_machine.c: pages of slabs; of a kind on the LRU lists; and those that
+ * allocations for programs leave alone (calculate_totalreserve_pages()). */
+uint64_t slab_pages(const struct kernel *k, bool reclaimable);
+uint64_t lru_pages(const struct kernel *k, bool active, bool file);
+uint64_t totalreserve_pages(const struct kernel *k);
+
 /* procfs_machine.c: files of the machine. Ends with { NULL, NULL }. */
 extern const struct proc_file proc_files[];
 

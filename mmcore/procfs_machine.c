@@ -12,7 +12,7 @@
 
 /* ---- meminfo ---- */
 
-static uint64_t slab_pages(const struct kernel *k, bool reclaimable)
+uint64_t slab_pages(const struct kernel *k, bool reclaimable)
 {
 	uint64_t pages = 0;
 
@@ -22,18 +22,22 @@ static uint64_t slab_pages(const struct kernel *k, bool reclaimable)
 	return pages;
 }
 
-static uint64_t lru_pages(const struct kernel *k, bool active)
+uint64_t lru_pages(const struct kernel *k, bool active, bool file)
 {
 	uint64_t pages = 0;
 
-	for (int type = 0; type < MAX_NR_ZONES; type++)
-		pages += active ? k->zones[type].nr_active
-				: k->zones[type].nr_inactive;
+	for (int type = 0; type < MAX_NR_ZONES; type++) {
+		const struct zone *z = &k->zones[type];
+		const uint64_t all = active ? z->nr_active : z->nr_inactive;
+		const uint64_t files = active ? z->nr_active_file
+					      : z->nr_inactive_file;
+
+		pages += file ? files : all - files;
+	}
 	return pages;
 }
 
-/* calculate_totalreserve_pages() */
-static uint64_t totalreserve_pages(const struct kernel *k)
+uint64_t totalreserve_pages(const struct kernel *k)
 {
 	uint64_t total = 0;
 
@@ -51,13 +55,18 @@ static uint64_t totalreserve_pages(const struct kernel *k)
 	return total;
 }
 
-/* si_mem_available(): there is no page cache of files to give up yet. */
+/* si_mem_available() */
 static uint64_t available_pages(const struct machine *m)
 {
 	const struct kernel *k = kernel_at(m);
-	uint64_t free = nr_free_pages(m) + slab_pages(k, true);
-	uint64_t reserve = totalreserve_pages(k);
+	uint64_t low = 0, cache, slabs = slab_pages(k, true);
+	uint64_t free = nr_free_pages(m), reserve = totalreserve_pages(k);
 
+	for (int type = 0; type < MAX_NR_ZONES; type++)
+		low += k->zones[type].pages_low;
+	cache = lru_pages(k, true, true) + lru_pages(k, false, true);
+	free += cache - (cache / 2 < low ? cache / 2 : low);
+	free += slabs - (slabs / 2 < low ? slabs / 2 : low);
 	return free > reserve ? free - reserve : 0;
 }
 
@@ -107,21 +116,24 @@ static void meminfo_high(const struct machine *m, struct text *t)
 static void meminfo_lru(const struct machine *m, struct text *t)
 {
 	static const char *const unused[] = {
-		"Active(file):", "Inactive(file):", "Unevictable:", "Mlocked:",
-		NULL,
+		"Unevictable:", "Mlocked:", NULL,
 	};
 	static const char *const none[] = {
 		"SwapTotal:", "SwapFree:", "Zswap:", "Zswapped:", "Dirty:",
 		"Writeback:", NULL,
 	};
 	const struct kernel *k = kernel_at(m);
-	const uint64_t active = KB(lru_pages(k, true));
-	const uint64_t inactive = KB(lru_pages(k, false));
+	const uint64_t active[] = { KB(lru_pages(k, true, false)),
+				    KB(lru_pages(k, true, true)) };
+	const uint64_t inactive[] = { KB(lru_pages(k, false, false)),
+				      KB(lru_pages(k, false, true)) };
 
-	kb_line(t, "Active:", active);
-	kb_line(t, "Inactive:", inactive);
-	kb_line(t, "Active(anon):", active);
-	kb_line(t, "Inactive(anon):", inactive);
+	kb_line(t, "Active:", active[0] + active[1]);
+	kb_line(t, "Inactive:", inactive[0] + inactive[1]);
+	kb_line(t, "Active(anon):", active[0]);
+	kb_line(t, "Inactive(anon):", inactive[0]);
+	kb_line(t, "Active(file):", active[1]);
+	kb_line(t, "Inactive(file):", inactive[1]);
 	zero_lines(t, unused);
 	meminfo_high(m, t);
 	zero_lines(t, none);
@@ -268,7 +280,8 @@ static void show_loadavg(const struct machine *m, struct text *t)
 	text_done(t, p);
 }
 
-#define HZ 250	/* jiffies a second */
+#define HZ 250		/* jiffies a second */
+#define USER_HZ 100	/* what /proc counts time in */
 
 static void show_uptime(const struct machine *m, struct text *t)
 {
@@ -289,6 +302,63 @@ static void show_uptime(const struct machine *m, struct text *t)
 	text_done(t, p);
 }
 
+static char *put_cpu(char *p, uint64_t idle)
+{
+	p = put_text(p, " 0 0 0 ");	/* user, nice, system */
+	p = put_dec(p, idle, 0);
+	return put_text(p, " 0 0 0 0 0 0\n");
+}
+
+/* Time passes and nobody uses it: the CPUs are idle. */
+static void show_stat(const struct machine *m, struct text *t)
+{
+	const struct kernel *k = kernel_at(m);
+	const uint64_t idle = k->jiffies * USER_HZ / HZ;
+	char *p = text_room(t, 512 + (size_t)k->cpus * 64);
+
+	if (!p)
+		return;
+	p = put_cpu(put_text(p, "cpu "), idle * k->cpus);
+	for (uint32_t cpu = 0; cpu < k->cpus; cpu++)
+		p = put_cpu(put_dec(put_text(p, "cpu"), cpu, 0), idle);
+	p = put_text(p, "intr 0\nctxt 0\nbtime 0\nprocesses ");
+	p = put_dec(p, k->last_pid, 0);
+	p = put_text(p, "\nprocs_running 1\nprocs_blocked 0\n"
+			"softirq 0 0 0 0 0 0 0 0 0 0 0\n");
+	text_done(t, p);
+}
+
+static char *put_field(char *p, const char *label, uint64_t value)
+{
+	p = put_dec(put_text(p, label), value, 0);
+	*p++ = '\n';
+	return p;
+}
+
+/* What programs look for: how many CPUs there are, and how wide an address is. */
+static void show_cpuinfo(const struct machine *m, struct text *t)
+{
+	const struct arch_level *top = &m->arch->level[0];
+	const uint32_t cpus = kernel_at(m)->cpus;
+
+	for (uint32_t cpu = 0; cpu < cpus; cpu++) {
+		char *p = text_room(t, 400);
+
+		if (!p)
+			return;
+		p = put_field(p, "processor\t: ", cpu);
+		p = put_text(p, "vendor_id\t: mmapd\nmodel name\t: simulated ");
+		p = put_text(p, m->arch->name);
+		p = put_text(p, "\nphysical id\t: 0\n");
+		p = put_field(p, "siblings\t: ", cpus);
+		p = put_field(p, "core id\t\t: ", cpu);
+		p = put_field(p, "cpu cores\t: ", cpus);
+		p = put_text(p, "address sizes\t: 44 bits physical, ");
+		p = put_dec(p, (uint64_t)top->shift + top->bits, 0);
+		text_done(t, put_text(p, " bits virtual\n\n"));
+	}
+}
+
 static void show_version(const struct machine *m, struct text *t)
 {
 	(void)m;
@@ -298,19 +368,24 @@ static void show_version(const struct machine *m, struct text *t)
 static void show_filesystems(const struct machine *m, struct text *t)
 {
 	(void)m;
-	text_put(t, "nodev\tproc\nnodev\ttmpfs\n");
+	text_put(t, "nodev\tproc\nnodev\ttmpfs\n\text4\n");
 }
 
 const struct proc_file proc_files[] = {
 	{ "buddyinfo", show_buddyinfo, NULL },
+	{ "cpuinfo", show_cpuinfo, NULL },
 	{ "filesystems", show_filesystems, NULL },
 	{ "kpagecount", NULL, &proc_kpagecount },
 	{ "kpageflags", NULL, &proc_kpageflags },
 	{ "loadavg", show_loadavg, NULL },
 	{ "meminfo", show_meminfo, NULL },
+	{ "pagetypeinfo", show_pagetypeinfo, NULL },
 	{ "slabinfo", show_slabinfo, NULL },
+	{ "stat", show_stat, NULL },
 	{ "swaps", show_swaps, NULL },
 	{ "uptime", show_uptime, NULL },
 	{ "version", show_version, NULL },
+	{ "vmstat", show_vmstat, NULL },
+	{ "zoneinfo", show_zoneinfo, NULL },
 	{ NULL, NULL, NULL },
 };

@@ -32,6 +32,7 @@
 	X(procfs)	\
 	X(procfs_pagemap)	\
 	X(procfs_smaps)	\
+	X(procfs_vmstat)	\
 	X(exec)		\
 	X(exit)		\
 	X(fork)		\

@@ -119,6 +119,7 @@ static uint64_t table_entry(struct step *s, const struct scene *sc)
 	PLANT(slab_objects, kmem_cache_alloc(s, CACHE_VMA))		\
 	PLANT(lru_lists, page_mut(s, sc->pfn)->flags &= ~(1ULL << PG_active)) \
 	PLANT(lru_lists, kernel_mut(s)->zones[1].nr_active--)		\
+	PLANT(lru_lists, kernel_mut(s)->zones[1].nr_active_file++)	\
 	PLANT(page_tree, mapping_mut(s, file_at(s->m, vma_at(s->m, sc->shared)->vm_file)->f_mapping)->nrpages++) \
 	PLANT(file_count, file_mut(s, vma_at(s->m, sc->shared)->vm_file)->f_count++) \
 	PLANT(committed, kernel_mut(s)->vm_committed_space++)		\
