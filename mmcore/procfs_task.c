@@ -376,24 +376,63 @@ static void show_comm(const struct machine *m, task_ref task, struct text *t)
 	text_put(t, "\n");
 }
 
-/* A program without arguments in memory shows an empty file. */
+/*
+ * access_remote_vm() with FOLL_ANON: a byte of anonymous memory that may be read;
+ * what nobody touched yet is zero. NULL: it is no such memory.
+ */
+static const char *anon_byte(const struct machine *m, mm_ref mm, uint64_t addr)
+{
+	const vma_ref ref = vma_lookup(m, mm, addr);
+	const struct vm_area_struct *vma;
+	struct mm_walk_level levels[MM_WALK_LEVELS];
+	pfn_t pfn;
+
+	if (vma_none(ref))
+		return NULL;
+	vma = vma_at(m, ref);
+	if (vma->vm_start > addr || !(vma->vm_flags & VM_READ) ||
+	    vma->vm_ops != VM_OPS_NONE || !file_none(vma->vm_file))
+		return NULL;
+	mm_walk(m, mm, addr, levels, &pfn);
+	if (!pfn)
+		pfn = (pfn_t)kernel_at(m)->zero_pfn;
+	return (const char *)ram_at(m, ((uint64_t)pfn << PAGE_SHIFT)) +
+	       (addr & ~PAGE_MASK);
+}
+
+/*
+ * get_mm_cmdline(): the arguments. A program that has written over the NUL at
+ * their end means a title of its own, which goes on to the next NUL, into the
+ * environment if that follows.
+ */
 static void show_cmdline(const struct machine *m, task_ref task,
 			 struct text *t)
 {
 	const struct mm_struct *mm = task_mm(m, task);
-	struct mm_walk_level levels[MM_WALK_LEVELS];
-	uint64_t addr, offset;
-	pfn_t pfn;
-	char *p;
+	const mm_ref ref = task_at(m, task)->mm;
+	uint64_t end = mm->arg_end;
+	const char *last, *from;
+	bool title;
 
-	for (addr = mm->arg_start; addr < mm->arg_end; addr++) {
-		mm_walk(m, task_at(m, task)->mm, addr, levels, &pfn);
-		p = pfn ? text_room(t, 1) : NULL;
+	if (mm->arg_start >= end)
+		return;
+	last = anon_byte(m, ref, end - 1);
+	title = last && *last;
+	if (title && mm->env_start == end && mm->env_end > end)
+		end = mm->env_end;
+	if (title && end - mm->arg_start > PAGE_SIZE)
+		end = mm->arg_start + PAGE_SIZE;
+	for (uint64_t addr = mm->arg_start; addr < end; addr++) {
+		char *p;
+
+		from = anon_byte(m, ref, addr);
+		p = from ? text_room(t, 1) : NULL;
 		if (!p)
 			return;
-		offset = ((uint64_t)pfn << PAGE_SHIFT) + (addr & ~PAGE_MASK);
-		*p = *(const char *)ram_at(m, offset);
+		*p = *from;
 		text_done(t, p + 1);
+		if (title && !*from)
+			return;
 	}
 }
 

@@ -386,6 +386,53 @@ START_TEST(limits_is_the_hosts_file)
 }
 END_TEST
 
+/* The bytes of cmdline, NULs and all, are @expected. */
+static void expect_cmdline(const char *expected, size_t len)
+{
+	char path[32], buf[64];
+	struct mm_sink sink = { .buf = buf, .cap = sizeof(buf) };
+
+	snprintf(path, sizeof(path), "/proc/%u/cmdline", sp.pid);
+	ck_assert_int_eq(mm_proc_read(sp.m, path, &sink), MM_PROC_FILE);
+	ck_assert_uint_eq(sink.len, len);
+	ck_assert_mem_eq(buf, expected, len);
+}
+
+/* As fs/proc/base.c get_mm_cmdline() has it. */
+START_TEST(cmdline_is_what_the_program_left_there)
+{
+	struct op op = { .code = OP_SPAWN };
+	struct host_step hs;
+	struct mm_struct *mm;
+	uint64_t stack;
+
+	memcpy(op.spawn.name, "prog", 5);
+	op.spawn.image = IMAGE_DEMO;
+	sp.pid = (uint32_t)host_run(sp.m, &op).ret;
+	host_step_init(&hs, sp.m, sp.pid);
+	mm = mm_mut(&hs.s, task_at(sp.m, space_task(&sp))->mm);
+	stack = mm->arg_start & PAGE_MASK;
+	expect_cmdline("/demo", 6);
+	host_store(sp.m, sp.pid, mm->arg_end - 1, '!');
+	expect_cmdline("/demo!", 6);	/* no environment follows */
+	mm->env_end += 8;
+	host_store(sp.m, sp.pid, mm->arg_end, '?');
+	host_store(sp.m, sp.pid, mm->arg_end + 1, 0);
+	expect_cmdline("/demo!?", 8);	/* to its NUL */
+	host_store(sp.m, sp.pid, mm->arg_end - 2, 0);
+	expect_cmdline("/dem", 5);
+	host_mprotect(sp.m, sp.pid, stack, PAGE_SIZE, PROT_NONE);
+	expect_cmdline("", 0);
+	host_munmap(sp.m, sp.pid, stack, PAGE_SIZE);
+	expect_cmdline("", 0);
+	mm->arg_start = mm->start_brk;	/* never touched, but there */
+	mm->arg_end = mm->env_start = mm->env_end = mm->start_brk + 3;
+	expect_cmdline("\0\0", 3);
+	host_mmap(sp.m, sp.pid, mm->start_brk, PAGE_SIZE, RW, SHARED | MAP_FIXED);
+	expect_cmdline("", 0);		/* not anonymous */
+}
+END_TEST
+
 /* ---- meminfo ---- */
 
 /* 6.18 on x86-64 without the optional HardwareCorrupted and Cma lines. */
@@ -730,6 +777,7 @@ static void add_task_files(TCase *t)
 	tcase_add_test(t, statm_counts_the_text_of_the_demo);
 	tcase_add_test(t, stat_has_52_fields_where_proc_5_has_them);
 	tcase_add_test(t, limits_is_the_hosts_file);
+	tcase_add_test(t, cmdline_is_what_the_program_left_there);
 }
 
 Suite *suite_procfs(void);

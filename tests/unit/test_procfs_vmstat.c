@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "mmcore/arch.h"
 #include "mmcore/page_alloc.h"
 #include "tests/lib/proc_text.h"
 
@@ -273,6 +274,59 @@ START_TEST(stat_has_idle_cpus)
 }
 END_TEST
 
+/* ---- other architectures ---- */
+
+static const struct {
+	uint32_t arch;
+	const char *zones;	/* as zoneinfo lists them */
+	const char *events;	/* as vmstat calls them */
+	unsigned int column;	/* where a name begins in maps */
+} archs[] = {
+	{ ARCH_X86_64, "DMA DMA32 Normal Movable Device ",
+	  "dma dma32 normal movable device ", 73 },
+	{ ARCH_I386, "DMA Normal HighMem Movable ",
+	  "dma normal high movable ", 49 },
+	{ ARCH_RISCV64_SV39, "DMA32 Normal Movable Device ",
+	  "dma32 normal movable device ", 73 },
+};
+
+static char listed[128];
+
+static void add_zone(const char *line)
+{
+	char name[32];
+
+	if (sscanf(line, "Node 0, zone %31s", name) == 1 ||
+	    sscanf(line, "pgalloc_%31s", name) == 1) {
+		strcat(listed, name);
+		strcat(listed, " ");
+	}
+}
+
+START_TEST(zones_and_columns_are_those_of_the_architecture)
+{
+	struct mm_config config = mm_config_default();
+	struct space other;
+	char *text, *name;
+
+	config.arch = archs[_i].arch;
+	space_open_with(&other, &config, false);
+	listed[0] = 0;
+	each_line(proc_text(&other, "zoneinfo"), add_zone);
+	ck_assert_str_eq(listed, archs[_i].zones);
+	listed[0] = 0;
+	each_line(proc_text(&other, "vmstat"), add_zone);
+	ck_assert_str_eq(listed, archs[_i].events);
+	text = proc_text(&other, "./smaps_rollup");
+	name = strstr(text, "[rollup]");
+	ck_assert_uint_eq((unsigned int)(name - text), archs[_i].column);
+	free(text);
+	ck_assert_uint_eq(mm_proc_size(other.m, "/proc/1/pagemap"),
+			  other.m->arch->task_size / PAGE_SIZE * 8);
+	space_close(&other);
+}
+END_TEST
+
 Suite *suite_procfs_vmstat(void);
 Suite *suite_procfs_vmstat(void)
 {
@@ -287,6 +341,8 @@ Suite *suite_procfs_vmstat(void)
 	tcase_add_test(t, zoneinfo_adds_up);
 	tcase_add_test(t, pagetypeinfo_has_every_free_page_and_block);
 	tcase_add_test(t, stat_has_idle_cpus);
+	tcase_add_loop_test(t, zones_and_columns_are_those_of_the_architecture,
+			    0, sizeof(archs) / sizeof(archs[0]));
 	suite_add_tcase(suite, t);
 	return suite;
 }
