@@ -124,6 +124,12 @@ void mm_boot(struct machine *m, const struct mm_config *c)
 	k->min_free_kbytes = c->min_free_kbytes;
 	k->stack_guard_gap = STACK_GUARD_GAP_PAGES;
 	mm_attach(m);
+	k->dirty_ratio = 20;
+	k->dirty_background_ratio = 10;
+	k->dirty_expire_centisecs = 3000;
+	k->dirty_writeback_centisecs = 500;
+	k->read_ahead_kb = 128;
+	INIT_LIST_HEAD(s, KERNEL_MEMBER(dirty_inodes));
 	mem_init(s);
 	set_reserves(k, nr_free_pages(m));
 	kmem_cache_init(s);

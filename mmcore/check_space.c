@@ -109,8 +109,8 @@ static void check_vma(struct check *c, mm_ref mm, vma_ref ref)
 	check_law(c, LAW_vma_flags,
 		  !(flags & VM_ACCESS_FLAGS & ~(flags >> 4)) &&
 		  (!(flags & VM_SHARED) || flags & VM_MAYSHARE) &&
-		  vma->vm_page_prot == vm_get_page_prot(c->m, flags) &&
-		  vma->vm_ops < NR_VM_OPS);
+		  vma->vm_ops < NR_VM_OPS &&
+		  vma->vm_page_prot == vma_page_prot(c->m, vma));
 	check_law(c, LAW_vma_pgoff,
 		  vma->vm_pgoff + vma_pages(vma) > vma->vm_pgoff);
 	if (anon_vma_none(vma->anon_vma))

@@ -87,6 +87,11 @@ file_ref alloc_file(struct step *s, inode_ref inode, enum file_ops_id f_op,
 		.f_mapping = inode_none(inode) ? mapping_make(0)
 					       : inode_mapping(inode),
 		.f_inode = inode,
+		.f_ra = {
+			.ra_pages = (uint32_t)(kernel_at(s->m)->read_ahead_kb >>
+					       (PAGE_SHIFT - 10)),
+			.prev_pos = -1,
+		},
 	};
 	return file;
 }

@@ -8,6 +8,7 @@
  * memory that others may still share is therefore made the program's own before
  * it is handed out, even for reading: see do_unshare_page().
  */
+#include "mmcore/filemap.h"
 #include "mmcore/memory.h"
 #include "mmcore/task.h"
 #include "mmcore/vma.h"
@@ -147,7 +148,7 @@ void unpin_user_pages(struct step *s, const pfn_t *pages, uint64_t nr,
 		if (!is_counted(s->m, pages[i]))
 			continue;
 		if (written)
-			page_mut(s, pages[i])->flags |= 1ULL << PG_dirty;
+			set_page_dirty(s, pages[i]);
 		put_page(s, pages[i]);
 	}
 }

@@ -15,6 +15,7 @@
 
 #include "mmcore/mm_types.h"
 
+#define HZ	250	/* jiffies a second */
 #define MAX_ORDER	11	/* orders 0 … 10; blocks up to 4 MiB */
 
 enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, ZONE_HIGHMEM, MAX_NR_ZONES };
@@ -127,6 +128,11 @@ struct kernel {
 	uint64_t last_mm_id;
 	uint64_t last_ino;		/* tmpfs inode numbers */
 	file_ref null_file;		/* the open /dev/null all tasks share */
+	struct list_head dirty_inodes;	/* with dirty pages, the oldest first */
+	uint64_t nr_dirty, nr_writeback;	/* pages of files */
+	uint64_t dirty_ratio, dirty_background_ratio;	/* percent */
+	uint64_t dirty_expire_centisecs, dirty_writeback_centisecs;
+	uint64_t read_ahead_kb;		/* the window of files opened from now on */
 	struct rb_root inodes;		/* the disk's inodes in memory, by i_ino */
 	struct zone zones[MAX_NR_ZONES];
 	struct kmem_cache caches[NR_KMEM_CACHES];

@@ -12,14 +12,23 @@
  * first writer copies, and the last one left finds a single reference and
  * reuses the frame (Linux 6.18 mm/memory.c do_wp_page()).
  */
+#include "mmcore/filemap.h"
 #include "mmcore/memory.h"
 #include "mmcore/task.h"
 #include "mmcore/vma.h"
 
 const struct vm_operations_struct vm_operations[NR_VM_OPS] = {
-	[VM_OPS_NONE] = { "anonymous", NULL, NULL },
-	[VM_OPS_SHMEM] = { "shmem", shmem_fault, shmem_nopage },
-	[VM_OPS_SPECIAL] = { "special_mapping", special_mapping_fault, NULL },
+	[VM_OPS_NONE] = { .name = "anonymous" },
+	[VM_OPS_SHMEM] = {
+		.name = "shmem", .fault = shmem_fault, .nopage = shmem_nopage,
+	},
+	[VM_OPS_FILE] = {
+		.name = "file", .fault = filemap_fault,
+		.nopage = filemap_nopage, .page_mkwrite = filemap_page_mkwrite,
+	},
+	[VM_OPS_SPECIAL] = {
+		.name = "special_mapping", .fault = special_mapping_fault,
+	},
 };
 
 static bool vma_is_anonymous(const struct vm_area_struct *vma)
@@ -48,6 +57,16 @@ static void update_hiwater_rss(struct step *s, mm_ref mm)
 
 	if (mms->hiwater_rss < rss)
 		mms->hiwater_rss = rss;
+}
+
+void map_file_page(struct step *s, mm_ref mm, const struct vm_area_struct *vma,
+		   uint64_t pte_pa, pfn_t pfn, uint64_t bits)
+{
+	get_page(s, pfn);
+	page_add_file_rmap(s, pfn);
+	++*rss_counter(s, mm, pfn);
+	set_pte(s, pte_pa, pfn_pte(s->m, pfn, vma->vm_page_prot |
+					      s->m->arch->accessed | bits));
 }
 
 /* ---- faults ---- */
@@ -169,11 +188,15 @@ static enum vm_fault do_cow_fault(struct step *s, mm_ref mm, vma_ref ref,
 static enum vm_fault do_wp_page(struct step *s, mm_ref mm, vma_ref ref,
 				uint64_t addr, uint64_t pte_pa, pte_t pte)
 {
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
 	const struct arch *a = s->m->arch;
 	const pfn_t pfn = pte_pfn(s->m, pte);
 
-	if (vma_at(s->m, ref)->vm_flags & VM_SHARED) {
-		page_mut(s, pfn)->flags |= 1ULL << PG_dirty;
+	if (vma->vm_flags & VM_SHARED) {
+		if (!vm_operations[vma->vm_ops].page_mkwrite)
+			set_page_dirty(s, pfn);
+		else if (!vm_operations[vma->vm_ops].page_mkwrite(s, ref, pfn))
+			return VM_FAULT_SIGBUS;
 		kernel_mut(s)->pgreuse++;
 		set_pte(s, pte_pa, pte | a->write | a->dirty | a->accessed);
 		return VM_FAULT_MINOR;
@@ -445,7 +468,20 @@ static uint64_t zap_anon_run(struct step *s, const struct pte_run *run)
 	return zapped;
 }
 
-static uint64_t zap_file_run(struct step *s, mm_ref mm,
+/* What a PTE knew of a file's page, told to the page as the PTE goes. */
+static void note_pte_bits(struct step *s, const struct vm_area_struct *vma,
+			  pte_t pte, pfn_t pfn)
+{
+	if (page_at(s->m, pfn)->mapping & PAGE_MAPPING_ANON)
+		return;
+	if (pte & s->m->arch->dirty)
+		set_page_dirty(s, pfn);
+	if (pte & s->m->arch->accessed &&
+	    !(vma->vm_flags & (VM_SEQ_READ | VM_RAND_READ)))
+		mark_page_accessed(s, pfn);
+}
+
+static uint64_t zap_file_run(struct step *s, const struct vm_area_struct *vma,
 			     const struct pte_run *run)
 {
 	const struct arch *a = s->m->arch;
@@ -463,9 +499,8 @@ static uint64_t zap_file_run(struct step *s, mm_ref mm,
 			continue;
 		zapped++;
 		pfn = pte_pfn(s->m, pte);
-		if (pte & a->dirty)
-			page_mut(s, pfn)->flags |= 1ULL << PG_dirty;
-		--*rss_counter(s, mm, pfn);
+		note_pte_bits(s, vma, pte, pfn);
+		--*rss_counter(s, vma->vm_mm, pfn);
 		page_remove_rmap(s, pfn);
 		put_page(s, pfn);
 	}
@@ -482,7 +517,7 @@ void zap_page_range(struct step *s, vma_ref ref, uint64_t start, uint64_t end)
 
 	update_hiwater_rss(s, mm);
 	while (next_pte_run(s->m, mm_at(s->m, mm), &addr, end, &run)) {
-		n = anon ? zap_anon_run(s, &run) : zap_file_run(s, mm, &run);
+		n = anon ? zap_anon_run(s, &run) : zap_file_run(s, vma, &run);
 		if (anon)
 			mm_mut(s, mm)->_anon_rss -= n;
 		zapped += n;
@@ -540,8 +575,12 @@ void change_protection(struct step *s, vma_ref ref, uint64_t start,
 {
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
 	const struct arch *a = s->m->arch;
-	/* A private page that is ours alone needs no fault to be written to. */
-	const bool upgrade = (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+	/*
+	 * Neither a private page that is ours alone nor a page of a file that is
+	 * dirty already needs a fault to be written to.
+	 */
+	const uint64_t upgrade = !(vma->vm_flags & VM_WRITE) ? 0
+			       : vma->vm_flags & VM_SHARED ? a->dirty : a->exclusive;
 	struct pte_run run;
 	uint64_t addr = start, changed = 0;
 
@@ -553,7 +592,7 @@ void change_protection(struct step *s, vma_ref ref, uint64_t start,
 			if (!pte_present(s->m, old))
 				continue;
 			pte = pte_modify(a, old, newprot);
-			if (upgrade && pte & a->exclusive)
+			if (pte & upgrade)
 				pte |= a->write;
 			if (pte != old)
 				set_pte(s, at, pte);

@@ -24,9 +24,16 @@ struct vm_operations_struct {
 	 * asked for. */
 	enum vm_fault (*nopage)(struct step *s, vma_ref vma, uint64_t addr,
 				pfn_t *pfn);
+	/* The first store to a page of a shared mapping; false: SIGBUS. NULL: the
+	 * mapping is writable from the start. */
+	bool (*page_mkwrite)(struct step *s, vma_ref vma, pfn_t pfn);
 };
 
 extern const struct vm_operations_struct vm_operations[NR_VM_OPS];
+
+/* One more PTE for a page of a file: counted, with vm_page_prot and @bits. */
+void map_file_page(struct step *s, mm_ref mm, const struct vm_area_struct *vma,
+		   uint64_t pte_pa, pfn_t pfn, uint64_t bits);
 
 /* shmem.c, exec.c: the fault methods of vm_operations[]. */
 enum vm_fault shmem_fault(struct step *s, mm_ref mm, vma_ref vma,
@@ -149,6 +156,9 @@ void page_add_file_rmap(struct step *s, pfn_t pfn);
  * O(VMAs of its family).
  */
 bool page_anon_exclusive(const struct machine *m, pfn_t pfn);
+/* Take the permission to write, and the dirty bit, from every shared mapping of a
+ * file's page. Linux: mm/rmap.c, 2.6.18. O(mappings of that page). */
+void page_mkclean(struct step *s, pfn_t pfn);
 /* One PTE fewer maps the page; the reference is the caller's to drop. */
 void page_remove_rmap(struct step *s, pfn_t pfn);
 

@@ -63,6 +63,7 @@
 enum vm_ops_id {
 	VM_OPS_NONE,		/* anonymous private */
 	VM_OPS_SHMEM,		/* shared anonymous memory, tmpfs */
+	VM_OPS_FILE,		/* files of the disk */
 	VM_OPS_SPECIAL,		/* [vdso], [vvar], [vvar_vclock] */
 	NR_VM_OPS,
 };
@@ -293,6 +294,9 @@ struct inode {
 	struct address_space i_data;
 };
 
+
+/* inode->i_state */
+#define I_DIRTY_PAGES	1	/* on kernel->dirty_inodes */
 
 /* Pages are charged one by one as they come, not all of them up front. */
 #define S_NORESERVE	1

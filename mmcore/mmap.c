@@ -722,6 +722,7 @@ static int64_t set_backing(struct step *s, struct mmap_state *st,
 		fput(s, st->file);
 		return err;
 	}
+	vma->vm_page_prot = vma_page_prot(s->m, vma);
 	trace_event(s, mmap_file_mmap,
 		    inode_at(s->m, file_at(s->m, st->file)->f_inode)->i_ino);
 	return 0;

@@ -96,6 +96,11 @@ struct op_tick { uint64_t jiffies; };
 	X(min_free_kbytes,	"vm.min_free_kbytes")		\
 	X(admin_reserve_kbytes,	"vm.admin_reserve_kbytes")	\
 	X(user_reserve_kbytes,	"vm.user_reserve_kbytes")	\
+	X(dirty_ratio,		"vm.dirty_ratio")		\
+	X(dirty_background_ratio, "vm.dirty_background_ratio")	\
+	X(dirty_expire_centisecs, "vm.dirty_expire_centisecs")	\
+	X(dirty_writeback_centisecs, "vm.dirty_writeback_centisecs")	\
+	X(read_ahead_kb,	"vm.read_ahead_kb")		\
 	X(drop_caches,		"vm.drop_caches")
 
 enum sysctl_id {

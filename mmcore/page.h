@@ -46,7 +46,8 @@
 #define PG_pgtable	20	/* a page-table frame */
 #define PG_swapbacked	21	/* anonymous or shared memory (as today's Linux) */
 #define PG_kernel	22	/* another frame of the kernel's own (vdso, …) */
-#define NR_PAGE_FLAGS	23
+#define PG_readahead	23	/* meeting it, the next window is read */
+#define NR_PAGE_FLAGS	24
 
 #define PAGE_MAPPING_ANON 1ULL	/* page->mapping is an anon_vma | 1 */
 

@@ -280,7 +280,6 @@ static void show_loadavg(const struct machine *m, struct text *t)
 	text_done(t, p);
 }
 
-#define HZ 250		/* jiffies a second */
 #define USER_HZ 100	/* what /proc counts time in */
 
 static void show_uptime(const struct machine *m, struct text *t)

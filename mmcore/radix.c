@@ -61,6 +61,9 @@ static int extend(struct step *s, mapping_ref mapping, uint64_t index)
 		if (as->page_tree) {
 			node_mut(s, top)->slots[0] = as->page_tree;
 			node_mut(s, top)->count = 1;
+			for (int tag = 0; tag < NR_RADIX_TAGS; tag++)
+				node_mut(s, top)->tags[tag] =
+					node_at(s->m, as->page_tree)->tags[tag] != 0;
 		}
 		as->page_tree = top;
 		as->height++;
@@ -130,6 +133,8 @@ pfn_t radix_tree_delete(struct step *s, mapping_ref mapping, uint64_t index)
 
 	if (!at || !fits(index, height))
 		return 0;
+	for (int tag = 0; tag < NR_RADIX_TAGS; tag++)
+		radix_tree_tag_clear(s, mapping, index, tag);
 	for (; at && depth < height; depth++) {
 		path[depth] = at;
 		at = node_at(s->m, at)->slots[slot_of(index, height - 1 - depth)];
@@ -171,6 +176,101 @@ bool radix_tree_next(const struct machine *m, mapping_ref mapping,
 		/* Skip the whole span of the slot that was empty. */
 		at = 1ULL << (above * RADIX_TREE_MAP_SHIFT);
 		*index = (*index & ~(at - 1)) + at;
+	}
+	return false;
+}
+
+/* ---- tags ---- */
+
+/* The nodes from the top to the leaf of @index; false: a slot is empty. */
+static bool find_path(const struct machine *m, mapping_ref mapping,
+		      uint64_t index, uint64_t path[MAX_HEIGHT + 2])
+{
+	const struct address_space *as = mapping_at(m, mapping);
+	uint64_t at = as->page_tree;
+
+	if (!at || !fits(index, as->height))
+		return false;
+	for (uint32_t above = as->height; above-- > 0;) {
+		path[above] = at;
+		at = node_at(m, at)->slots[slot_of(index, above)];
+		if (!at)
+			return false;
+	}
+	return true;
+}
+
+void radix_tree_tag_set(struct step *s, mapping_ref mapping, uint64_t index,
+			enum radix_tag tag)
+{
+	const uint32_t height = mapping_at(s->m, mapping)->height;
+	uint64_t path[MAX_HEIGHT + 2];
+
+	if (!find_path(s->m, mapping, index, path))
+		return;
+	for (uint32_t above = 0; above < height; above++)
+		node_mut(s, path[above])->tags[tag] |=
+			1ULL << slot_of(index, above);
+}
+
+void radix_tree_tag_clear(struct step *s, mapping_ref mapping, uint64_t index,
+			  enum radix_tag tag)
+{
+	const uint32_t height = mapping_at(s->m, mapping)->height;
+	uint64_t path[MAX_HEIGHT + 2];
+
+	if (!find_path(s->m, mapping, index, path))
+		return;
+	for (uint32_t above = 0; above < height; above++) {
+		const uint64_t bit = 1ULL << slot_of(index, above);
+
+		if (!(node_at(s->m, path[above])->tags[tag] & bit))
+			return;
+		node_mut(s, path[above])->tags[tag] &= ~bit;
+		if (node_at(s->m, path[above])->tags[tag])
+			return;
+	}
+}
+
+bool radix_tree_tag_get(const struct machine *m, mapping_ref mapping,
+			uint64_t index, enum radix_tag tag)
+{
+	uint64_t path[MAX_HEIGHT + 2];
+
+	return find_path(m, mapping, index, path) &&
+	       node_at(m, path[0])->tags[tag] >> slot_of(index, 0) & 1;
+}
+
+bool radix_tree_tagged(const struct machine *m, mapping_ref mapping,
+		       enum radix_tag tag)
+{
+	const struct address_space *as = mapping_at(m, mapping);
+
+	return as->page_tree && node_at(m, as->page_tree)->tags[tag];
+}
+
+bool radix_tree_next_tagged(const struct machine *m, mapping_ref mapping,
+			    uint64_t *index, pfn_t *pfn, enum radix_tag tag)
+{
+	const struct address_space *as = mapping_at(m, mapping);
+
+	while (as->height && fits(*index, as->height)) {
+		uint64_t at = as->page_tree;
+		uint32_t above = as->height;
+
+		while (above-- > 0) {
+			const uint32_t slot = slot_of(*index, above);
+
+			if (!(node_at(m, at)->tags[tag] >> slot & 1))
+				break;
+			at = node_at(m, at)->slots[slot];
+			if (above == 0) {
+				*pfn = (pfn_t)at;
+				return true;
+			}
+		}
+		*index = (*index & ~((1ULL << (above * RADIX_TREE_MAP_SHIFT)) - 1)) +
+			 (1ULL << (above * RADIX_TREE_MAP_SHIFT));
 	}
 	return false;
 }

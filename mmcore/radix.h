@@ -17,4 +17,24 @@ pfn_t radix_tree_delete(struct step *s, mapping_ref mapping, uint64_t index);
 bool radix_tree_next(const struct machine *m, mapping_ref mapping,
 		     uint64_t *index, pfn_t *pfn);
 
+/*
+ * Each slot carries tags; an inner node's slot has one where any slot below it
+ * has, so that what is tagged is found without looking at all the rest.
+ */
+enum radix_tag { PAGECACHE_TAG_DIRTY, PAGECACHE_TAG_WRITEBACK, NR_RADIX_TAGS };
+
+/* The slot is in use. O(height). */
+void radix_tree_tag_set(struct step *s, mapping_ref mapping, uint64_t index,
+			enum radix_tag tag);
+void radix_tree_tag_clear(struct step *s, mapping_ref mapping, uint64_t index,
+			  enum radix_tag tag);
+bool radix_tree_tag_get(const struct machine *m, mapping_ref mapping,
+			uint64_t index, enum radix_tag tag);
+/* The lowest index >= @index with the tag; false: none. O(height). */
+bool radix_tree_next_tagged(const struct machine *m, mapping_ref mapping,
+			    uint64_t *index, pfn_t *pfn, enum radix_tag tag);
+/* Is anything tagged? O(1). */
+bool radix_tree_tagged(const struct machine *m, mapping_ref mapping,
+		       enum radix_tag tag);
+
 #endif

@@ -169,6 +169,44 @@ void page_remove_rmap(struct step *s, pfn_t pfn)
 		kernel_mut(s)->nr_file_mapped--;
 }
 
+/* The PTE of one mapping becomes clean and read-only. Returns: was there one? */
+static bool page_mkclean_one(struct step *s, const struct vm_area_struct *vma,
+			     pfn_t pfn)
+{
+	const uint64_t index = page_at(s->m, pfn)->index;
+	const uint64_t marks = s->m->arch->write | s->m->arch->dirty;
+	uint64_t pte_pa;
+	pte_t pte;
+
+	if (!(vma->vm_flags & VM_SHARED) || index < vma->vm_pgoff ||
+	    index - vma->vm_pgoff >= vma_pages(vma))
+		return false;
+	pte_pa = pte_lookup(s->m, mm_at(s->m, vma->vm_mm), vma->vm_start +
+			    ((index - vma->vm_pgoff) << PAGE_SHIFT));
+	pte = pte_pa ? entry_read(s->m, pte_pa) : 0;
+	if (!pte_present(s->m, pte) || pte_pfn(s->m, pte) != pfn ||
+	    !(pte & marks))
+		return false;
+	set_pte(s, pte_pa, pte & ~marks);
+	return true;
+}
+
+void page_mkclean(struct step *s, pfn_t pfn)
+{
+	const uint64_t head = page_at(s->m, pfn)->mapping +
+			      offsetof(struct address_space, i_mmap);
+	uint64_t pos, cleaned = 0;
+
+	if (page_counts_at(s->m, pfn)->_mapcount < 0)
+		return;
+	list_for_each_pa(s->m, pos, head)
+		cleaned += page_mkclean_one(s, vma_at(s->m, vma_make(pos -
+			offsetof(struct vm_area_struct, shared.vm_set.list))),
+			pfn);
+	if (cleaned)
+		trace_event(s, page_mkclean, pfn, cleaned);
+}
+
 /* ---- who maps this frame? ---- */
 
 /* Address spaces in the order of their lowest pid. */

@@ -47,14 +47,9 @@ file_ref shmem_file_setup(struct step *s, uint64_t bytes, bool accounted)
 static void shmem_drop_page(struct step *s, inode_ref ref, uint64_t index)
 {
 	struct inode *inode = inode_mut(s, ref);
-	const mapping_ref mapping = inode_mapping(ref);
-	const pfn_t pfn = radix_tree_delete(s, mapping, index);
 
-	page_mut(s, pfn)->mapping = 0;
-	mapping_mut(s, mapping)->nrpages--;
+	remove_from_page_cache(s, find_get_page(s->m, inode_mapping(ref), index));
 	kernel_mut(s)->nr_shmem--;
-	kernel_mut(s)->nr_file_pages--;
-	put_page(s, pfn);
 	if (!(inode->i_flags & S_NORESERVE))
 		return;
 	inode->i_accounted--;
@@ -90,20 +85,6 @@ int64_t shmem_mmap(struct step *s, file_ref file, struct vm_area_struct *vma)
 	return 0;
 }
 
-static void shmem_add_page(struct step *s, mapping_ref mapping, uint64_t index,
-			   pfn_t pfn)
-{
-	struct page_rest *page = page_mut(s, pfn);
-
-	page->flags |= 1ULL << PG_swapbacked | 1ULL << PG_uptodate;
-	page->mapping = mapping.pa;
-	page->index = index;
-	mapping_mut(s, mapping)->nrpages++;
-	kernel_mut(s)->nr_shmem++;
-	kernel_mut(s)->nr_file_pages++;
-	lru_cache_add(s, pfn);
-}
-
 /* A fresh page of the object, referenced by it. 0, -ENOSPC or -ENOMEM. */
 static int64_t shmem_new_page(struct step *s, mapping_ref mapping,
 			      uint64_t index, pfn_t *page)
@@ -115,7 +96,10 @@ static int64_t shmem_new_page(struct step *s, mapping_ref mapping,
 	if (charged && security_vm_enough_memory(s, current_mm(s), 1))
 		return -ENOSPC;
 	pfn = alloc_page(s, GFP_HIGHUSER);
-	if (!pfn || radix_tree_insert(s, mapping, index, pfn)) {
+	if (pfn)	/* before the page goes to its list */
+		page_mut(s, pfn)->flags |= 1ULL << PG_swapbacked |
+					   1ULL << PG_uptodate;
+	if (!pfn || add_to_page_cache(s, mapping, index, pfn)) {
 		if (pfn)
 			put_page(s, pfn);
 		if (charged)
@@ -123,7 +107,7 @@ static int64_t shmem_new_page(struct step *s, mapping_ref mapping,
 		return -ENOMEM;
 	}
 	inode->i_accounted += charged;
-	shmem_add_page(s, mapping, index, pfn);
+	kernel_mut(s)->nr_shmem++;
 	*page = pfn;
 	return 0;
 }
@@ -132,64 +116,9 @@ static int64_t shmem_new_page(struct step *s, mapping_ref mapping,
 static int64_t shmem_getpage(struct step *s, mapping_ref mapping,
 			     uint64_t index, pfn_t *page, bool *fresh)
 {
-	*page = radix_tree_lookup(s->m, mapping, index);
+	*page = find_get_page(s->m, mapping, index);
 	*fresh = !*page;
 	return *page ? 0 : shmem_new_page(s, mapping, index, page);
-}
-
-/* One more PTE for a page of the object. */
-static void map_page(struct step *s, mm_ref mm,
-		     const struct vm_area_struct *vma, uint64_t pte_pa,
-		     pfn_t pfn, uint64_t extra)
-{
-	get_page(s, pfn);
-	page_add_file_rmap(s, pfn);
-	mm_mut(s, mm)->_shmem_rss++;
-	set_pte(s, pte_pa, pfn_pte(s->m, pfn, vma->vm_page_prot |
-					      s->m->arch->accessed | extra));
-}
-
-#define FAULT_AROUND_PAGES 16	/* fault_around_bytes, 64 KiB */
-
-/*
- * do_fault_around(): a read fault also maps the pages near it that are already
- * there. The window begins at a multiple of 16 entries of the PTE table, or at
- * the VMA's first; it is clipped by the table, the VMA and the object.
- */
-static void fault_around(struct step *s, mm_ref mm,
-			 const struct vm_area_struct *vma, uint64_t addr,
-			 uint64_t pte_pa)
-{
-	const struct arch *a = s->m->arch;
-	const struct arch_level *last = &a->level[a->nr_levels - 1];
-	const struct file *file = file_at(s->m, vma->vm_file);
-	const uint64_t at = addr >> PAGE_SHIFT & ((1ULL << last->bits) - 1);
-	const uint64_t in_vma = (addr - vma->vm_start) >> PAGE_SHIFT;
-	const uint64_t size = PAGE_ALIGN(inode_at(s->m, file->f_inode)->i_size)
-			      >> PAGE_SHIFT;
-	uint64_t from = at & ~(uint64_t)(FAULT_AROUND_PAGES - 1), to;
-
-	if (at - from > in_vma)
-		from = at - in_vma;
-	to = from + FAULT_AROUND_PAGES;
-	if (to > 1ULL << last->bits)
-		to = 1ULL << last->bits;
-	if (to - at > vma_pages(vma) - in_vma)
-		to = at + vma_pages(vma) - in_vma;
-	for (uint64_t i = from; i < to; i++) {
-		uint64_t entry = pte_pa + ((i - at) << a->entry_shift);
-		uint64_t index = vma->vm_pgoff + in_vma + i - at;
-		pfn_t pfn;
-
-		if (index >= size || !pte_none(entry_read(s->m, entry)))
-			continue;
-		pfn = radix_tree_lookup(s->m, file->f_mapping, index);
-		if (!pfn)
-			continue;
-		map_page(s, mm, vma, entry, pfn, 0);
-		trace_event(s, fault_around, addr + ((i - at) << PAGE_SHIFT),
-			    index, pfn);
-	}
 }
 
 /* The page behind an address; no fault-around. */
@@ -229,15 +158,15 @@ enum vm_fault shmem_fault(struct step *s, mm_ref mm, vma_ref ref,
 
 	/* Also where the object has ended: its last pages may be near. */
 	if (!write)
-		fault_around(s, mm, vma, addr, pte_pa);
+		filemap_map_pages(s, mm, ref, addr, pte_pa);
 	if (!pte_none(entry_read(s->m, pte_pa)))
 		return VM_FAULT_MINOR;
 	fault = shmem_page(s, vma, addr, &pfn, &fresh);
 	if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_OOM)
 		return fault;
 	if (write)	/* Linux: fault_dirty_shared_page() */
-		page_mut(s, pfn)->flags |= 1ULL << PG_dirty;
-	map_page(s, mm, vma, pte_pa, pfn, write ? s->m->arch->dirty : 0);
+		set_page_dirty(s, pfn);
+	map_file_page(s, mm, vma, pte_pa, pfn, write ? s->m->arch->dirty : 0);
 	trace_event(s, shmem_fault, addr, page_at(s->m, pfn)->index, pfn, fresh);
 	return VM_FAULT_MINOR;
 }
@@ -293,7 +222,7 @@ static int64_t write_page(struct step *s, inode_ref ref,
 		inode->i_size = pos;
 	left = buffer_get(s, from, (uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
 				   (pos & ~PAGE_MASK), n);
-	page_mut(s, pfn)->flags |= 1ULL << PG_dirty;
+	set_page_dirty(s, pfn);
 	if (left == n)
 		return refuse(s, EFAULT, "the buffer cannot be read");
 	if (pos + n - left > inode->i_size)

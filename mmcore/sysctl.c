@@ -2,7 +2,7 @@
 /* The knobs of /proc/sys/vm, and the passing of time. */
 #include <string.h>
 
-#include "mmcore/calls.h"
+#include "mmcore/filemap.h"
 #include "mmcore/page_alloc.h"
 #include "mmcore/slab.h"
 
@@ -24,6 +24,11 @@ static const struct {
 	LIMIT(min_free_kbytes, 0, 262144, "must be at most 262144"),
 	LIMIT(admin_reserve_kbytes, 0, 1ULL << 50, "must be at most 2^50"),
 	LIMIT(user_reserve_kbytes, 0, 1ULL << 50, "must be at most 2^50"),
+	LIMIT(dirty_ratio, 0, 100, "must be from 0 to 100"),
+	LIMIT(dirty_background_ratio, 0, 100, "must be from 0 to 100"),
+	LIMIT(dirty_expire_centisecs, 0, 1ULL << 32, "must be at most 2^32"),
+	LIMIT(dirty_writeback_centisecs, 0, 1ULL << 32, "must be at most 2^32"),
+	LIMIT(read_ahead_kb, 0, 1ULL << 20, "must be at most 2^20"),
 	LIMIT(drop_caches, 1, 4, "must be from 1 to 4"),
 #undef LIMIT
 };
@@ -83,6 +88,8 @@ void sysctl_write(struct step *s, const struct op_sysctl *a)
 		setup_per_zone_pages_min(s);
 		break;
 	case SYSCTL_drop_caches:
+		if (a->value & 1)
+			drop_pagecache(s);
 		kmem_cache_shrink_all(s);
 		break;
 	case SYSCTL_overcommit_kbytes:
@@ -94,8 +101,11 @@ void sysctl_write(struct step *s, const struct op_sysctl *a)
 	}
 }
 
-/* Nothing happens by itself yet: kswapd, writeback and the swap token follow. */
+/* What happens by itself: dirty data is written. */
 void machine_tick(struct step *s, const struct op_tick *a)
 {
+	const uint64_t from = kernel_at(s->m)->jiffies;
+
 	kernel_mut(s)->jiffies += a->jiffies;
+	pdflush(s, from);
 }

@@ -91,6 +91,18 @@ static void rb_insert(struct step *s, mm_ref mm, vma_ref vma, vma_ref prev,
 	rb_insert_color(s, vma_node(vma), mm_rb_pa(mm), NULL);
 }
 
+uint64_t vma_page_prot(const struct machine *m,
+		       const struct vm_area_struct *vma)
+{
+	const uint64_t shared_write = VM_SHARED | VM_WRITE;
+	const uint64_t flags = vma->vm_flags;
+
+	if ((flags & shared_write) == shared_write &&
+	    vm_operations[vma->vm_ops].page_mkwrite)
+		return vm_get_page_prot(m, flags & ~VM_SHARED);
+	return vm_get_page_prot(m, flags);
+}
+
 static bool shared_maywrite(uint64_t vm_flags)
 {
 	return (~vm_flags & (VM_SHARED | VM_MAYWRITE)) == 0;

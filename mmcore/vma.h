@@ -171,6 +171,13 @@ int64_t vm_unmapped_area(const struct machine *m, mm_ref mm,
  */
 int64_t expand_stack(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr);
 
+/*
+ * vma_set_page_prot(): the PTE bits of a fresh mapping. A shared writable mapping of
+ * a file begins read-only, so that the first store to each page is noticed.
+ */
+uint64_t vma_page_prot(const struct machine *m,
+		       const struct vm_area_struct *vma);
+
 /* ---- accounting ---- */
 
 /* total_vm and its classes change by @pages (negative: fewer). */

@@ -88,7 +88,7 @@ static const struct param_name page_flag_names[] = {
 	F(active), F(slab), F(checked), F(arch_1), F(reserved), F(private),
 	F(writeback), F(nosave), F(compound), F(swapcache), F(mappedtodisk),
 	F(reclaim), F(nosave_free), F(buddy), F(pgtable), F(swapbacked),
-	F(kernel), { NULL, 0 },
+	F(kernel), F(readahead), { NULL, 0 },
 };
 #undef F
 

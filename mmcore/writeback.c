@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Dirty pages and their way to the disk (2.6.17 mm/page-writeback.c,
+ * fs/fs-writeback.c).
+ *
+ * A page is dirty when its bytes differ from the disk's: PG_dirty, and a tag in
+ * the mapping's tree, so that the dirty ones among a million are found at once. An
+ * inode with dirty pages stands on kernel->dirty_inodes since the moment that the
+ * first of them became so. Stores of programs would go unseen; so a shared mapping
+ * of a file is read-only until the first store to each page, which faults and
+ * makes the page dirty (page_mkwrite), and writing a page takes the write
+ * permission away again.
+ *
+ * Time passes only in machine.tick, so the flusher runs there: data older than
+ * dirty_expire_centisecs is written at each multiple of dirty_writeback_centisecs,
+ * and as much as it takes to come below the background limit. Who dirties more than
+ * dirty_ratio permits writes it out itself. Writing takes no time: a page is under
+ * PG_writeback only for the length of a step.
+ */
+#include "mmcore/filemap.h"
+#include "mmcore/page_alloc.h"
+
+#define DIRTY_INODES_PA	KERNEL_MEMBER(dirty_inodes)
+
+static inode_ref inode_of_list(uint64_t pos)
+{
+	return inode_make(pos - offsetof(struct inode, i_list));
+}
+
+static uint64_t inode_list_pa(inode_ref inode)
+{
+	return inode.pa + offsetof(struct inode, i_list);
+}
+
+/* ---- dirty and clean ---- */
+
+/* __mark_inode_dirty(I_DIRTY_PAGES): from now on it is waited for. */
+static void mark_inode_dirty_pages(struct step *s, inode_ref ref)
+{
+	struct inode *inode = inode_mut(s, ref);
+
+	if (inode->i_state & I_DIRTY_PAGES)
+		return;
+	inode->i_state |= I_DIRTY_PAGES;
+	inode->dirtied_when = kernel_at(s->m)->jiffies;
+	list_add_tail(s, inode_list_pa(ref), DIRTY_INODES_PA);
+}
+
+/* The last dirty page was written or went. */
+static void inode_is_clean(struct step *s, mapping_ref mapping)
+{
+	const inode_ref ref = mapping_at(s->m, mapping)->host;
+
+	if (!(inode_at(s->m, ref)->i_state & I_DIRTY_PAGES) ||
+	    radix_tree_tagged(s->m, mapping, PAGECACHE_TAG_DIRTY))
+		return;
+	inode_mut(s, ref)->i_state &= ~(uint32_t)I_DIRTY_PAGES;
+	list_del(s, inode_list_pa(ref));
+}
+
+void set_page_dirty(struct step *s, pfn_t pfn)
+{
+	struct page_rest *page = page_mut(s, pfn);
+	const mapping_ref mapping = mapping_make(page->mapping);
+
+	if (page->flags >> PG_dirty & 1)
+		return;
+	page->flags |= 1ULL << PG_dirty;
+	if (!page->mapping || page->mapping & PAGE_MAPPING_ANON ||
+	    !mapping_can_writeback(s->m, mapping))
+		return;
+	radix_tree_tag_set(s, mapping, page->index, PAGECACHE_TAG_DIRTY);
+	kernel_mut(s)->nr_dirty++;
+	mark_inode_dirty_pages(s, mapping_at(s->m, mapping)->host);
+}
+
+void clear_page_dirty(struct step *s, pfn_t pfn)
+{
+	struct page_rest *page = page_mut(s, pfn);
+	const mapping_ref mapping = mapping_make(page->mapping);
+
+	if (!(page->flags >> PG_dirty & 1))
+		return;
+	page->flags &= ~(1ULL << PG_dirty);
+	if (!mapping_can_writeback(s->m, mapping))
+		return;
+	radix_tree_tag_clear(s, mapping, page->index, PAGECACHE_TAG_DIRTY);
+	kernel_mut(s)->nr_dirty--;
+	inode_is_clean(s, mapping);
+}
+
+/* ---- writing ---- */
+
+static int64_t write_page(struct step *s, mapping_ref mapping, pfn_t pfn)
+{
+	struct page_rest *page = page_mut(s, pfn);
+	const uint64_t index = page->index;
+	int64_t err;
+
+	page_mkclean(s, pfn);
+	clear_page_dirty(s, pfn);
+	page->flags |= 1ULL << PG_writeback;
+	radix_tree_tag_set(s, mapping, index, PAGECACHE_TAG_WRITEBACK);
+	kernel_mut(s)->nr_writeback++;
+	err = aops(s->m, mapping)->writepage(s, mapping, pfn);
+	trace_event(s, writepage, inode_at(s->m, mapping_at(s->m, mapping)->host)
+				  ->i_ino, index, pfn);
+	page->flags &= ~(1ULL << PG_writeback);
+	page->flags |= 1ULL << PG_mappedtodisk;
+	radix_tree_tag_clear(s, mapping, index, PAGECACHE_TAG_WRITEBACK);
+	kernel_mut(s)->nr_writeback--;
+	return err;
+}
+
+int64_t filemap_fdatawrite_range(struct step *s, mapping_ref mapping,
+				 uint64_t first, uint64_t end)
+{
+	int64_t err = 0;
+	pfn_t pfn;
+
+	while (!err && radix_tree_next_tagged(s->m, mapping, &first, &pfn,
+					      PAGECACHE_TAG_DIRTY) &&
+	       first < end) {
+		err = write_page(s, mapping, pfn);
+		first++;
+	}
+	return err;
+}
+
+/* Dirty data of the oldest inodes, until no more than @keep pages are left. */
+static void write_back_down_to(struct step *s, uint64_t keep)
+{
+	while (kernel_at(s->m)->nr_dirty > keep) {
+		const inode_ref inode =
+			inode_of_list(list_at(s->m, DIRTY_INODES_PA)->next);
+
+		if (filemap_fdatawrite_range(s, inode_mapping(inode), 0,
+					     UINT64_MAX))
+			return;
+	}
+}
+
+/* Pages that may be dirty at all: what is free, and what the cache holds. */
+static uint64_t dirtyable_pages(const struct machine *m)
+{
+	return nr_free_pages(m) + kernel_at(m)->nr_file_pages;
+}
+
+static uint64_t background_limit(const struct machine *m)
+{
+	return dirtyable_pages(m) * kernel_at(m)->dirty_background_ratio / 100;
+}
+
+void balance_dirty_pages(struct step *s)
+{
+	const uint64_t limit = dirtyable_pages(s->m) *
+			       kernel_at(s->m)->dirty_ratio / 100;
+
+	if (kernel_at(s->m)->nr_dirty > limit)
+		write_back_down_to(s, background_limit(s->m));
+}
+
+/* ---- the flusher ---- */
+
+/* wb_kupdate(): what became dirty at or before @then. */
+static void write_older(struct step *s, uint64_t then)
+{
+	while (!list_empty(s->m, DIRTY_INODES_PA)) {
+		const inode_ref inode =
+			inode_of_list(list_at(s->m, DIRTY_INODES_PA)->next);
+
+		if (inode_at(s->m, inode)->dirtied_when > then ||
+		    filemap_fdatawrite_range(s, inode_mapping(inode), 0,
+					     UINT64_MAX))
+			return;
+	}
+}
+
+void pdflush(struct step *s, uint64_t from)
+{
+	const struct kernel *k = kernel_at(s->m);
+	const uint64_t interval = k->dirty_writeback_centisecs * HZ / 100;
+	const uint64_t expire = k->dirty_expire_centisecs * HZ / 100;
+	uint64_t last;
+
+	/* Between two runs nothing else happens: the last one is all of them. */
+	if (!interval || k->jiffies / interval == from / interval)
+		return;
+	last = k->jiffies - k->jiffies % interval;
+	if (last >= expire)
+		write_older(s, last - expire);
+	if (k->nr_dirty > background_limit(s->m))
+		write_back_down_to(s, background_limit(s->m));
+}
