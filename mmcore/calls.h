@@ -56,6 +56,15 @@ void mem_write(struct step *s, const struct op_mem_write *a,
 void mem_fill(struct step *s, const struct op_mem_fill *a);
 void mem_touch(struct step *s, const struct op_mem_touch *a);
 
+/* open.c: paths are bytes without a NUL, not terminated. */
+int64_t sys_open(struct step *s, const struct op_open *a, const char *path,
+		 size_t len);
+int64_t sys_unlink(struct step *s, const char *path, size_t len);
+/* From outside of the machine: the file and the directories above it, or nothing. */
+int64_t file_create(struct step *s, const struct op_file_create *a,
+		    const char *path, size_t path_len, const uint8_t *data,
+		    size_t len);
+
 /* file.c, read_write.c */
 int64_t sys_memfd_create(struct step *s, const struct op_memfd_create *a);
 int64_t sys_close(struct step *s, const struct op_close *a);

@@ -137,19 +137,65 @@ void check_tasks(struct check *c)
 
 /* ---- open files and their objects ---- */
 
+/* A frame of a table of descriptors: the kernel's, with one reference. */
+static bool check_table_frame(struct check *c, pfn_t pfn)
+{
+	if (!check_law(c, LAW_fd_table, pfn < kernel_at(c->m)->mem_map_pfn &&
+		       page_has(c->m, pfn, PG_kernel)))
+		return false;
+	c->refs_found += check_mix(pfn);
+	return true;
+}
+
+/* May the table be walked? */
+static bool check_fd_table(struct check *c, const struct files_struct *files)
+{
+	const uint32_t slots = PAGE_SIZE / sizeof(uint64_t);
+	const uint32_t leaves = files->max_fds > NR_OPEN_DEFAULT
+		? (files->max_fds + slots - 1) / slots : 0;
+	const uint32_t per_top = PAGE_SIZE / sizeof(pfn_t);
+
+	if (!check_law(c, LAW_fd_table, files->max_fds >= NR_OPEN_DEFAULT &&
+		       files->max_fds <= NR_OPEN &&
+		       !(files->max_fds & (files->max_fds - 1))))
+		return false;
+	for (uint32_t top = 0; top < 2; top++)
+		if (leaves > top * per_top
+			    ? !check_table_frame(c, files->fdt[top])
+			    : !check_law(c, LAW_fd_table, !files->fdt[top]))
+			return false;
+	for (uint32_t leaf = 0; leaf < leaves; leaf++) {
+		const pfn_t *top = ram_at(c->m, pfn_to_pa(files->fdt[leaf / per_top]));
+
+		if (!check_table_frame(c, top[leaf % per_top]))
+			return false;
+	}
+	return true;
+}
+
+static void check_fds(struct check *c, files_ref files)
+{
+	const uint32_t next = files_at(c->m, files)->next_fd;
+	uint32_t fd = 0, below = 0;
+
+	while ((fd = mm_next_fd(c->m, files, fd)) != UINT32_MAX) {
+		c->fd_refs++;
+		check_law(c, LAW_file_count, check_object(c,
+			  mm_fd_file(c->m, files, fd).pa, CACHE_FILE));
+		below += fd < next;
+		fd++;
+	}
+	check_law(c, LAW_fd_table, below == next);
+}
+
 static void check_files(struct check *c)
 {
 	for (uint64_t pa = kmem_cache_next(c->m, CACHE_FILES, 0); pa;
 	     pa = kmem_cache_next(c->m, CACHE_FILES, pa)) {
-		const struct files_struct *files = files_at(c->m, files_make(pa));
+		const files_ref files = files_make(pa);
 
-		for (uint32_t fd = 0; fd < NR_OPEN; fd++) {
-			if (file_none(files->fd[fd]))
-				continue;
-			c->fd_refs++;
-			check_law(c, LAW_file_count,
-				  check_object(c, files->fd[fd].pa, CACHE_FILE));
-		}
+		if (check_fd_table(c, files_at(c->m, files)))
+			check_fds(c, files);
 	}
 }
 
@@ -204,7 +250,7 @@ static void check_page_tree(struct check *c, mapping_ref mapping)
 void check_objects(struct check *c)
 {
 	const struct kernel *k = kernel_at(c->m);
-	uint64_t files = 0, inodes = 0, opened = 0, counted = 0, mapped = 0;
+	uint64_t files = 0, inodes = 0, named = 0, counted = 0, mapped = 0;
 
 	check_files(c);
 	for (uint64_t pa = kmem_cache_next(c->m, CACHE_FILE, 0); pa;
@@ -212,21 +258,23 @@ void check_objects(struct check *c)
 		const struct file *file = file_at(c->m, file_make(pa));
 
 		files += (uint64_t)file->f_count;
-		opened += !inode_none(file->f_inode);
+		named += !inode_none(file->f_inode);
 	}
 	for (uint64_t pa = kmem_cache_next(c->m, CACHE_INODE, 0); pa;
 	     pa = kmem_cache_next(c->m, CACHE_INODE, pa)) {
 		const mapping_ref mapping =
 			mapping_make(pa + offsetof(struct inode, i_data));
+		const struct inode *inode = inode_at(c->m, inode_make(pa));
 
-		inodes += (uint64_t)inode_at(c->m, inode_make(pa))->i_count;
-		counted += inode_at(c->m, inode_make(pa))->i_accounted;
+		inodes += (uint64_t)inode->i_count;
+		named += !inode_none(inode->i_parent);
+		counted += inode->i_accounted;
 		mapped += check_i_mmap(c, mapping);
 		check_page_tree(c, mapping);
 	}
 	c->accounted += counted;
 	c->file_refs = mapped;
-	check_law(c, LAW_file_count, inodes == opened &&
+	check_law(c, LAW_file_count, inodes == named &&
 		  files == c->fd_refs + mapped + !file_none(k->null_file));
 	for (int kind = 0; kind < 3; kind++)
 		for (int i = 0; i < 4; i++)

@@ -166,6 +166,17 @@ static uint64_t blocks_missing(const struct machine *m, uint64_t ino,
 	return 0;
 }
 
+uint64_t disk_blocks_for(uint64_t pages)
+{
+	uint64_t all = pages;
+
+	while (pages > 1) {
+		pages = (pages + MAP_SLOTS - 1) >> MAP_SHIFT;
+		all += pages;
+	}
+	return all;
+}
+
 /* A map high enough for @index, its old root in the first slots. */
 static void raise_map(struct step *s, struct disk_inode *inode, uint64_t index)
 {
@@ -426,16 +437,32 @@ static int64_t grow_directory(struct step *s, uint64_t dir)
 	return 0;
 }
 
+/* The first entry with such a name's room behind it, or the end. */
+static uint64_t find_room(const struct machine *m, uint64_t dir, size_t len)
+{
+	const uint64_t size = disk_inode_at(m, dir)->i_size;
+	const uint32_t need = dirent_size(len);
+	uint64_t pos = 0;
+
+	while (pos < size && dirent_room(dirent_at(m, dir, pos)) < need)
+		pos += dirent_at(m, dir, pos)->rec_len;
+	return pos;
+}
+
+uint64_t disk_entry_blocks(const struct machine *m, uint64_t dir, size_t len)
+{
+	const uint64_t size = disk_inode_at(m, dir)->i_size;
+
+	return find_room(m, dir, len) < size
+		? 0 : blocks_missing(m, dir, size >> PAGE_SHIFT);
+}
+
 int64_t disk_add_entry(struct step *s, uint64_t dir, const char *name,
 		       size_t len, uint64_t ino)
 {
-	const uint32_t need = dirent_size(len);
+	const uint64_t pos = find_room(s->m, dir, len);
 	struct disk_dirent *entry;
-	uint64_t pos = 0;
 
-	while (pos < disk_inode_at(s->m, dir)->i_size &&
-	       dirent_room(dirent_at(s->m, dir, pos)) < need)
-		pos += dirent_at(s->m, dir, pos)->rec_len;
 	if (pos == disk_inode_at(s->m, dir)->i_size) {
 		int64_t err = grow_directory(s, dir);
 

@@ -100,6 +100,9 @@ uint64_t disk_bmap(const struct machine *m, uint64_t ino, uint64_t index);
  */
 int64_t disk_get_block(struct step *s, uint64_t ino, uint64_t index);
 
+/* The blocks of a file whose first @pages pages have one, its map included. */
+uint64_t disk_blocks_for(uint64_t pages);
+
 /* Give the blocks at [@first, @end) back, and what the map no longer needs. */
 void disk_free_range(struct step *s, uint64_t ino, uint64_t first,
 		     uint64_t end);
@@ -129,6 +132,8 @@ uint64_t disk_lookup(const struct machine *m, uint64_t dir, const char *name,
 /* A new name, which the directory does not have. 0, or -ENOSPC. */
 int64_t disk_add_entry(struct step *s, uint64_t dir, const char *name,
 		       size_t len, uint64_t ino);
+/* The blocks that one more name of that length takes: 0, mostly. O(entries). */
+uint64_t disk_entry_blocks(const struct machine *m, uint64_t dir, size_t len);
 /* The name goes; it is there. */
 void disk_remove_entry(struct step *s, uint64_t dir, const char *name,
 		       size_t len);

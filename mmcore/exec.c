@@ -292,22 +292,12 @@ static bool open_files(struct step *s, task_ref t)
 {
 	const file_ref null = null_file(s);
 	files_ref files;
-	struct files_struct *table;
 
 	if (file_none(null))
 		return false;
-	files = files_make(kmem_cache_alloc(s, CACHE_FILES));
-	if (files_none(files))
-		return false;
-	table = files_mut(s, files);
-	table->count = 1;
-	table->max_fds = NR_OPEN_DEFAULT;
-	for (int fd = 0; fd < 3; fd++) {
-		table->fd[fd] = null;
-		get_file(s, null);
-	}
+	files = alloc_files(s, null);
 	task_mut(s, t)->files = files;
-	return true;
+	return !files_none(files);
 }
 
 /* ---- spawn ---- */

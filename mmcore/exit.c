@@ -55,18 +55,11 @@ void mmput(struct step *s, mm_ref mm)
 void exit_files(struct step *s, task_ref t)
 {
 	const files_ref files = task_at(s->m, t)->files;
-	struct files_struct *table;
 
 	if (files_none(files))
 		return;
 	task_mut(s, t)->files = files_make(0);
-	table = files_mut(s, files);
-	if (--table->count)
-		return;
-	for (uint32_t fd = 0; fd < NR_OPEN; fd++)
-		if (!file_none(table->fd[fd]))
-			fput(s, table->fd[fd]);
-	kmem_cache_free(s, CACHE_FILES, files.pa);
+	put_files_struct(s, files);
 }
 
 void do_exit(struct step *s)

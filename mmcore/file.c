@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "mmcore/fs.h"
+#include "mmcore/filemap.h"
 #include "mmcore/slab.h"
 #include "mmcore/task.h"
 
@@ -15,6 +15,27 @@ const struct file_operations file_operations[NR_FILE_OPS] = {
 		.seeks = true,
 		.read = null_read,
 		.write = null_write,
+	},
+	[FILE_OPS_ZERO] = {
+		.name = "zero",
+		.seeks = true,
+		.read = zero_read,
+		.write = null_write,
+	},
+	[FILE_OPS_DISK] = {
+		.name = "disk",
+		.seeks = true,
+		.read = generic_file_read,
+		.write = generic_file_write,
+		.mmap = generic_file_mmap,
+		.fsync = generic_file_fsync,
+		.truncate = disk_file_truncate,
+	},
+	[FILE_OPS_DIR] = {
+		.name = "directory",
+		.seeks = true,
+		.read = generic_read_dir,
+		.fsync = noop_fsync,
 	},
 	[FILE_OPS_SHMEM] = {
 		.name = "shmem",
@@ -31,18 +52,6 @@ const struct super_operations super_operations[NR_SUPERS] = {
 	[SUPER_TMPFS] = { "tmpfs", shmem_drop_inode },
 	[SUPER_DISK] = { "disk", disk_drop_inode },
 };
-
-static files_ref current_files(const struct step *s)
-{
-	return task_at(s->m, s->current)->files;
-}
-
-file_ref fget(const struct step *s, int64_t fd)
-{
-	if ((uint32_t)fd >= NR_OPEN)
-		return file_make(0);
-	return files_at(s->m, current_files(s))->fd[(uint32_t)fd];
-}
 
 void get_file(struct step *s, file_ref file)
 {
@@ -96,41 +105,19 @@ file_ref alloc_file(struct step *s, inode_ref inode, enum file_ops_id f_op,
 	return file;
 }
 
-int64_t get_unused_fd(struct step *s)
-{
-	const struct files_struct *files = files_at(s->m, current_files(s));
-	const uint64_t limit = rlimit(s, RLIMIT_NOFILE);
-
-	for (uint32_t fd = 0; fd < NR_OPEN && fd < limit; fd++)
-		if (file_none(files->fd[fd]))
-			return fd;
-	return refuse(s, EMFILE, "no descriptor below RLIMIT_NOFILE is free");
-}
-
-void fd_install(struct step *s, int64_t fd, file_ref file)
-{
-	struct files_struct *files = files_mut(s, current_files(s));
-
-	files->fd[fd] = file;
-	if (fd >= files->max_fds)
-		files->max_fds = 256;
-	trace_event(s, fd_install, (uint64_t)fd);
-}
-
 int64_t sys_close(struct step *s, const struct op_close *a)
 {
-	const file_ref file = fget(s, a->fd);
+	const file_ref file = fd_remove(s, a->fd);
 
 	if (file_none(file))
 		return refuse(s, EBADF, "fd is not open");
-	files_mut(s, current_files(s))->fd[(uint32_t)a->fd] = file_make(0);
 	fput(s, file);
 	return 0;
 }
 
 int64_t sys_dup(struct step *s, const struct op_dup *a)
 {
-	const file_ref file = fget(s, a->fd);
+	const file_ref file = fget_raw(s, a->fd);
 	int64_t fd;
 
 	if (file_none(file))
@@ -198,5 +185,6 @@ int64_t sys_memfd_create(struct step *s, const struct op_memfd_create *a)
 	}
 	inode_mut(s, file_at(s->m, file)->f_inode)->i_name = name;
 	fd_install(s, fd, file);
+	set_close_on_exec(s, fd, a->flags & MFD_CLOEXEC);
 	return fd;
 }

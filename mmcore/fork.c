@@ -146,23 +146,11 @@ static mm_ref copy_mm(struct step *s, uint64_t flags, int64_t *err)
 static files_ref copy_files(struct step *s, uint64_t flags)
 {
 	const files_ref src = task_at(s->m, s->current)->files;
-	struct files_struct *copy;
-	files_ref dst;
 
-	if (flags & CLONE_FILES) {
-		files_mut(s, src)->count++;
-		return src;
-	}
-	dst = files_make(kmem_cache_alloc(s, CACHE_FILES));
-	if (files_none(dst))
-		return dst;
-	copy = files_mut(s, dst);
-	*copy = *files_at(s->m, src);
-	copy->count = 1;
-	for (uint32_t fd = 0; fd < NR_OPEN; fd++)
-		if (!file_none(copy->fd[fd]))
-			get_file(s, copy->fd[fd]);
-	return dst;
+	if (!(flags & CLONE_FILES))
+		return dup_fd(s, src);
+	files_mut(s, src)->count++;
+	return src;
 }
 
 int64_t do_fork(struct step *s, const struct op_fork *a)

@@ -75,11 +75,27 @@ int64_t generic_write_checks(struct step *s, file_ref file, uint64_t *pos,
 
 /* ---- descriptors (file.c) ---- */
 
-file_ref fget(const struct step *s, int64_t fd);	/* none: not open */
-/* The lowest free number, or -EMFILE, told. */
+file_ref fget(const struct step *s, int64_t fd);	/* none: not open, or O_PATH */
+file_ref fget_raw(const struct step *s, int64_t fd);	/* O_PATH as well */
+/* The lowest free number, for which there is room; -EMFILE or -ENOMEM, told. */
 int64_t get_unused_fd(struct step *s);
-/* The descriptor takes the caller's reference over. */
+/* The descriptor, from get_unused_fd(), takes the caller's reference over. */
 void fd_install(struct step *s, int64_t fd, file_ref file);
+/* Of a descriptor that is open; a new one is not closed on exec. */
+void set_close_on_exec(struct step *s, int64_t fd, bool on);
+/* The descriptor is free; its file, with the reference, is the caller's. None:
+ * it was not open. */
+file_ref fd_remove(struct step *s, int64_t fd);
+/* exec: close what is to be closed. */
+void do_close_on_exec(struct step *s);
+bool close_on_exec(const struct machine *m, files_ref files, uint32_t fd);
+/* A table with @standard (none: nothing) at 0, 1 and 2, or with what @from has;
+ * none: no RAM. */
+files_ref alloc_files(struct step *s, file_ref standard);
+files_ref dup_fd(struct step *s, files_ref from);
+/* Drop a reference to a table; the last one closes everything. */
+void put_files_struct(struct step *s, files_ref files);
+
 void get_file(struct step *s, file_ref file);
 /* Drop a reference; the last one releases the file and its inode. */
 void fput(struct step *s, file_ref file);
@@ -119,6 +135,8 @@ inode_ref iget(struct step *s, uint64_t ino);
 /* The same if it is in memory already, without a reference; else none. */
 inode_ref find_inode(const struct machine *m, uint64_t ino);
 
+/* The disk's inode changed: the one in memory, if there is one, learns of it. */
+void refresh_inode(struct step *s, uint64_t ino);
 /* Size or number of names changed: the disk's inode learns of it. Any inode. */
 void mark_inode_dirty(struct step *s, inode_ref inode);
 /* Every change of i_size goes through here. */
@@ -130,6 +148,9 @@ void i_size_write(struct step *s, inode_ref inode, uint64_t size);
  * it is unlinked the file; else does nothing.
  */
 void disk_drop_inode(struct step *s, inode_ref inode);
+
+/* Another size of a regular file: vmtruncate(). 0, or a negative errno, told. */
+int64_t disk_truncate(struct step *s, inode_ref inode, uint64_t size);
 
 /* Methods of A_OPS_DISK: readpage, writepage, get_block. */
 int64_t disk_readpage(struct step *s, mapping_ref mapping, pfn_t page);
@@ -170,11 +191,20 @@ int64_t shmem_truncate(struct step *s, file_ref file, uint64_t size);
 int64_t noop_fsync(struct step *s, file_ref file);
 void shmem_drop_inode(struct step *s, inode_ref inode);
 
+/* ---- files and directories of the disk (inode.c) ---- */
+
+int64_t disk_file_truncate(struct step *s, file_ref file, uint64_t size);
+/* Directories cannot be read: -EISDIR, told. */
+int64_t generic_read_dir(struct step *s, file_ref file, struct user_buffer *to,
+			 uint64_t *pos, uint64_t count);
+
 /* ---- devices of memory (2.6.17 drivers/char/mem.c) ---- */
 
 int64_t null_read(struct step *s, file_ref file, struct user_buffer *to,
 		  uint64_t *pos, uint64_t count);
 int64_t null_write(struct step *s, file_ref file, struct user_buffer *from,
 		   uint64_t *pos, uint64_t count);
+int64_t zero_read(struct step *s, file_ref file, struct user_buffer *to,
+		  uint64_t *pos, uint64_t count);
 
 #endif

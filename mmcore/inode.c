@@ -12,6 +12,7 @@
 
 #include "mmcore/disk.h"
 #include "mmcore/filemap.h"
+#include "mmcore/memory.h"
 #include "mmcore/page_alloc.h"
 #include "mmcore/slab.h"
 
@@ -58,17 +59,35 @@ inode_ref find_inode(const struct machine *m, uint64_t ino)
 
 /* ---- brought in ---- */
 
-/* The component's name, kept beside the inode; 0: no RAM. */
-static uint64_t keep_name(struct step *s, uint64_t dir, uint64_t ino)
+/* What O_TMPFILE's files are called: "#12". */
+static void put_number(char *name, uint64_t ino)
 {
+	char digits[20];
+	int nr = 0;
+
+	*name++ = '#';
+	for (; ino; ino /= 10)
+		digits[nr++] = (char)('0' + ino % 10);
+	while (nr)
+		*name++ = digits[--nr];
+}
+
+/* The component's name, kept beside the inode; 0: no RAM. */
+static uint64_t keep_name(struct step *s, uint64_t ino)
+{
+	const struct disk_inode *inode = disk_inode_at(s->m, ino);
 	const uint64_t pa = kmem_cache_alloc(s, CACHE_NAME);
 	const struct disk_dirent *entry;
 	uint64_t pos = 0;
 
 	if (!pa)
 		return 0;
+	if (!inode->i_nlink) {
+		put_number(ram_mut(s, pa), ino);
+		return pa;
+	}
 	do {
-		entry = disk_next_entry(s->m, dir, &pos);
+		entry = disk_next_entry(s->m, inode->i_dir, &pos);
 		MM_ASSERT(entry);
 	} while (entry->ino != ino);
 	memcpy(ram_mut(s, pa), entry->name, entry->name_len);
@@ -105,7 +124,7 @@ static inode_ref read_inode(struct step *s, uint64_t ino)
 	if (inode_none(ref))
 		return ref;
 	if (ino != DISK_ROOT_INO) {
-		name = keep_name(s, disk_inode_at(s->m, ino)->i_dir, ino);
+		name = keep_name(s, ino);
 		if (!name) {
 			kmem_cache_free(s, CACHE_INODE, ref.pa);
 			return inode_make(0);
@@ -151,6 +170,20 @@ inode_ref iget(struct step *s, uint64_t ino)
 
 /* ---- kept the same as on the disk ---- */
 
+void refresh_inode(struct step *s, uint64_t ino)
+{
+	const inode_ref ref = find_inode(s->m, ino);
+	const struct disk_inode *from = disk_inode_at(s->m, ino);
+	struct inode *inode;
+
+	if (inode_none(ref))
+		return;
+	inode = inode_mut(s, ref);
+	inode->i_size = from->i_size;
+	inode->i_nlink = from->i_nlink;
+	inode->i_blocks = from->i_blocks;
+}
+
 void mark_inode_dirty(struct step *s, inode_ref ref)
 {
 	const struct inode *inode = inode_at(s->m, ref);
@@ -167,6 +200,32 @@ void i_size_write(struct step *s, inode_ref inode, uint64_t size)
 {
 	inode_mut(s, inode)->i_size = size;
 	mark_inode_dirty(s, inode);
+}
+
+/* ---- truncate ---- */
+
+int64_t disk_truncate(struct step *s, inode_ref ref, uint64_t size)
+{
+	const uint64_t ino = inode_at(s->m, ref)->i_ino;
+	const int64_t err = vmtruncate(s, ref, size);
+
+	if (err)
+		return err;
+	disk_free_range(s, ino, PAGE_ALIGN(size) >> PAGE_SHIFT, UINT64_MAX);
+	refresh_inode(s, ino);
+	return 0;
+}
+
+int64_t disk_file_truncate(struct step *s, file_ref file, uint64_t size)
+{
+	return disk_truncate(s, file_at(s->m, file)->f_inode, size);
+}
+
+int64_t generic_read_dir(struct step *s, file_ref file, struct user_buffer *to,
+			 uint64_t *pos, uint64_t count)
+{
+	(void)file, (void)to, (void)pos, (void)count;
+	return refuse(s, EISDIR, "it is a directory");
 }
 
 /* ---- let go ---- */
@@ -190,6 +249,7 @@ static void delete_inode(struct step *s, inode_ref ref)
 {
 	const uint64_t ino = inode_at(s->m, ref)->i_ino;
 
+	truncate_inode_pages(s, inode_mapping(ref), 0);
 	truncate_inode_pages(s, inode_mapping(ref), 0);
 	disk_free_range(s, ino, 0, UINT64_MAX);
 	disk_free_inode(s, ino);

@@ -198,12 +198,15 @@ enum mmap_layout { MMAP_BOTTOMUP, MMAP_TOPDOWN };
 
 /* Descriptors of a task (or of several: CLONE_FILES). */
 #define NR_OPEN_DEFAULT 64
-#define NR_OPEN		248	/* D-007: no descriptor has a larger number */
+#define NR_OPEN		(1024 * 1024)	/* fs.nr_open: more is never allowed */
 
 struct files_struct {
 	int32_t count;		/* tasks that share it */
-	uint32_t max_fds;	/* FDSize: 64, then 256 */
-	file_ref fd[NR_OPEN];
+	uint32_t max_fds;	/* FDSize: 64 and its doubles */
+	uint32_t next_fd;	/* no lower number is free */
+	pfn_t fdt[2];		/* of a larger table; see fdtable.c */
+	uint32_t reserved;
+	uint64_t fd_array[NR_OPEN_DEFAULT];	/* file | close on exec */
 };
 
 /* file->f_op: ids into the constant table file_operations[] (fs.h). */
@@ -220,6 +223,7 @@ enum file_ops_id {
 
 #define FMODE_READ	1
 #define FMODE_WRITE	2
+#define FMODE_PATH	4	/* O_PATH: it can be closed and duplicated */
 
 /* What was read ahead, in pages (today's include/linux/fs.h). */
 struct file_ra_state {

@@ -129,6 +129,11 @@ task_ref mm_next_task(const struct machine *m, task_ref t);
 /* The first VMA that ends above @addr (it may start above it), or none. */
 vma_ref vma_lookup(const struct machine *m, mm_ref mm, uint64_t addr);
 
+/* What a descriptor stands for; none: it is not open. */
+file_ref mm_fd_file(const struct machine *m, files_ref files, uint32_t fd);
+/* The first number from @fd on that is open, or UINT32_MAX. */
+uint32_t mm_next_fd(const struct machine *m, files_ref files, uint32_t fd);
+
 /* The longest path of a file: PATH_MAX, and " (deleted)" behind it. */
 #define MM_PATH_MAX (4096 + 10)
 
@@ -231,6 +236,40 @@ const char *mm_frame_use_name(enum frame_use use);
  */
 uint64_t mm_frame_run(const struct machine *m, uint64_t first, uint64_t end,
 		      enum frame_use *use);
+
+/* ---- files of the disk ---- */
+
+struct mm_file_info {
+	uint64_t ino;
+	uint64_t size;		/* bytes */
+	uint64_t blocks;	/* that it owns on the disk */
+	uint64_t cached;	/* pages in the page cache */
+	uint64_t count;		/* references to the inode in memory; 0: none */
+	uint32_t mode;		/* S_IF* and permission bits */
+	uint32_t uid, nlink;
+	uint32_t rdev;		/* of a device: major << 20 | minor */
+};
+
+#define MM_ROOT_INO 2
+
+/* The number of what a path from the root names, or a negative errno. */
+int64_t mm_file_find(const struct machine *m, const char *path, size_t len);
+/* @ino: what mm_file_find() or mm_dir_next() gave. */
+struct mm_file_info mm_file_info(const struct machine *m, uint64_t ino);
+
+/* What a directory lists, in the order on the disk. */
+struct mm_dir_entry {
+	uint64_t ino;
+	const char *name;	/* not NUL-terminated */
+	size_t len;
+};
+
+/* The entry at or after *pos, which moves on; false: there is none. */
+bool mm_dir_next(const struct machine *m, uint64_t dir, uint64_t *pos,
+		 struct mm_dir_entry *entry);
+/* The page of a file in the page cache at or after *index; false: none. */
+bool mm_file_next_page(const struct machine *m, uint64_t ino, uint64_t *index,
+		       pfn_t *pfn);
 
 /* ---- /proc ---- */
 

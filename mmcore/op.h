@@ -60,6 +60,13 @@ struct op_remap_file_pages {
 	uint64_t addr, size, prot, pgoff, flags;	/* pgoff in pages */
 };
 struct op_memfd_create { char name[256]; uint64_t flags; };	/* MFD_* */
+struct op_open { uint64_t flags, mode; };	/* O_*; of op->path */
+struct op_unlink { uint8_t none; };
+struct op_file_create {
+	uint64_t size;			/* bytes; at least those of op->data */
+	uint64_t mode;			/* permission bits */
+	bool cached;			/* the bytes are in the page cache, too */
+};
 struct op_close { int64_t fd; };
 struct op_dup { int64_t fd; };
 struct op_ftruncate { int64_t fd; uint64_t len; };
@@ -133,17 +140,28 @@ struct op {
 #include "mmcore/op.def"
 #undef OP
 	};
-	const uint8_t *data;	/* MEM_WRITE, WRITE, PWRITE: the bytes */
+	const uint8_t *data;	/* MEM_WRITE, WRITE, PWRITE, FILE_CREATE: the bytes */
 	size_t data_len;
+	const char *path;	/* OPEN, UNLINK, FILE_CREATE: any bytes but NUL */
+	size_t path_len;	/* at most OP_PATH_MAX; the kernel takes 4,095 */
 	uint8_t *buf;		/* room for mm_op_room() bytes */
 	struct op_iov iov;	/* PROCESS_VM_*: in the caller's memory */
 	struct op_iov remote_iov;	/* PROCESS_VM_*: in the other process's */
 };
 
+#define OP_PATH_MAX 65536
+
+/* Is there a path, in op->path? */
+static inline bool op_has_path(const struct op *op)
+{
+	return op->code == OP_OPEN || op->code == OP_UNLINK ||
+	       op->code == OP_FILE_CREATE;
+}
+
 /* Do the bytes come along, in op->data? */
 static inline bool op_brings_data(const struct op *op)
 {
-	return op->code == OP_MEM_WRITE ||
+	return op->code == OP_MEM_WRITE || op->code == OP_FILE_CREATE ||
 	       (op->code == OP_WRITE && op->write.buf == NO_BUFFER) ||
 	       (op->code == OP_PWRITE && op->pwrite.buf == NO_BUFFER);
 }

@@ -119,19 +119,18 @@ static bool find_sysctl(const char *path, struct node *n)
 /* A descriptor's number; 0 is one, too. */
 static bool find_fd(const struct machine *m, const char *path, struct node *n)
 {
-	const struct files_struct *files =
-		files_at(m, task_at(m, n->task)->files);
+	const files_ref files = task_at(m, n->task)->files;
 	uint32_t fd = 0;
 
 	if (!*path)
 		return folder(n, PLACE_FDS, path);
 	if (!eat(&path, "0") && !eat_number(&path, &fd))
 		return false;
-	if (*path || fd >= NR_OPEN || file_none(files->fd[fd]))
+	if (*path || file_none(mm_fd_file(m, files, fd)))
 		return false;
 	n->place = PLACE_FD;
 	n->kind = MM_PROC_FILE;
-	n->open = files->fd[fd];
+	n->open = mm_fd_file(m, files, fd);
 	return true;
 }
 
@@ -271,11 +270,11 @@ static void show_task(struct text *t, bool thread)
 
 static void show_fds(const struct machine *m, task_ref task, struct text *t)
 {
-	const struct files_struct *files = files_at(m, task_at(m, task)->files);
+	const files_ref files = task_at(m, task)->files;
+	uint32_t fd = mm_next_fd(m, files, 0);
 
-	for (uint32_t fd = 0; fd < NR_OPEN; fd++)
-		if (!file_none(files->fd[fd]))
-			number_entry(t, fd);
+	for (; fd != UINT32_MAX; fd = mm_next_fd(m, files, fd + 1))
+		number_entry(t, fd);
 }
 
 /* A symbolic link there: where it leads. */

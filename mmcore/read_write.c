@@ -101,6 +101,23 @@ int64_t null_write(struct step *s, file_ref file, struct user_buffer *from,
 	return (int64_t)count;
 }
 
+int64_t zero_read(struct step *s, file_ref file, struct user_buffer *to,
+		  uint64_t *pos, uint64_t count)
+{
+	const void *zeros = ram_at(s->m, kernel_at(s->m)->zero_pfn << PAGE_SHIFT);
+	uint64_t done = 0, left = 0;
+
+	(void)file, (void)pos;
+	while (done < count && !left) {
+		const uint64_t n = in_page(to->addr, count - done);
+
+		left = buffer_put(s, to, zeros, n);
+		done += n - left;
+	}
+	return left && !done ? refuse(s, EFAULT, "the buffer cannot be written")
+			     : (int64_t)done;
+}
+
 int64_t generic_write_checks(struct step *s, file_ref file, uint64_t *pos,
 			     uint64_t *count)
 {

@@ -9,7 +9,8 @@
 /* Operations of the machine itself; all others have a calling process. */
 static bool needs_process(enum op_code code)
 {
-	return code != OP_SPAWN && code != OP_TICK && code != OP_SYSCTL;
+	return code != OP_SPAWN && code != OP_TICK && code != OP_SYSCTL &&
+	       code != OP_FILE_CREATE;
 }
 
 static bool is_there(const struct op_iov *iov)
@@ -17,8 +18,20 @@ static bool is_there(const struct op_iov *iov)
 	return iov->vec || !iov->nr;
 }
 
+static bool path_is_good(const struct op *op)
+{
+	if (!op->path || op->path_len > OP_PATH_MAX)
+		return false;
+	for (size_t i = 0; i < op->path_len; i++)
+		if (!op->path[i])
+			return false;
+	return true;
+}
+
 static bool well_formed(const struct op *op)
 {
+	if (op_has_path(op) && !path_is_good(op))
+		return false;
 	switch (op->code) {
 	case OP_SPAWN:
 		return op->spawn.image <= IMAGE_NONE &&
@@ -34,6 +47,7 @@ static bool well_formed(const struct op *op)
 	case OP_MEMFD_CREATE:
 		return !op->memfd_create.name[sizeof(op->memfd_create.name) - 1];
 	case OP_MEM_WRITE:
+	case OP_FILE_CREATE:
 		return op->data || !op->data_len;
 	case OP_MEM_TOUCH:
 		return op->mem_touch.access <= ACCESS_EXEC;
@@ -52,6 +66,16 @@ static bool well_formed(const struct op *op)
 static bool run_file_call(struct step *s, const struct op *op, int64_t *ret)
 {
 	switch (op->code) {
+	case OP_OPEN:
+		*ret = sys_open(s, &op->open, op->path, op->path_len);
+		return true;
+	case OP_UNLINK:
+		*ret = sys_unlink(s, op->path, op->path_len);
+		return true;
+	case OP_FILE_CREATE:
+		*ret = file_create(s, &op->file_create, op->path, op->path_len,
+				   op->data, op->data_len);
+		return true;
 	case OP_MEMFD_CREATE:
 		*ret = sys_memfd_create(s, &op->memfd_create);
 		return true;
@@ -335,6 +359,10 @@ static uint64_t pages_named(const struct machine *m, const struct op *op)
 	case OP_WRITE:
 	case OP_PWRITE:
 		pages = pages_moved(op);
+		break;
+	case OP_FILE_CREATE:
+		/* the blocks, and a directory for every two bytes of the path */
+		pages = (op->data_len >> PAGE_SHIFT) + op->path_len / 2 + 4;
 		break;
 	case OP_MEM_TOUCH:
 		pages = pages_spanned(op->mem_touch.addr, op->mem_touch.len);

@@ -324,6 +324,15 @@ static bool get_string(const struct place *p, const json_t *v,
 	return length_fits(p, text->len);
 }
 
+static bool get_path(const struct place *p, const json_t *v)
+{
+	struct rpc_bytes *path = p->at;
+
+	return get_string(p, v, path) &&
+	       (!memchr(path->bytes, 0, path->len) ||
+		refuse(p, "must not contain a NUL"));
+}
+
 static bool get_name(const struct place *p, const json_t *v)
 {
 	struct rpc_bytes text = { NULL, 0 };
@@ -572,6 +581,8 @@ static bool get_value(const struct place *p, const json_t *v)
 		return get_enum(p, v, p->at);
 	case PARAM_STRING:
 		return get_string(p, v, p->at);
+	case PARAM_PATH:
+		return get_path(p, v);
 	case PARAM_NAME:
 		return get_name(p, v);
 	case PARAM_MACHINE:
@@ -593,7 +604,8 @@ static void put_text(const struct rpc_param *param, void *at)
 {
 	const char *text = param->fallback_text ? param->fallback_text : "";
 
-	if (param->type == PARAM_STRING || param->type == PARAM_BYTES)
+	if (param->type == PARAM_STRING || param->type == PARAM_PATH ||
+	    param->type == PARAM_BYTES)
 		*(struct rpc_bytes *)at = (struct rpc_bytes){
 			(const uint8_t *)text, strlen(text)
 		};
@@ -625,6 +637,7 @@ static void put_fallback(const struct rpc_param *param, void *at)
 		*(uint64_t *)at = param->fallback;
 		break;
 	case PARAM_STRING:
+	case PARAM_PATH:
 	case PARAM_BYTES:
 	case PARAM_NAME:
 	case PARAM_MACHINE:

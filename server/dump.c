@@ -40,6 +40,8 @@ static bool put_entry(const struct history_entry *e, void *ctx)
 	if (e->op) {
 		fprintf(f, " %u", e->op->pid);
 		put_hex(f, &e->op->spawn, args[e->op->code]);
+		if (op_has_path(e->op))
+			put_hex(f, e->op->path, e->op->path_len);
 		put_hex(f, e->op->data, e->op->data_len);
 		if (op_brings_iov(e->op)) {
 			put_iov(f, &e->op->iov);

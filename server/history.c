@@ -2,9 +2,9 @@
 /*
  * The packed history. An entry is a fixed head, then the operation's own bytes
  * (the member of struct op's union that its code names), then, only where they
- * say something, its iov arrays, the rest of the result and the bytes written:
+ * say something, its path, its iov arrays, the rest of the result and the bytes written:
  *
- *	head | operation or snapshot name | iov | refusal | faults | killed | data
+ *	head | operation or snapshot name | path | iov | refusal | faults | killed | data
  *
  * Everything starts on eight bytes. The seq of an entry is not stored: entries
  * are numbered from the first of their block.
@@ -149,6 +149,7 @@ static size_t iov_kept(const struct history *h, const struct op *op)
 bool history_reserve(struct history *h, const struct op *op)
 {
 	return reserve(h, sizeof(struct entry_head) + sizeof(struct op) +
+				  sizeof(uint64_t) + padded(op->path_len) +
 				  sizeof(struct entry_refusal) +
 				  sizeof(struct entry_faults) +
 				  sizeof(uint32_t[OP_MAX_KILLED]) +
@@ -208,6 +209,17 @@ static uint8_t *put_iov(uint8_t *at, const struct history *h,
 	return put_array(at, &op->remote_iov);
 }
 
+/* Its length, then its bytes. */
+static uint8_t *put_path(uint8_t *at, const struct op *op)
+{
+	const uint64_t len = op->path_len;
+
+	if (!op_has_path(op))
+		return at;
+	at = put(at, &len, sizeof(len));
+	return put(at, op->path, len);
+}
+
 static uint8_t *put_result(uint8_t *at, struct entry_head *head,
 			   const struct op_result *res)
 {
@@ -260,6 +272,7 @@ bool history_append(struct history *h, const struct op *op,
 	uint8_t *at = h->last->bytes + h->last->used + sizeof(head);
 
 	at = put(at, op_args(op), op_bytes[op->code]);
+	at = put_path(at, op);
 	at = put_iov(at, h, &head, op);
 	at = put_result(at, &head, res);
 	if (data) {
@@ -372,6 +385,18 @@ static const uint8_t *take_iov(struct op *op, const uint8_t *at)
 	return take_array(&op->remote_iov, at, counts.nr_remote);
 }
 
+static const uint8_t *take_path(struct op *op, const uint8_t *at)
+{
+	uint64_t len;
+
+	if (!op_has_path(op))
+		return at;
+	at = take(&len, at, sizeof(len));
+	op->path = (const char *)at;
+	op->path_len = len;
+	return at + padded(len);
+}
+
 static void take_op(struct op *op, struct op_result *res, const uint8_t *at,
 		    const struct entry_head *head)
 {
@@ -380,6 +405,7 @@ static void take_op(struct op *op, struct op_result *res, const uint8_t *at,
 	op->pid = head->pid;
 	op->deliver = head->flags & DELIVER;
 	at = take(&op->spawn, at, op_bytes[head->code]);
+	at = take_path(op, at);
 	if (head->flags & HAS_IOV)
 		at = take_iov(op, at);
 	at = take_result(res, at, head);

@@ -98,7 +98,7 @@ static bool fills_memory(enum op_code code)
 {
 	return code == OP_MEM_WRITE || code == OP_MEM_FILL ||
 	       code == OP_READ || code == OP_PREAD ||
-	       code == OP_WRITE || code == OP_PWRITE;
+	       code == OP_WRITE || code == OP_PWRITE || code == OP_FILE_CREATE;
 }
 
 /*

@@ -54,6 +54,7 @@ enum param_type {
 	PARAM_ENUM,	/* uint32_t: a name of @names or its number; where max is
 			 * not 0, any number up to it (the kernel judges) */
 	PARAM_STRING,	/* struct rpc_bytes: UTF-8, min … max bytes, borrowed */
+	PARAM_PATH,	/* struct rpc_bytes: the same, and no NUL in it */
 	PARAM_NAME,	/* char[max + 1]: copied, min … max bytes */
 	PARAM_MACHINE,	/* char[65]: 1-64 of a-z 0-9 - _ */
 	PARAM_BYTES,	/* struct rpc_bytes: "data" by "encoding", decoded */

@@ -29,8 +29,10 @@ _Static_assert(sizeof(struct op_iovec) == 2 * sizeof(uint64_t) &&
 	       offsetof(struct op_iovec, len) == sizeof(uint64_t),
 	       "an iovec is two words");
 
-void op_args_attach_iov(struct op_args *args)
+void op_args_attach(struct op_args *args)
 {
+	args->op.path = (const char *)args->path.bytes;
+	args->op.path_len = args->path.len;
 	args->op.iov = (struct op_iov){
 		(const struct op_iovec *)args->iov.words, args->iov.nr,
 	};
@@ -40,8 +42,11 @@ void op_args_attach_iov(struct op_args *args)
 	};
 }
 
-void op_args_show_iov(struct op_args *args)
+void op_args_show(struct op_args *args)
 {
+	args->path = (struct rpc_bytes){
+		(const uint8_t *)args->op.path, args->op.path_len,
+	};
 	args->iov = (struct rpc_ranges){
 		(const uint64_t *)args->op.iov.vec, args->op.iov.nr,
 	};
@@ -119,7 +124,7 @@ bool run_operation(struct rpc_call *call)
 	bool done = false;
 
 	args->op.code = (enum op_code)call->method->op_code;
-	op_args_attach_iov(args);
+	op_args_attach(args);
 	h = machines_lock(server->machines, args->machine, &call->error);
 	if (!h)
 		return false;

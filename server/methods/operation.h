@@ -15,15 +15,16 @@ struct op_args {
 	bool explain;
 	uint32_t encoding;		/* of data, in or out */
 	struct rpc_bytes data;		/* mem.write */
+	struct rpc_bytes path;		/* sys.open */
 	struct rpc_ranges iov, remote_iov;	/* op's arrays of these names */
 	const json_t *image, *rlimits;	/* process.spawn */
 	struct op op;
 };
 
-/* The ranges that came with the parameters are the operation's iov arrays. */
-void op_args_attach_iov(struct op_args *args);
+/* The path and ranges that came with the parameters are the operation's. */
+void op_args_attach(struct op_args *args);
 /* And back, to show them. */
-void op_args_show_iov(struct op_args *args);
+void op_args_show(struct op_args *args);
 
 struct hosted;
 

@@ -46,6 +46,8 @@ static void view_ranges(struct json_writer *out,
 static void view_param(struct json_writer *out, const struct rpc_param *param,
 		       const void *at)
 {
+	const struct rpc_bytes *text;
+
 	switch (param->type) {
 	case PARAM_BOOL:
 		json_put_bool(out, *(const bool *)at);
@@ -67,6 +69,10 @@ static void view_param(struct json_writer *out, const struct rpc_param *param,
 		break;
 	case PARAM_NAME:
 		json_put_string(out, at);
+		break;
+	case PARAM_PATH:
+		text = at;
+		json_put_stringn(out, (const char *)text->bytes, text->len);
 		break;
 	case PARAM_RANGES:
 		view_ranges(out, at);
@@ -116,7 +122,7 @@ static void view_op_params(struct json_writer *out,
 {
 	struct op_args args = { .op = *e->op };
 
-	op_args_show_iov(&args);
+	op_args_show(&args);
 	for (uint32_t i = 0; i < method->nr_params; i++) {
 		const struct rpc_param *param = &method->params[i];
 

@@ -54,17 +54,15 @@ static void view_limits(struct json_writer *out,
 static void view_fds(struct json_writer *out, const struct machine *m,
 		     const struct task_struct *task)
 {
-	const struct files_struct *files = files_at(m, task->files);
+	uint32_t fd = mm_next_fd(m, task->files, 0);
 	char path[MM_PATH_MAX];
 
 	json_key(out, "fds");
 	json_array_begin(out);
-	for (uint32_t fd = 0; fd < NR_OPEN; fd++) {
-		if (file_none(files->fd[fd]))
-			continue;
+	for (; fd != UINT32_MAX; fd = mm_next_fd(m, task->files, fd + 1)) {
 		json_object_begin(out);
 		json_pair_uint(out, "fd", fd);
-		mm_file_path(m, files->fd[fd], path);
+		mm_file_path(m, mm_fd_file(m, task->files, fd), path);
 		json_pair_string(out, "path", path);
 		json_object_close(out);
 	}

@@ -18,6 +18,8 @@
 	X(memory)	\
 	X(shmem)	\
 	X(disk)		\
+	X(fdtable)	\
+	X(open)		\
 	X(file)		\
 	X(access)	\
 	X(mmap)		\

@@ -218,16 +218,16 @@ START_TEST(a_process_has_three_descriptors_and_nobody_for_a_parent)
 {
 	const struct space who = demo();
 	const struct task_struct *task = task_at(sp.m, space_task(&who));
-	const struct files_struct *files = files_at(sp.m, task->files);
+	const files_ref files = task->files;
 
 	ck_assert_str_eq(task->comm, "prog");
 	ck_assert_int_eq(task->ppid, 0);
 	ck_assert_uint_eq(task->flags, 0);
-	ck_assert_int_eq(files->count, 1);
+	ck_assert_int_eq(files_at(sp.m, files)->count, 1);
 	for (int fd = 0; fd < 3; fd++)
-		ck_assert_uint_eq(file_at(sp.m, files->fd[fd])->f_op,
-				  FILE_OPS_NULL);
-	ck_assert(file_none(files->fd[3]));
+		ck_assert_uint_eq(file_at(sp.m, mm_fd_file(sp.m, files,
+				  (uint32_t)fd))->f_op, FILE_OPS_NULL);
+	ck_assert(file_none(mm_fd_file(sp.m, files, 3)));
 }
 END_TEST
 

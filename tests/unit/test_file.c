@@ -147,18 +147,6 @@ START_TEST(the_lowest_free_number_is_given)
 }
 END_TEST
 
-START_TEST(the_table_ends_where_it_says)
-{
-	int64_t fd;
-
-	for (fd = 3; fd < NR_OPEN; fd++)
-		ck_assert_int_eq(memfd("x"), fd);
-	ck_assert_int_eq(memfd("x"), -EMFILE);
-	ck_assert_int_eq(close_fd(100), 0);
-	ck_assert_int_eq(memfd("x"), 100);
-}
-END_TEST
-
 START_TEST(a_name_has_its_limit_and_is_shown)
 {
 	char name[256];
@@ -397,7 +385,6 @@ Suite *suite_file(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, reads_and_writes_are_those_of_a_growing_array);
 	tcase_add_test(tc, the_lowest_free_number_is_given);
-	tcase_add_test(tc, the_table_ends_where_it_says);
 	tcase_add_test(tc, a_name_has_its_limit_and_is_shown);
 	tcase_add_test(tc, a_dup_shares_the_position_and_a_fork_as_well);
 	tcase_add_loop_test(tc, lseek_finds_places_data_and_holes, 0,

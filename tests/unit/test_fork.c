@@ -432,7 +432,7 @@ END_TEST
 START_TEST(descriptors_are_shared_only_with_clone_files)
 {
 	const files_ref mine = task_at(sp.m, space_task(&sp))->files;
-	const file_ref null = files_at(sp.m, mine)->fd[0];
+	const file_ref null = mm_fd_file(sp.m, mine, 0);
 	int32_t opened = file_at(sp.m, null)->f_count;
 
 	fork_kid(CLONE_FILES);

@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * open, unlink, file.create: names on the disk and what they lead to. The answers
+ * are what a Linux 6.18 gave on ext4 for the same calls.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mmcore/filemap.h"
+#include "mmcore/disk.h"
+#include "mmcore/page_alloc.h"
+#include "tests/lib/space.h"
+
+#define O_TMPFILE	(__O_TMPFILE | O_DIRECTORY)
+
+static struct space sp, root;
+
+static void setup(void)
+{
+	struct op op = { .code = OP_SPAWN, .spawn = { .name = "root" } };
+
+	space_open(&sp);
+	op.spawn.image = IMAGE_NONE;
+	op.spawn.privileged = true;
+	root = space_of(&sp, host_run(sp.m, &op).ret);
+}
+
+static void teardown(void)
+{
+	space_close(&sp);
+}
+
+static struct op_result open_by(uint32_t pid, const char *path, uint64_t flags,
+				uint64_t mode)
+{
+	struct op op = { .code = OP_OPEN, .pid = pid, .open = { flags, mode } };
+
+	op.path = path;
+	op.path_len = strlen(path);
+	return host_run(sp.m, &op);
+}
+
+static int64_t open_path(const char *path, uint64_t flags)
+{
+	return open_by(sp.pid, path, flags, 0644).ret;
+}
+
+static int64_t unlink_by(uint32_t pid, const char *path)
+{
+	struct op op = { .code = OP_UNLINK, .pid = pid, .path = path };
+
+	op.path_len = strlen(path);
+	return host_run(sp.m, &op).ret;
+}
+
+static int64_t create_file(const char *path, uint64_t size, const char *data)
+{
+	struct op op = { .code = OP_FILE_CREATE, .path = path,
+			 .data = (const uint8_t *)data };
+
+	op.path_len = strlen(path);
+	op.data_len = strlen(data);
+	op.file_create = (struct op_file_create){ .size = size, .mode = 0644 };
+	return host_run(sp.m, &op).ret;
+}
+
+static int64_t close_fd(int64_t fd)
+{
+	struct op op = { .code = OP_CLOSE, .pid = sp.pid, .close = { fd } };
+
+	return host_run(sp.m, &op).ret;
+}
+
+static int64_t dup_of(int64_t fd)
+{
+	struct op op = { .code = OP_DUP, .pid = sp.pid, .dup = { fd } };
+
+	return host_run(sp.m, &op).ret;
+}
+
+static const struct inode *inode_of(int64_t fd)
+{
+	const files_ref files = task_at(sp.m, space_task(&sp))->files;
+
+	return inode_at(sp.m, file_at(sp.m, mm_fd_file(sp.m, files,
+					(uint32_t)fd))->f_inode);
+}
+
+static const char *path_of(int64_t fd)
+{
+	static char path[MM_PATH_MAX];
+	const files_ref files = task_at(sp.m, space_task(&sp))->files;
+
+	mm_file_path(sp.m, mm_fd_file(sp.m, files, (uint32_t)fd), path);
+	return path;
+}
+
+static struct mm_file_info info_of(const char *path)
+{
+	const int64_t ino = mm_file_find(sp.m, path, strlen(path));
+
+	ck_assert_int_gt(ino, 0);
+	return mm_file_info(sp.m, (uint64_t)ino);
+}
+
+static bool exists(const char *path)
+{
+	return mm_file_find(sp.m, path, strlen(path)) > 0;
+}
+
+/* ---- the walk ---- */
+
+static const struct answer {
+	const char *path;
+	uint64_t flags;
+	int64_t err;	/* 0: it opens */
+} answers[] = {
+	{ "", 0, -ENOENT },
+	{ "f/", 0, -ENOTDIR },
+	{ "f/x", 0, -ENOTDIR },
+	{ "f/.", 0, -ENOTDIR },
+	{ "f/..", 0, -ENOTDIR },
+	{ "nx", 0, -ENOENT },
+	{ "nx/..", 0, -ENOENT },
+	{ "nx/x", O_CREAT | O_RDWR, -ENOENT },
+	{ "new/", O_CREAT | O_RDWR, -EISDIR },
+	{ "f/", O_CREAT | O_RDWR, -EISDIR },
+	{ "d/", O_CREAT | O_RDWR, -EISDIR },
+	{ "d", O_CREAT | O_RDWR, -EISDIR },
+	{ "d", O_CREAT, -EISDIR },
+	{ "d", O_RDWR, -EISDIR },
+	{ "d", O_WRONLY, -EISDIR },
+	{ "d", O_TRUNC, -EISDIR },
+	{ "d", O_CREAT | O_EXCL, -EEXIST },
+	{ "f", O_CREAT | O_EXCL, -EEXIST },
+	{ ".", O_CREAT, -EISDIR },
+	{ ".", O_CREAT | O_EXCL, -EEXIST },
+	{ "..", O_RDWR, -EISDIR },
+	{ "/", O_RDWR, -EISDIR },
+	{ "/", O_CREAT, -EISDIR },
+	{ "f", O_DIRECTORY, -ENOTDIR },
+	{ "d", O_DIRECTORY | O_CREAT, -EINVAL },
+	{ "n2", O_DIRECTORY | O_CREAT, -EINVAL },
+	{ "nx", O_PATH, -ENOENT },
+	{ "f", O_PATH | O_DIRECTORY, -ENOTDIR },
+	{ "n3", O_PATH | O_CREAT, -ENOENT },
+	{ ".", O_TMPFILE, -EINVAL },
+	{ "f", O_TMPFILE | O_RDWR, -ENOTDIR },
+	{ "nx", O_TMPFILE | O_RDWR, -ENOENT },
+	{ ".", __O_TMPFILE | O_RDWR, -EINVAL },
+	{ ".", O_TMPFILE | O_RDWR | O_CREAT, -EINVAL },
+	{ "d", O_DIRECTORY, 0 },
+	{ "d/", 0, 0 },
+	{ "d/.", 0, 0 },
+	{ "/..", 0, 0 },
+	{ "/", 0, 0 },
+	{ ".", 0, 0 },
+	{ "f", 3, 0 },
+	{ "f", O_RDWR | O_DIRECT, 0 },
+	{ "f", O_RDWR | O_NOFOLLOW, 0 },
+	{ "f", O_RDWR | 0x80000000, 0 },
+	{ "f", O_PATH | O_TRUNC | O_RDWR, 0 },
+	{ "./d/../f", 0, 0 },
+	{ "//d//../f", 0, 0 },
+	{ "d/../d/../../f", 0, 0 },
+	{ ".", O_TMPFILE | O_RDWR, 0 },
+	{ "d", O_TMPFILE | O_WRONLY | O_EXCL, 0 },
+	{ "/dev/null", O_RDWR, 0 },
+	{ "/dev/zero", O_RDWR | O_TRUNC, 0 },
+	{ "/dev/null", O_RDWR | O_CREAT, 0 },
+	{ "/dev/x", O_RDWR | O_CREAT, -EACCES },
+	{ "/dev/null/", 0, -ENOTDIR },
+};
+
+START_TEST(what_open_says)
+{
+	ck_assert_int_eq(create_file("/f", 0, "hello"), 0);
+	ck_assert_int_eq(create_file("/d/in", 0, ""), 0);
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		const uint64_t digest = host_digest(sp.m);
+		const int64_t fd = open_path(answers[i].path, answers[i].flags);
+
+		if (!answers[i].err) {
+			ck_assert_msg(fd == 3, "%s gave %lld", answers[i].path,
+				      (long long)fd);
+			close_fd(fd);
+		} else {
+			ck_assert_msg(fd == answers[i].err, "%s gave %lld",
+				      answers[i].path, (long long)fd);
+			ck_assert_uint_eq(host_digest(sp.m), digest);
+		}
+		host_check(sp.m);
+	}
+	ck_assert_uint_eq(info_of("/f").size, 5);
+}
+END_TEST
+
+START_TEST(long_names)
+{
+	char name[5000];
+
+	memset(name, 'a', sizeof(name));
+	name[4096] = '\0';
+	ck_assert_int_eq(open_path(name, 0), -ENAMETOOLONG);
+	name[256] = '\0';
+	ck_assert_int_eq(open_path(name, 0), -ENAMETOOLONG);
+	ck_assert_int_eq(open_path(name, O_CREAT | O_RDWR), -ENAMETOOLONG);
+	ck_assert_int_eq(unlink_by(sp.pid, name), -ENAMETOOLONG);
+	name[255] = '\0';
+	ck_assert_int_eq(open_path(name, 0), -ENOENT);
+	ck_assert_int_eq(open_path(name, O_CREAT | O_RDWR), 3);
+	ck_assert_uint_eq(strlen(path_of(3)), 256);
+	ck_assert_int_eq(unlink_by(sp.pid, name), 0);
+	memset(name, '/', sizeof(name));
+	name[4095] = '\0';
+	ck_assert_int_eq(open_path(name, 0), 4);
+	ck_assert_str_eq(path_of(4), "/");
+	name[4095] = '/';
+	name[4096] = '\0';
+	ck_assert_int_eq(open_path(name, 0), -ENAMETOOLONG);
+}
+END_TEST
+
+/* ---- files made and unmade ---- */
+
+START_TEST(a_new_file_has_the_next_number_and_the_callers_owner)
+{
+	ck_assert_int_eq(open_by(sp.pid, "/tmp/new", O_CREAT | O_RDWR, 0666).ret, 3);
+	ck_assert_uint_eq(inode_of(3)->i_ino, 12);
+	ck_assert_uint_eq(inode_of(3)->i_dev, DISK_DEV);
+	ck_assert_str_eq(path_of(3), "/tmp/new");
+	ck_assert_uint_eq(info_of("/tmp/new").mode, S_IFREG | 0644);
+	ck_assert_uint_eq(info_of("/tmp/new").uid, 1000);
+	ck_assert_uint_eq(info_of("/tmp/new").count, 1);
+	ck_assert_int_ge(open_by(root.pid, "/tmp/his", O_CREAT | O_RDWR, 0777).ret, 3);
+	ck_assert_uint_eq(info_of("/tmp/his").mode, S_IFREG | 0755);
+	ck_assert_uint_eq(info_of("/tmp/his").uid, 0);
+	ck_assert_uint_eq(info_of("/tmp/his").ino, 13);
+}
+END_TEST
+
+START_TEST(modes_are_checked)
+{
+	ck_assert_int_eq(open_by(sp.pid, "/a", O_CREAT | O_RDWR, 0).ret, 3);
+	ck_assert_int_eq(open_path("/a", O_RDONLY), -EACCES);
+	ck_assert_int_eq(open_path("/a", O_PATH), 4);
+	ck_assert_int_eq(open_by(sp.pid, "/r", O_CREAT | O_WRONLY, 0444).ret, 5);
+	ck_assert_int_eq(open_path("/r", O_RDONLY), 6);
+	ck_assert_int_eq(open_path("/r", O_WRONLY), -EACCES);
+	ck_assert_int_eq(open_path("/r", O_RDONLY | O_TRUNC), -EACCES);
+	ck_assert_int_ge(open_by(root.pid, "/a", O_RDWR, 0).ret, 3);
+	ck_assert_int_ge(open_by(root.pid, "/tmp/his", O_CREAT | O_RDWR, 0600).ret, 3);
+	ck_assert_int_eq(open_path("/tmp/his", O_RDONLY), -EACCES);
+	ck_assert_int_eq(open_path("/dev", O_DIRECTORY), 7);
+	/* another's file in a sticky directory */
+	ck_assert_int_eq(unlink_by(sp.pid, "/tmp/his"), -EPERM);
+	ck_assert_int_eq(unlink_by(sp.pid, "/dev/null"), -EACCES);
+	ck_assert_int_eq(unlink_by(sp.pid, "/a"), 0);
+	ck_assert_int_eq(unlink_by(root.pid, "/tmp/his"), 0);
+	ck_assert_int_ge(open_by(root.pid, "/tmp/his", O_CREAT | O_RDWR, 0644).ret, 3);
+	ck_assert_int_eq(open_path("/tmp/his", O_RDONLY | O_NOATIME), -EPERM);
+	ck_assert_int_eq(open_path("/r", O_RDONLY | O_NOATIME), 8);
+}
+END_TEST
+
+/* A directory that may not be searched. */
+START_TEST(directories_have_modes_too)
+{
+	struct host_step hs;
+
+	create_file("/d/f", 0, "x");
+	host_step_init(&hs, sp.m, 0);
+	disk_inode_mut(&hs.s, info_of("/d").ino)->i_mode = S_IFDIR | 0600;
+	ck_assert_int_eq(open_path("/d/f", 0), -EACCES);
+	ck_assert_int_eq(open_path("/d/f", O_PATH), -EACCES);
+	ck_assert_int_eq(open_path("/d/.", 0), -EACCES);
+	ck_assert_int_eq(open_path("/d", 0), 3);
+	ck_assert_int_eq(unlink_by(sp.pid, "/d/f"), -EACCES);
+	ck_assert_int_ge(open_by(root.pid, "/d/f", O_RDWR, 0).ret, 3);
+	disk_inode_mut(&hs.s, info_of("/d").ino)->i_mode = S_IFDIR | 0500;
+	ck_assert_int_eq(open_path("/d/f", 0), 4);
+	ck_assert_int_eq(open_path("/d/g", O_CREAT | O_RDWR), -EACCES);
+	ck_assert_int_eq(open_path("/d", O_TMPFILE | O_RDWR), -EACCES);
+	ck_assert_int_eq(unlink_by(sp.pid, "/d/f"), -EACCES);
+	ck_assert_int_eq(unlink_by(sp.pid, "/d/nx"), -ENOENT);
+}
+END_TEST
+
+START_TEST(what_unlink_says)
+{
+	create_file("/f", 0, "x");
+	create_file("/d/in", 0, "x");
+	ck_assert_int_eq(unlink_by(sp.pid, "d"), -EISDIR);
+	ck_assert_int_eq(unlink_by(sp.pid, "d/"), -EISDIR);
+	ck_assert_int_eq(unlink_by(sp.pid, "d/."), -EISDIR);
+	ck_assert_int_eq(unlink_by(sp.pid, "f/"), -ENOTDIR);
+	ck_assert_int_eq(unlink_by(sp.pid, "f/x"), -ENOTDIR);
+	ck_assert_int_eq(unlink_by(sp.pid, "nx/"), -ENOENT);
+	ck_assert_int_eq(unlink_by(sp.pid, "nx"), -ENOENT);
+	ck_assert_int_eq(unlink_by(sp.pid, ""), -ENOENT);
+	ck_assert_int_eq(unlink_by(sp.pid, "/"), -EISDIR);
+	ck_assert_int_eq(unlink_by(sp.pid, ".."), -EISDIR);
+	ck_assert_int_eq(unlink_by(sp.pid, "f"), 0);
+	ck_assert_int_eq(unlink_by(sp.pid, "f"), -ENOENT);
+	ck_assert_int_eq(unlink_by(sp.pid, "d/in"), 0);
+	ck_assert(!exists("/d/in") && exists("/d"));
+}
+END_TEST
+
+START_TEST(an_unlinked_file_lives_while_it_is_open)
+{
+	const uint64_t blocks = disk_super_at(sp.m)->s_free_blocks;
+	uint64_t ino;
+
+	ck_assert_int_eq(create_file("/tmp/f", 0, "hello"), 0);
+	ino = info_of("/tmp/f").ino;
+	ck_assert_int_eq(open_path("/tmp/f", O_RDWR), 3);
+	ck_assert_int_eq(dup_of(3), 4);
+	ck_assert_int_eq(unlink_by(sp.pid, "/tmp/f"), 0);
+	ck_assert_str_eq(path_of(3), "/tmp/f (deleted)");
+	ck_assert(!exists("/tmp/f"));
+	ck_assert_uint_eq(disk_super_at(sp.m)->s_free_blocks, blocks - 2);
+	host_check(sp.m);
+	/* the name may be another file's meanwhile */
+	ck_assert_int_eq(open_path("/tmp/f", O_RDWR | O_CREAT), 5);
+	ck_assert_uint_ne(inode_of(5)->i_ino, ino);
+	ck_assert_str_eq(path_of(5), "/tmp/f");
+	close_fd(3);
+	ck_assert(disk_ino_used(sp.m, ino));
+	close_fd(4);
+	ck_assert(!disk_ino_used(sp.m, ino));
+	/* one block is the directory's */
+	ck_assert_uint_eq(disk_super_at(sp.m)->s_free_blocks, blocks - 1);
+}
+END_TEST
+
+START_TEST(a_file_without_a_name)
+{
+	ck_assert_int_eq(open_path("/tmp", O_TMPFILE | O_RDWR), 3);
+	ck_assert_str_eq(path_of(3), "/tmp/#12 (deleted)");
+	ck_assert_uint_eq(inode_of(3)->i_nlink, 0);
+	host_check(sp.m);
+	close_fd(3);
+	ck_assert(!disk_ino_used(sp.m, 12));
+}
+END_TEST
+
+START_TEST(what_o_path_is_good_for)
+{
+	struct op op = { .code = OP_PREAD, .pid = sp.pid };
+	uint8_t byte;
+
+	create_file("/f", 0, "x");
+	ck_assert_int_eq(open_path("/f", O_PATH), 3);
+	op.pread = (struct op_pread){ 3, 1, 0, NO_BUFFER };
+	op.buf = &byte;
+	ck_assert_int_eq(host_run(sp.m, &op).ret, -EBADF);
+	op = (struct op){ .code = OP_LSEEK, .pid = sp.pid, .lseek = { 3, 0, 0 } };
+	ck_assert_int_eq(host_run(sp.m, &op).ret, -EBADF);
+	op = (struct op){ .code = OP_FSYNC, .pid = sp.pid, .fsync = { 3 } };
+	ck_assert_int_eq(host_run(sp.m, &op).ret, -EBADF);
+	op = (struct op){ .code = OP_FTRUNCATE, .pid = sp.pid,
+			  .ftruncate = { 3, 0 } };
+	ck_assert_int_eq(host_run(sp.m, &op).ret, -EBADF);
+	op = (struct op){ .code = OP_MMAP, .pid = sp.pid };
+	op.mmap = (struct op_mmap){ 0, 4096, PROT_READ, MAP_PRIVATE, 3, 0 };
+	ck_assert_int_eq(host_run(sp.m, &op).ret, -EBADF);
+	ck_assert_int_eq(dup_of(3), 4);
+	ck_assert_str_eq(path_of(4), "/f");
+	ck_assert_int_eq(close_fd(3), 0);
+	ck_assert_int_eq(close_fd(4), 0);
+}
+END_TEST
+
+/* ---- inodes come and go ---- */
+
+START_TEST(nothing_stays_in_memory_behind_a_file)
+{
+	struct host_totals before, after;
+
+	create_file("/a/b/c/d", 0, "x");
+	before = host_totals(sp.m);
+	ck_assert_int_eq(open_path("/a/b/c/d", 0), 3);
+	ck_assert_int_eq(open_path("/a/b", 0), 4);
+	ck_assert_str_eq(path_of(3), "/a/b/c/d");
+	ck_assert_str_eq(path_of(4), "/a/b");
+	ck_assert_uint_eq(info_of("/a/b").count, 2);
+	ck_assert_uint_eq(info_of("/a").count, 1);
+	close_fd(3);
+	ck_assert_uint_eq(info_of("/a/b").count, 1);
+	ck_assert_uint_eq(info_of("/a/b/c").count, 0);
+	close_fd(4);
+	after = host_totals(sp.m);
+	ck_assert_mem_eq(&before, &after, sizeof(before));
+}
+END_TEST
+
+START_TEST(without_ram_open_changes_nothing)
+{
+	struct mm_config config = mm_config_default();
+	struct host_step hs;
+	pfn_t held[2048];
+	int nr = 0, opened = 0;
+
+	space_close(&sp);
+	config.ram = 4 << 20;
+	space_open_with(&sp, &config, false);
+	create_file("/a/b/c/d/e", 0, "x");
+	host_totals(sp.m);
+	host_step_init(&hs, sp.m, sp.pid);
+	while ((held[nr] = alloc_page(&hs.s, GFP_ATOMIC)))
+		nr++;
+	/* one frame more each time, until all of them fit */
+	while (!opened) {
+		const struct host_totals before = host_totals(sp.m);
+		int64_t fd = open_path("/a/b/c/d/e", 0);
+		struct host_totals after;
+
+		opened = fd == 3;
+		if (opened)
+			close_fd(fd);
+		else
+			ck_assert_int_eq(fd, -ENOMEM);
+		after = host_totals(sp.m);
+		ck_assert_mem_eq(&before, &after, sizeof(before));
+		put_page(&hs.s, held[--nr]);
+	}
+	while (nr)
+		put_page(&hs.s, held[--nr]);
+}
+END_TEST
+
+/* ---- file.create ---- */
+
+START_TEST(created_files_have_their_bytes_on_the_disk)
+{
+	const uint64_t free = disk_super_at(sp.m)->s_free_blocks;
+	struct mm_file_info info;
+
+	ck_assert_int_eq(create_file("/lib/x/libc.so", 1ULL << 40, "ELF"), 0);
+	info = info_of("/lib/x/libc.so");
+	ck_assert_uint_eq(info.size, 1ULL << 40);
+	ck_assert_uint_eq(info.blocks, 1);
+	ck_assert_uint_eq(info.cached, 0);
+	ck_assert_uint_eq(info.count, 0);
+	ck_assert_uint_eq(info.uid, 1000);
+	ck_assert_uint_eq(info_of("/lib").nlink, 3);
+	ck_assert_uint_eq(info_of("/lib/x").mode, S_IFDIR | 0755);
+	/* two directories, one block of data */
+	ck_assert_uint_eq(free - disk_super_at(sp.m)->s_free_blocks, 3);
+	ck_assert_mem_eq(disk_at(sp.m, disk_bmap(sp.m, info.ino, 0)), "ELF\0", 4);
+}
+END_TEST
+
+static const struct answer refusals[] = {
+	{ "", 0, -ENOENT },
+	{ "/", 0, -EISDIR },
+	{ "/new/", 0, -EISDIR },
+	{ "/f", 0, -EEXIST },
+	{ "/f/x", 0, -ENOTDIR },
+	{ "/f/", 0, -ENOTDIR },
+	{ "/tmp", 0, -EEXIST },
+	{ "/tmp/.", 0, -EEXIST },
+	{ "/new/../x", 0, -ENOENT },
+	{ "/new/.", 0, -ENOENT },
+	{ "/dev/null/x", 0, -ENOTDIR },
+	{ "/big", DISK_MAXBYTES + 1, -EFBIG },
+	{ "/small", 3, -EINVAL },
+};
+
+START_TEST(what_file_create_refuses)
+{
+	ck_assert_int_eq(create_file("/f", 0, "hello"), 0);
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		const uint64_t digest = host_digest(sp.m);
+
+		ck_assert_int_eq(create_file(refusals[i].path, refusals[i].flags,
+					     "hello"), refusals[i].err);
+		ck_assert_uint_eq(host_digest(sp.m), digest);
+	}
+	ck_assert_int_eq(create_file("/new//deep///file", 0, ""), 0);
+	ck_assert(exists("/new/deep/file"));
+	ck_assert_int_eq(create_file("/max", DISK_MAXBYTES, ""), 0);
+}
+END_TEST
+
+START_TEST(a_disk_too_small_for_the_file)
+{
+	struct mm_config config = mm_config_default();
+	static char data[2 << 20];
+	uint64_t digest, free;
+
+	space_close(&sp);
+	config.disk = MM_DISK_MIN;
+	space_open_with(&sp, &config, false);
+	memset(data, 'x', sizeof(data) - 1);
+	free = disk_super_at(sp.m)->s_free_blocks;
+	digest = host_digest(sp.m);
+	ck_assert_int_eq(create_file("/a/b/big", 0, data), -ENOSPC);
+	ck_assert_uint_eq(host_digest(sp.m), digest);
+	/* two directories, the data, one block of its map: not one block more */
+	data[(free - 3) * PAGE_SIZE] = '\0';
+	data[(free - 3) * PAGE_SIZE - 1] = 'x';
+	ck_assert_int_eq(create_file("/a/b/big", 0, data), 0);
+	ck_assert_uint_eq(disk_super_at(sp.m)->s_free_blocks, 0);
+	digest = host_digest(sp.m);
+	ck_assert_int_eq(open_path("/tmp/x", O_CREAT | O_RDWR), -ENOSPC);
+	ck_assert_int_eq(open_path("/x", O_CREAT | O_RDWR), 3);
+	ck_assert_int_eq(create_file("/y", 0, "1"), -ENOSPC);
+	ck_assert_int_eq(create_file("/y", 0, ""), 0);
+	ck_assert_int_eq(unlink_by(sp.pid, "/a/b/big"), 0);
+	ck_assert_uint_eq(disk_super_at(sp.m)->s_free_blocks, free - 2);
+}
+END_TEST
+
+START_TEST(a_disk_without_inodes)
+{
+	struct mm_config config = mm_config_default();
+	char path[8];
+	uint64_t i = 0;
+
+	space_close(&sp);
+	config.disk = MM_DISK_MIN;
+	space_open_with(&sp, &config, false);
+	while (disk_super_at(sp.m)->s_free_inodes > 1) {
+		snprintf(path, sizeof(path), "/%d", (int)i++);
+		ck_assert_int_eq(create_file(path, 0, ""), 0);
+	}
+	ck_assert_int_eq(create_file("/d/f", 0, ""), -ENOSPC);
+	ck_assert_int_eq(create_file("/last", 0, ""), 0);
+	ck_assert_int_eq(open_path("/x", O_CREAT | O_RDWR), -ENOSPC);
+	ck_assert_int_eq(unlink_by(sp.pid, "/0"), 0);
+	ck_assert_int_eq(open_path("/x", O_CREAT | O_RDWR), 3);
+}
+END_TEST
+
+Suite *suite_open(void);
+Suite *suite_open(void)
+{
+	Suite *suite = suite_create("open");
+	TCase *t = tcase_create("open");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, what_open_says);
+	tcase_add_test(t, long_names);
+	tcase_add_test(t, a_new_file_has_the_next_number_and_the_callers_owner);
+	tcase_add_test(t, modes_are_checked);
+	tcase_add_test(t, directories_have_modes_too);
+	tcase_add_test(t, what_unlink_says);
+	tcase_add_test(t, an_unlinked_file_lives_while_it_is_open);
+	tcase_add_test(t, a_file_without_a_name);
+	tcase_add_test(t, what_o_path_is_good_for);
+	tcase_add_test(t, nothing_stays_in_memory_behind_a_file);
+	tcase_add_test(t, without_ram_open_changes_nothing);
+	tcase_add_test(t, created_files_have_their_bytes_on_the_disk);
+	tcase_add_test(t, what_file_create_refuses);
+	tcase_add_test(t, a_disk_too_small_for_the_file);
+	tcase_add_test(t, a_disk_without_inodes);
+	suite_add_tcase(suite, t);
+	return suite;
+}
