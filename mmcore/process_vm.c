@@ -35,7 +35,7 @@ static int64_t check_iov(struct step *s, const struct op_iov *iov)
 	if (iov->nr > UIO_MAXIOV)
 		return refuse(s, EINVAL, "an iov array has more than 1024 entries");
 	for (uint64_t i = 0; i < iov->nr; i++)
-		if ((int64_t)iov->vec[i].len < 0)
+		if (iov->vec[i].len > s->m->arch->ulong_max / 2)
 			return refuse(s, EINVAL, "the length of an iov entry is negative");
 	return 0;
 }

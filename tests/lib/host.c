@@ -59,6 +59,16 @@ struct mm_config host_config(void)
 	return config;
 }
 
+uint64_t host_born_tables(void)
+{
+	return host_arch == ARCH_I386_PAE ? 4 : 0;
+}
+
+uint64_t host_kept_tables(void)
+{
+	return host_arch == ARCH_X86_64_LA57 ? 1 : host_born_tables();
+}
+
 struct machine *host_machine_small(void)
 {
 	struct mm_config config = host_config();

@@ -10,6 +10,11 @@ extern uint32_t host_arch;
 /* mm_config_default() of that architecture. */
 struct mm_config host_config(void);
 
+/* Tables below the top one that an address space is born with. */
+uint64_t host_born_tables(void);
+/* And those that the stack keeps when all below it has gone: la57's P4D. */
+uint64_t host_kept_tables(void);
+
 /* Reserve, boot. Aborts when the host refuses. */
 struct machine *host_machine_new(const struct mm_config *config);
 /* The same, not booted: for loading frames into. */

@@ -5,6 +5,7 @@
 
 /* One line adds a suite. */
 #define SUITES(X)	\
+	X(arch)		\
 	X(invariant)	\
 	X(ram)		\
 	X(rbtree)	\

@@ -143,6 +143,8 @@ START_TEST(access_ok_looks_at_the_bounds_alone)
 {
 	struct op op = { .code = OP_ACCESS_OK, .pid = sp.pid };
 
+	if (host_arch != ARCH_X86_64)
+		return;		/* test_arch.c has the others' */
 	op.access_ok.addr = ranges[_i].addr;
 	op.access_ok.size = ranges[_i].size;
 	ck_assert_int_eq(host_run(sp.m, &op).ret, ranges[_i].ret);

@@ -67,7 +67,8 @@ static void reads_zeros(struct space *who)
 
 static void spreads_over_many_tables(struct space *who)
 {
-	for (uint64_t shift = 21; shift < 46; shift++) {
+	for (uint64_t shift = 21; shift < 46 &&
+	     ARENA + (1ULL << shift) < space_mm(who)->mmap_base; shift++) {
 		const uint64_t at = ARENA + (1ULL << shift);
 
 		host_mmap(who->m, who->pid, at, PAGE_SIZE, RW,

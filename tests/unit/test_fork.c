@@ -245,7 +245,7 @@ START_TEST(a_child_without_copied_entries_has_no_tables)
 	fork_kid(0);
 	ck_assert_uint_gt(space_mm(&sp)->nr_ptes, 0);
 	ck_assert_uint_eq(space_mm(&kid)->nr_ptes, 0);
-	ck_assert_uint_eq(space_mm(&kid)->nr_tables, 0);
+	ck_assert_uint_eq(space_mm(&kid)->nr_tables, host_born_tables());
 }
 END_TEST
 
@@ -254,6 +254,8 @@ START_TEST(private_pages_far_apart_need_the_same_tables_again)
 {
 	const uint64_t slot = 1ULL << 39;
 
+	if (host_arch != ARCH_X86_64)
+		return;
 	for (uint64_t i = 0; i < 2; i++) {
 		host_mmap(sp.m, sp.pid, ARENA + i * slot, PAGE_SIZE, RW,
 			  PRIVATE | MAP_FIXED);
@@ -576,8 +578,8 @@ START_TEST(without_ram_for_all_of_it_there_is_no_child)
 		nr += nr < 6 ? 1 : 5;
 		ck_assert_uint_lt(nr, 100);
 	}
-	/* at least 40 tables were needed, and two levels above them */
-	ck_assert_uint_gt(nr, 40);
+	/* at least 40 tables were needed, or half as many twice as large */
+	ck_assert_uint_gt(nr, host_arch == ARCH_I386 ? 20 : 40);
 }
 END_TEST
 

@@ -66,10 +66,44 @@ static uint64_t table_entry(struct step *s, const struct scene *sc)
 	return walk[levels - 2].entry_at;
 }
 
+/* The zone of most of the RAM, and the first that there is. */
+#define BULK(s)	((s)->m->arch->user_zone == ZONE_HIGHMEM ? ZONE_NORMAL : ZONE_DMA32)
+#define FIRST(s) ((s)->m->arch->zone_end[ZONE_DMA] ? ZONE_DMA : ZONE_DMA32)
+
+/* A free block of less than the largest orders. */
+static pfn_t some_block(struct step *s)
+{
+	for (int type = 0; type < MAX_NR_ZONES; type++)
+		for (int order = 0; order < 7; order++) {
+			const struct free_area *area =
+				&kernel_at(s->m)->zones[type].free_area[order];
+
+			if (area->nr_free)
+				return lru_to_pfn(s->m, area->free_list.next);
+		}
+	abort();
+}
+
+/* Its buddy looks free at the same order, too. */
+static void free_twin(struct step *s)
+{
+	const pfn_t pfn = some_block(s);
+	const uint64_t order = page_at(s->m, pfn)->private;
+	struct page_rest *twin = page_mut(s, pfn ^ 1U << order);
+
+	twin->flags = 1ULL << PG_buddy;
+	twin->private = order;
+}
+
+/* In an entry that maps a page: PAT, reserved on Sv39. */
+#define UNKNOWN_BIT(s) ((s)->m->arch->exec ? 1ULL << 60 : 1ULL << 7)
+/* The PTE after the first. */
+#define NEXT_PTE(s, sc) ((sc)->pte_pa + (1ULL << (s)->m->arch->entry_shift))
+
 /* One line plants a corruption: PLANT(law, statement on s, sc). */
 #define PLANTS(PLANT)							\
 	PLANT(vma_range, vma_mut(s, sc->vma)->vm_end += 1)		\
-	PLANT(vma_order, vma_mut(s, sc->shared)->vm_prev = vma_make(0))	\
+	PLANT(vma_order, vma_mut(s, sc->vma)->vm_prev = sc->vma)	\
 	PLANT(vma_count, mm_mut(s, sc->mm)->map_count++)		\
 	PLANT(vma_tree, top_node(s, sc)->rb_left = top_node(s, sc)->rb_right) \
 	PLANT(vma_index, ((struct vma_index_node *)ram_mut(s, mm_at(s->m, sc->mm)->vma_index))->start[0] ^= PAGE_SIZE) \
@@ -87,12 +121,12 @@ static uint64_t table_entry(struct step *s, const struct scene *sc)
 	PLANT(table_count, mm_mut(s, sc->mm)->nr_ptes++)		\
 	PLANT(table_count, kernel_mut(s)->nr_page_table_pages--)	\
 	PLANT(table_count, mm_mut(s, sc->mm)->nr_p4ds++)		\
-	PLANT(table_entry, set_pte(s, table_entry(s, sc), entry_read(s->m, table_entry(s, sc)) & ~s->m->arch->write)) \
-	PLANT(pte_bits, set_pte(s, sc->pte_pa, entry_read(s->m, sc->pte_pa) | 1ULL << 52)) \
+	PLANT(table_entry, set_pte(s, table_entry(s, sc), entry_read(s->m, table_entry(s, sc)) ^ s->m->arch->accessed)) \
+	PLANT(pte_bits, set_pte(s, sc->pte_pa, entry_read(s->m, sc->pte_pa) | UNKNOWN_BIT(s))) \
 	PLANT(pte_vma, set_pte(s, sc->pte_pa, 0x12))			\
 	PLANT(pte_write, vma_mut(s, sc->vma)->vm_flags &= ~VM_WRITE)	\
 	PLANT(pte_write, set_pte(s, sc->pte_pa, entry_read(s->m, sc->pte_pa) & ~s->m->arch->exclusive)) \
-	PLANT(pte_exclusive, set_pte(s, sc->pte_pa + 8, entry_read(s->m, sc->pte_pa + 8) | s->m->arch->exclusive)) \
+	PLANT(pte_exclusive, set_pte(s, NEXT_PTE(s, sc), entry_read(s->m, NEXT_PTE(s, sc)) | s->m->arch->exclusive)) \
 	PLANT(pte_special, set_pte(s, sc->pte_pa, entry_read(s->m, sc->pte_pa) | s->m->arch->special)) \
 	PLANT(zero_page, *(char *)ram_mut(s, pfn_to_pa((pfn_t)kernel_at(s->m)->zero_pfn)) = 1) \
 	PLANT(rss, mm_mut(s, sc->mm)->_anon_rss++)			\
@@ -106,20 +140,20 @@ static uint64_t table_entry(struct step *s, const struct scene *sc)
 	PLANT(file_rmap, vma_mut(s, sc->shared)->vm_pgoff++)		\
 	PLANT(i_mmap, mapping_mut(s, file_at(s->m, vma_at(s->m, sc->shared)->vm_file)->f_mapping)->i_mmap_writable--) \
 	PLANT(frame_state, page_counts_mut(s, sc->pfn)->_count = 0)	\
-	PLANT(frame_free, *(char *)ram_mut(s, (kernel_at(s->m)->zones[1].frontier_end - 7) << 12) = 1) \
-	PLANT(frame_free, page_mut(s, (pfn_t)kernel_at(s->m)->zones[1].frontier_end - 7)->index = 1) \
+	PLANT(frame_free, *(char *)ram_mut(s, (kernel_at(s->m)->zones[BULK(s)].frontier_end - 7) << 12) = 1) \
+	PLANT(frame_free, page_mut(s, (pfn_t)kernel_at(s->m)->zones[BULK(s)].frontier_end - 7)->index = 1) \
 	PLANT(zone_pages, kernel_mut(s)->totalram_pages--)		\
-	PLANT(zone_free, kernel_mut(s)->zones[1].free_pages++)		\
-	PLANT(zone_free, kernel_mut(s)->zones[0].free_area[3].nr_free++) \
-	PLANT(buddy_block, page_mut(s, 4)->private = 7)			\
-	PLANT(buddy_coalesced, page_mut(s, 0)->flags = 1ULL << PG_buddy; page_mut(s, 0)->private = 4) \
-	PLANT(watermarks, kernel_mut(s)->zones[0].pages_min = 1 << 20)	\
+	PLANT(zone_free, kernel_mut(s)->zones[BULK(s)].free_pages++)		\
+	PLANT(zone_free, kernel_mut(s)->zones[FIRST(s)].free_area[3].nr_free++) \
+	PLANT(buddy_block, page_mut(s, some_block(s))->private = 7)		\
+	PLANT(buddy_coalesced, free_twin(s))				\
+	PLANT(watermarks, kernel_mut(s)->zones[FIRST(s)].pages_min = 1 << 20)	\
 	PLANT(slab_lists, kernel_mut(s)->caches[CACHE_VMA].nr_active++)	\
 	PLANT(slab_free, ((struct slab *)ram_mut(s, sc->vma.pa & PAGE_MASK))->free = BUFCTL_END) \
 	PLANT(slab_objects, kmem_cache_alloc(s, CACHE_VMA))		\
 	PLANT(lru_lists, page_mut(s, sc->pfn)->flags &= ~(1ULL << PG_active)) \
-	PLANT(lru_lists, kernel_mut(s)->zones[1].nr_active--)		\
-	PLANT(lru_lists, kernel_mut(s)->zones[1].nr_active_file++)	\
+	PLANT(lru_lists, kernel_mut(s)->zones[BULK(s)].nr_active--)		\
+	PLANT(lru_lists, kernel_mut(s)->zones[BULK(s)].nr_active_file++)	\
 	PLANT(page_tree, mapping_mut(s, file_at(s->m, vma_at(s->m, sc->shared)->vm_file)->f_mapping)->nrpages++) \
 	PLANT(file_count, file_mut(s, vma_at(s->m, sc->shared)->vm_file)->f_count++) \
 	PLANT(committed, kernel_mut(s)->vm_committed_space++)		\

@@ -105,23 +105,35 @@ static const struct {
 	{ 6, ACCESS_EXEC, 0 }, { 6, ACCESS_WRITE, SEGV_ACCERR },
 };
 
+/* Without NX what can be read can be run; Sv39 can forbid to read it. */
+static int si_code_here(int i)
+{
+	if (host_arch == ARCH_I386 && tree[i].page == 0)
+		return 0;
+	if (host_arch == ARCH_RISCV64_SV39 && tree[i].page == 4 &&
+	    tree[i].kind == ACCESS_READ)
+		return SEGV_ACCERR;
+	return tree[i].si_code;
+}
+
 START_TEST(what_is_not_permitted_is_a_signal_with_its_reason)
 {
 	static const uint64_t prot[] = {
 		RW, PROT_READ, PROT_NONE, PROT_WRITE, PROT_EXEC, 0,
 		PROT_READ | PROT_EXEC,
 	};
+	const int si_code = si_code_here(_i);
 	struct op_result res;
 
 	for (unsigned int n = 0; n < 7; n++)
 		if (n != 5)
 			space_map(&sp, n, 1, prot[n]);
 	res = touch(tree[_i].page, tree[_i].kind);
-	ck_assert_int_eq(res.outcome == OUT_SIGNAL, tree[_i].si_code != 0);
-	if (!tree[_i].si_code)
+	ck_assert_int_eq(res.outcome == OUT_SIGNAL, si_code != 0);
+	if (!si_code)
 		return;
 	ck_assert_int_eq(res.signo, SIGSEGV);
-	ck_assert_int_eq(res.si_code, tree[_i].si_code);
+	ck_assert_int_eq(res.si_code, si_code);
 	ck_assert_uint_eq(res.fault_addr, page_addr(tree[_i].page));
 	ck_assert_ptr_nonnull(res.why);
 }
@@ -133,6 +145,8 @@ START_TEST(addresses_that_no_program_has)
 					  ACCESS_READ);
 
 	ck_assert_int_eq(res.si_code, SEGV_MAPERR);
+	if (host_arch != ARCH_X86_64)
+		return;		/* test_arch.c has the others' */
 	/* not canonical: the CPU gives no address */
 	res = host_touch(sp.m, sp.pid, 1ULL << 60, 1, ACCESS_READ);
 	ck_assert_int_eq(res.si_code, SI_KERNEL);

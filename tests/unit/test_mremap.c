@@ -56,7 +56,7 @@ static const struct {
 	{ ARENA, 4096, 4096, 8, 0, -EINVAL },			/* {1} */
 	{ ARENA + 1, 4096, 4096, 0, 0, -EINVAL },
 	{ ARENA, 4096, 0, 0, 0, -EINVAL },
-	{ ARENA, 4096, 1ULL << 48, 0, 0, -EINVAL },
+	{ ARENA, 4096, 1ULL << 57, 0, 0, -EINVAL },
 	{ ARENA, 4096, 4096, 2, ARENA + 0x8000, -EINVAL },
 	{ ARENA, 4096, 8192, DONTUNMAP, 0, -EINVAL },
 	{ ARENA, 4096, 4096, FIXED, ARENA, -EINVAL },		/* {9} */

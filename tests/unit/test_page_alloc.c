@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mmcore/arch.h"
 #include "mmcore/page_alloc.h"
 #include "tests/lib/host.h"
 
@@ -110,6 +111,10 @@ START_TEST(single_pages_ascend_from_the_highest_block)
 
 	/* 256 MiB: mem_map is the last block of 1,024, so no pieces are left. */
 	host_step_init(&hs, m, 0);
+	/* Sv39's first zone begins with the rest of frame 0's block. */
+	while (host_arch == ARCH_RISCV64_SV39 &&
+	       alloc_page(&hs.s, GFP_KERNEL) < 1023)
+		;
 	for (pfn_t i = 0; i < 2000; i++) {
 		pfn_t block = 65536 - 2048 - i / 1024 * 1024;
 
@@ -154,11 +159,13 @@ START_TEST(memory_ends_at_the_watermark_and_not_before)
 	host_step_init(&hs, m, 0);
 	while (alloc_page(&hs.s, GFP_KERNEL))
 		taken++;
-	ck_assert_uint_eq(k->zones[ZONE_DMA32].free_pages,
-			  k->zones[ZONE_DMA32].pages_min);
-	ck_assert_uint_eq(k->zones[ZONE_DMA].free_pages,
-			  k->zones[ZONE_DMA].pages_min +
-			  k->zones[ZONE_DMA].lowmem_reserve[ZONE_NORMAL]);
+	for (int type = 0; type < MAX_NR_ZONES; type++) {
+		const struct zone *z = &k->zones[type];
+
+		if (z->managed_pages)
+			ck_assert_uint_eq(z->free_pages, z->pages_min +
+					  z->lowmem_reserve[ZONE_NORMAL]);
+	}
 	ck_assert_uint_eq(taken + nr_free_pages(m), k->totalram_pages);
 	host_machine_free(m);
 }
@@ -178,6 +185,8 @@ START_TEST(every_size_of_machine_boots_with_all_frames_accounted_for)
 		const struct kernel *k;
 		uint64_t present = 0;
 
+		if (sizes[i] > arch_find(host_arch)->ram_max)
+			continue;
 		config.ram = sizes[i];
 		m = host_machine_new(&config);
 		k = kernel_at(m);
@@ -186,7 +195,7 @@ START_TEST(every_size_of_machine_boots_with_all_frames_accounted_for)
 		ck_assert_uint_eq(present, sizes[i] >> PAGE_SHIFT);
 		ck_assert_uint_eq(nr_free_pages(m), k->totalram_pages);
 		ck_assert_uint_eq(k->totalram_pages + k->zero_pfn + 1 +
-				  k->ram_frames - k->mem_map_pfn,
+				  k->mem_map_end - k->mem_map_pfn,
 				  k->ram_frames);
 		ck_assert_uint_le(m->nr_resident, 32);
 		host_machine_free(m);
