@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Laws F, H and part of J: slabs, tasks, open files, objects in memory. */
 #include "mmcore/check.h"
+#include "mmcore/interval_tree.h"
 #include "mmcore/radix.h"
 
 bool check_object(const struct check *c, uint64_t pa, enum kmem_cache_id id)
@@ -199,30 +200,43 @@ static void check_files(struct check *c)
 	}
 }
 
-/* The VMAs an object lists. Returns how many. */
+/* One VMA of an object's tree; false: it cannot be trusted further. */
+static bool check_mapping_vma(struct check *c, mapping_ref mapping, vma_ref ref)
+{
+	const struct vm_area_struct *vma;
+
+	if (!check_law(c, LAW_i_mmap, check_object(c, ref.pa, CACHE_VMA)))
+		return false;
+	vma = vma_at(c->m, ref);
+	if (!check_law(c, LAW_i_mmap, check_object(c, vma->vm_file.pa, CACHE_FILE)))
+		return false;
+	check_law(c, LAW_i_mmap, mapping_same(mapping,
+		  file_at(c->m, vma->vm_file)->f_mapping));
+	return check_law(c, LAW_i_mmap_tree,
+			 vma->shared.linear.rb_subtree_last ==
+			 vma_compute_subtree_last(c->m, ref));
+}
+
+/* The VMAs that map an object, by vm_pgoff. Returns how many. */
 static uint64_t check_i_mmap(struct check *c, mapping_ref mapping)
 {
-	const struct address_space *as = mapping_at(c->m, mapping);
-	const uint64_t head = mapping.pa + offsetof(struct address_space, i_mmap);
-	uint64_t pos = list_at(c->m, head)->next, nr = 0, writable = 0;
+	const uint64_t root = mapping.pa + offsetof(struct address_space, i_mmap);
+	uint64_t node = rb_first(c->m, root), nr = 0, writable = 0, before = 0;
 
-	for (; pos != head && nr <= c->limit; nr++) {
+	for (; node && nr <= c->limit; nr++, node = rb_next(c->m, node)) {
+		const vma_ref ref = vma_make(node - offsetof(struct vm_area_struct,
+							     shared.linear.rb));
 		const struct vm_area_struct *vma;
-		vma_ref ref = vma_make(pos - offsetof(struct vm_area_struct,
-						      shared.vm_set.list));
 
-		if (!check_law(c, LAW_i_mmap, check_object(c, ref.pa, CACHE_VMA)))
+		if (!check_mapping_vma(c, mapping, ref))
 			return nr;
 		vma = vma_at(c->m, ref);
-		if (!check_law(c, LAW_i_mmap, check_object(c, vma->vm_file.pa,
-							   CACHE_FILE)))
-			return nr;
-		check_law(c, LAW_i_mmap, mapping_same(mapping,
-			  file_at(c->m, vma->vm_file)->f_mapping));
+		check_law(c, LAW_i_mmap_tree, vma->vm_pgoff >= before);
+		before = vma->vm_pgoff;
 		writable += !(~vma->vm_flags & (VM_SHARED | VM_MAYWRITE));
-		pos = list_at(c->m, pos)->next;
 	}
-	check_law(c, LAW_i_mmap, writable == as->i_mmap_writable);
+	check_law(c, LAW_i_mmap,
+		  writable == mapping_at(c->m, mapping)->i_mmap_writable);
 	return nr;
 }
 

@@ -83,7 +83,6 @@ static int64_t dup_vma(struct step *s, mm_ref dst, mm_ref src, vma_ref parent)
 	vma->anon_vma_ident = 0;
 	vma->chain_multi = 0;
 	vma->anon_vma_node = (struct list_head){ 0 };
-	vma->shared.vm_set.list = (struct list_head){ 0 };
 	if (!file_none(vma->vm_file))
 		get_file(s, vma->vm_file);
 	if (!(vma->vm_flags & VM_WIPEONFORK))	/* it starts with a clean slate */

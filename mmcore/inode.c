@@ -112,7 +112,7 @@ static void fill_inode(struct step *s, inode_ref ref, uint64_t ino)
 	inode->i_data.host = ref;
 	inode->i_data.a_ops = A_OPS_DISK;
 	INIT_LIST_HEAD(s, inode_mapping(ref).pa +
-			  offsetof(struct address_space, i_mmap));
+			  offsetof(struct address_space, i_mmap_nonlinear));
 }
 
 /* One inode of the disk, without its directory. None: no RAM. */

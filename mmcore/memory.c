@@ -13,6 +13,7 @@
  * reuses the frame (Linux 6.18 mm/memory.c do_wp_page()).
  */
 #include "mmcore/filemap.h"
+#include "mmcore/interval_tree.h"
 #include "mmcore/memory.h"
 #include "mmcore/task.h"
 #include "mmcore/vma.h"
@@ -545,17 +546,12 @@ static void unmap_mapping_vma(struct step *s, vma_ref ref, uint64_t begin,
 void unmap_mapping_pages(struct step *s, mapping_ref mapping, uint64_t begin,
 			 uint64_t end)
 {
-	const uint64_t head = mapping.pa + offsetof(struct address_space,
-						    i_mmap);
 	const uint64_t count = ++mapping_mut(s, mapping)->truncate_count;
+	vma_ref vma;
 
-	for (uint64_t at = list_at(s->m, head)->next; at != head;
-	     at = list_at(s->m, at)->next) {
-		vma_ref ref = vma_make(at - offsetof(struct vm_area_struct,
-						     shared.vm_set.list));
-
-		unmap_mapping_vma(s, ref, begin, end);
-		vma_mut(s, ref)->vm_truncate_count = count;
+	vma_interval_tree_foreach(s->m, vma, mapping, begin, end - 1) {
+		unmap_mapping_vma(s, vma, begin, end);
+		vma_mut(s, vma)->vm_truncate_count = count;
 	}
 }
 

@@ -81,7 +81,8 @@ struct vm_area_struct {
 	struct rb_node vm_rb;	/* in mm->mm_rb, keyed by vm_start */
 	/*
 	 * A VMA with backing store is linked into its address_space: here by
-	 * vm_set.list, on i_mmap. (The prio tree's own links are unused.)
+	 * linear.rb, in i_mmap, whose first three words stand where a prio tree's
+	 * node had its own (2.6.17); vm_set is unused.
 	 */
 	union {
 		struct {
@@ -90,8 +91,12 @@ struct vm_area_struct {
 			vma_ref head;		/* unused */
 		} vm_set;
 		struct {
-			uint64_t left, right, parent;	/* unused */
+			uint64_t left, right, parent;	/* linear.rb, 2.6.17 */
 		} prio_tree_node;
+		struct {
+			struct rb_node rb;
+			uint64_t rb_subtree_last;	/* interval_tree.h */
+		} linear;
 	} shared;
 	struct list_head anon_vma_node;	/* in anon_vma->head */
 	anon_vma_ref anon_vma;	/* none until the first anonymous page */
@@ -269,7 +274,8 @@ struct address_space {
 	uint64_t page_tree;	/* radix tree of pfns: see radix.h */
 	uint32_t height;	/* levels of page_tree; 0: empty */
 	uint32_t i_mmap_writable;	/* VM_SHARED | VM_MAYWRITE mappings */
-	struct list_head i_mmap;	/* VMAs by shared.vm_set.list */
+	struct rb_root i_mmap;	/* VMAs by shared.linear.rb: interval_tree.h */
+	struct list_head i_mmap_nonlinear;	/* none since 4.0: always empty */
 	uint64_t truncate_count;
 	uint64_t nrpages;
 	uint64_t writeback_index;

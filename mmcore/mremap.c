@@ -162,7 +162,6 @@ static vma_ref copy_vma(struct step *s, const struct remap *r)
 	copy->vm_end = mg.end;
 	copy->vm_pgoff = mg.pgoff;
 	copy->anon_vma_node = (struct list_head){ 0 };
-	copy->shared.vm_set.list = (struct list_head){ 0 };
 	if (!file_none(copy->vm_file))
 		get_file(s, copy->vm_file);
 	vma_link_between(s, r->mm, new, mg.prev, mg.next);

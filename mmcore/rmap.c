@@ -13,6 +13,7 @@
  * merge depends on that, so a VMA also remembers which one it would be: see
  * anon_vma_ident and chain_multi in mm_types.h (D-005).
  */
+#include "mmcore/interval_tree.h"
 #include "mmcore/memory.h"
 #include "mmcore/slab.h"
 #include "mmcore/task.h"
@@ -178,8 +179,7 @@ static bool page_mkclean_one(struct step *s, const struct vm_area_struct *vma,
 	uint64_t pte_pa;
 	pte_t pte;
 
-	if (!(vma->vm_flags & VM_SHARED) || index < vma->vm_pgoff ||
-	    index - vma->vm_pgoff >= vma_pages(vma))
+	if (!(vma->vm_flags & VM_SHARED))
 		return false;
 	pte_pa = pte_lookup(s->m, mm_at(s->m, vma->vm_mm), vma->vm_start +
 			    ((index - vma->vm_pgoff) << PAGE_SHIFT));
@@ -193,16 +193,16 @@ static bool page_mkclean_one(struct step *s, const struct vm_area_struct *vma,
 
 void page_mkclean(struct step *s, pfn_t pfn)
 {
-	const uint64_t head = page_at(s->m, pfn)->mapping +
-			      offsetof(struct address_space, i_mmap);
-	uint64_t pos, cleaned = 0;
+	const uint64_t index = page_at(s->m, pfn)->index;
+	uint64_t cleaned = 0;
+	vma_ref vma;
 
 	if (page_counts_at(s->m, pfn)->_mapcount < 0)
 		return;
-	list_for_each_pa(s->m, pos, head)
-		cleaned += page_mkclean_one(s, vma_at(s->m, vma_make(pos -
-			offsetof(struct vm_area_struct, shared.vm_set.list))),
-			pfn);
+	vma_interval_tree_foreach(s->m, vma,
+				  mapping_make(page_at(s->m, pfn)->mapping),
+				  index, index)
+		cleaned += page_mkclean_one(s, vma_at(s->m, vma), pfn);
 	if (cleaned)
 		trace_event(s, page_mkclean, pfn, cleaned);
 }
@@ -261,30 +261,38 @@ bool page_anon_exclusive(const struct machine *m, pfn_t pfn)
 	return false;
 }
 
+/* Where @ref maps the page, if that lies between @from and *found. */
+static void nearer(const struct machine *m, vma_ref ref, mm_ref mm, pfn_t pfn,
+		   uint64_t from, uint64_t *found)
+{
+	const struct vm_area_struct *vma = vma_at(m, ref);
+	uint64_t addr;
+
+	if (mm_same(vma->vm_mm, mm) &&
+	    maps_page(m, vma, pfn, page_at(m, pfn)->index, &addr) &&
+	    addr >= from && addr < *found)
+		*found = addr;
+}
+
 /* The lowest address at or above @from at which @mm maps the page. */
 static bool next_mapping(const struct machine *m, mm_ref mm, pfn_t pfn,
 			 uint64_t from, uint64_t *found)
 {
 	const struct page_rest *page = page_at(m, pfn);
-	const bool anon = page->mapping & PAGE_MAPPING_ANON;
-	const uint64_t offset = anon
-		? offsetof(struct vm_area_struct, anon_vma_node)
-		: offsetof(struct vm_area_struct, shared.vm_set.list);
-	const uint64_t head = anon
-		? (page->mapping & ~PAGE_MAPPING_ANON) +
-		  offsetof(struct anon_vma, head)
-		: page->mapping + offsetof(struct address_space, i_mmap);
-	uint64_t pos, addr;
+	uint64_t pos;
+	vma_ref vma;
 
 	*found = UINT64_MAX;
-	list_for_each_pa(m, pos, head) {
-		const struct vm_area_struct *vma =
-			vma_at(m, vma_make(pos - offset));
-
-		if (mm_same(vma->vm_mm, mm) &&
-		    maps_page(m, vma, pfn, page->index, &addr) &&
-		    addr >= from && addr < *found)
-			*found = addr;
+	if (page->mapping & PAGE_MAPPING_ANON) {
+		list_for_each_pa(m, pos, (page->mapping & ~PAGE_MAPPING_ANON) +
+					 offsetof(struct anon_vma, head))
+			nearer(m, vma_make(pos - offsetof(struct vm_area_struct,
+							  anon_vma_node)),
+			       mm, pfn, from, found);
+	} else {
+		vma_interval_tree_foreach(m, vma, mapping_make(page->mapping),
+					  page->index, page->index)
+			nearer(m, vma, mm, pfn, from, found);
 	}
 	return *found != UINT64_MAX;
 }

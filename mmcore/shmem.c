@@ -17,7 +17,6 @@
 file_ref shmem_file_setup(struct step *s, uint64_t bytes, bool accounted)
 {
 	const uint64_t i = kmem_cache_alloc(s, CACHE_INODE);
-	const mapping_ref mapping = inode_mapping(inode_make(i));
 	struct inode *inode;
 	file_ref file;
 
@@ -39,7 +38,8 @@ file_ref shmem_file_setup(struct step *s, uint64_t bytes, bool accounted)
 	inode->i_mode = S_IFREG | 0777;
 	inode->i_data.host = inode_make(i);
 	inode->i_data.a_ops = A_OPS_SHMEM;
-	INIT_LIST_HEAD(s, mapping.pa + offsetof(struct address_space, i_mmap));
+	INIT_LIST_HEAD(s, inode_mapping(inode_make(i)).pa +
+			  offsetof(struct address_space, i_mmap_nonlinear));
 	return file;
 }
 

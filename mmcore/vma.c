@@ -12,6 +12,7 @@
  * can_merge_left() and can_merge_right(), and the hard part of it is the
  * anon_vma: see anon_vma_compatible().
  */
+#include "mmcore/interval_tree.h"
 #include "mmcore/memory.h"
 #include "mmcore/slab.h"
 #include "mmcore/vma.h"
@@ -119,9 +120,7 @@ static void link_backing(struct step *s, vma_ref ref)
 	if (file_none(vma->vm_file))
 		return;
 	mapping = file_at(s->m, vma->vm_file)->f_mapping;
-	list_add_tail(s, ref.pa + offsetof(struct vm_area_struct,
-					   shared.vm_set.list),
-		      mapping.pa + offsetof(struct address_space, i_mmap));
+	vma_interval_tree_insert(s, ref, mapping);
 	if (shared_maywrite(vma->vm_flags))
 		mapping_mut(s, mapping)->i_mmap_writable++;
 }
@@ -131,8 +130,7 @@ static void unlink_file(struct step *s, vma_ref ref)
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
 	mapping_ref mapping = file_at(s->m, vma->vm_file)->f_mapping;
 
-	list_del(s, ref.pa + offsetof(struct vm_area_struct,
-				      shared.vm_set.list));
+	vma_interval_tree_remove(s, ref, mapping);
 	if (shared_maywrite(vma->vm_flags))
 		mapping_mut(s, mapping)->i_mmap_writable--;
 }
@@ -230,15 +228,35 @@ void remove_vma(struct step *s, vma_ref ref)
 	kmem_cache_free(s, CACHE_VMA, ref.pa);
 }
 
-/* Its ends move, without passing a neighbour. */
+static void hide_from_file(struct step *s, vma_ref ref)
+{
+	const file_ref file = vma_at(s->m, ref)->vm_file;
+
+	if (!file_none(file))
+		vma_interval_tree_remove(s, ref, file_at(s->m, file)->f_mapping);
+}
+
+static void show_to_file(struct step *s, vma_ref ref)
+{
+	const file_ref file = vma_at(s->m, ref)->vm_file;
+
+	if (!file_none(file))
+		vma_interval_tree_insert(s, ref, file_at(s->m, file)->f_mapping);
+}
+
+/* Its ends move, without passing a neighbour, and vm_pgoff with the first. */
 static void set_range(struct step *s, mm_ref mm, vma_ref ref, uint64_t start,
 		      uint64_t end)
 {
 	struct vm_area_struct *vma = vma_mut(s, ref);
 
+	hide_from_file(s, ref);
 	vma_index_move(s, mm, vma->vm_end, start, end);
+	vma->vm_pgoff += (uint64_t)((int64_t)(start - vma->vm_start) >>
+				    PAGE_SHIFT);
 	vma->vm_start = start;
 	vma->vm_end = end;
+	show_to_file(s, ref);
 	if (vma_none(vma->vm_next))
 		mm_mut(s, mm)->highest_vm_end = end;
 }
@@ -263,11 +281,12 @@ int64_t split_vma(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr)
 	upper->vm_start = addr;
 	upper->vm_pgoff += (addr - vma->vm_start) >> PAGE_SHIFT;
 	upper->anon_vma_node = (struct list_head){ 0 };
-	upper->shared.vm_set.list = (struct list_head){ 0 };
+	hide_from_file(s, ref);
 	if (!file_none(upper->vm_file))
 		get_file(s, upper->vm_file);
 	vma_index_split(s, mm, ref, new, addr);
 	vma->vm_end = addr;
+	show_to_file(s, ref);
 	link_lists(s, mm, new, ref, upper->vm_next);
 	return 0;
 }
@@ -370,14 +389,9 @@ static void move_end(struct step *s, mm_ref mm, vma_ref vma, uint64_t end)
 	set_range(s, mm, vma, vma_at(s->m, vma)->vm_start, end);
 }
 
-/* vm_start moves, and vm_pgoff with it. */
-static void move_start(struct step *s, mm_ref mm, vma_ref ref, uint64_t start)
+static void move_start(struct step *s, mm_ref mm, vma_ref vma, uint64_t start)
 {
-	struct vm_area_struct *vma = vma_mut(s, ref);
-
-	vma->vm_pgoff += (uint64_t)((int64_t)(start - vma->vm_start) >>
-				    PAGE_SHIFT);
-	set_range(s, mm, ref, start, vma->vm_end);
+	set_range(s, mm, vma, start, vma_at(s->m, vma)->vm_end);
 }
 
 /* Two VMAs touch; the border between them moves. */

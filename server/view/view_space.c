@@ -139,23 +139,27 @@ static void pair_name(struct json_writer *out, const char *key,
 		json_put_null(out);
 }
 
+static void view_rb_node(struct json_writer *out, const char *key,
+			 const struct rb_node *node)
+{
+	json_key(out, key);
+	json_object_begin(out);
+	json_pair_hex(out, "rb_parent", rb_parent(node));
+	json_pair_string(out, "rb_color", rb_is_black(node) ? "black" : "red");
+	json_pair_hex(out, "rb_right", node->rb_right);
+	json_pair_hex(out, "rb_left", node->rb_left);
+	json_object_close(out);
+}
+
 static void view_links(struct json_writer *out, const struct vm_area_struct *v)
 {
-	json_key(out, "vm_rb");
-	json_object_begin(out);
-	json_pair_hex(out, "rb_parent", rb_parent(&v->vm_rb));
-	json_pair_string(out, "rb_color",
-			 rb_is_black(&v->vm_rb) ? "black" : "red");
-	json_pair_hex(out, "rb_right", v->vm_rb.rb_right);
-	json_pair_hex(out, "rb_left", v->vm_rb.rb_left);
-	json_object_close(out);
+	view_rb_node(out, "vm_rb", &v->vm_rb);
 	json_key(out, "shared");
 	json_object_begin(out);
-	json_key(out, "vm_set");
+	json_key(out, "linear");
 	json_object_begin(out);
-	view_list(out, "list", &v->shared.vm_set.list);
-	json_pair_hex(out, "parent", v->shared.vm_set.parent);
-	json_pair_hex(out, "head", v->shared.vm_set.head.pa);
+	view_rb_node(out, "rb", &v->shared.linear.rb);
+	json_pair_uint(out, "rb_subtree_last", v->shared.linear.rb_subtree_last);
 	json_object_close(out);
 	json_object_close(out);
 	view_list(out, "anon_vma_node", &v->anon_vma_node);

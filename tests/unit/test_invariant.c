@@ -138,6 +138,7 @@ static void free_twin(struct step *s)
 	PLANT(anon_vma_list, anon_vma_mut(s, vma_at(s->m, sc->vma)->anon_vma)->nr_vmas--) \
 	PLANT(anon_vma_list, vma_mut(s, sc->vma)->anon_vma_ident = 77)	\
 	PLANT(file_rmap, vma_mut(s, sc->shared)->vm_pgoff++)		\
+	PLANT(i_mmap_tree, vma_mut(s, sc->shared)->shared.linear.rb_subtree_last++) \
 	PLANT(i_mmap, mapping_mut(s, file_at(s->m, vma_at(s->m, sc->shared)->vm_file)->f_mapping)->i_mmap_writable--) \
 	PLANT(frame_state, page_counts_mut(s, sc->pfn)->_count = 0)	\
 	PLANT(frame_free, *(char *)ram_mut(s, (kernel_at(s->m)->zones[BULK(s)].frontier_end - 7) << 12) = 1) \
