@@ -156,6 +156,11 @@ void page_add_file_rmap(struct step *s, pfn_t pfn);
  * O(VMAs of its family).
  */
 bool page_anon_exclusive(const struct machine *m, pfn_t pfn);
+/* The first VMA of those that map the page and are locked, or none: then the
+ * page may be evicted. O(VMAs of its family or file). */
+vma_ref first_locked_vma(const struct machine *m, pfn_t pfn);
+/* Is it the task with the lowest pid of those that share its address space? */
+bool first_user(const struct machine *m, task_ref t);
 /* Take the permission to write, and the dirty bit, from every shared mapping of a
  * file's page. Linux: mm/rmap.c, 2.6.18. O(mappings of that page). */
 void page_mkclean(struct step *s, pfn_t pfn);

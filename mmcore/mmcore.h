@@ -298,7 +298,7 @@ enum mm_proc_kind { MM_PROC_NONE, MM_PROC_FILE, MM_PROC_DIR, MM_PROC_BINARY };
 enum mm_proc_kind mm_proc_read(const struct machine *m, const char *path,
 			       struct mm_sink *sink);
 
-/* About how many areas and pages mm_proc_read() will look at. O(1). */
+/* About how many areas and pages mm_proc_read() will look at. O(tasks). */
 uint64_t mm_proc_work(const struct machine *m, const char *path);
 
 /* Bytes of a binary file below /proc (pagemap, kpageflags, kpagecount); 0: there

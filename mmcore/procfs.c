@@ -206,6 +206,17 @@ const struct proc_binary *find_proc_binary(const struct machine *m,
 					 : n.file->binary;
 }
 
+/* Pages of locked areas, and tasks. */
+static uint64_t locked_pages(const struct machine *m)
+{
+	uint64_t pages = kernel_at(m)->nr_tasks;
+
+	for (task_ref k = mm_first_task(m); !task_none(k);
+	     k = mm_next_task(m, k))
+		pages += mm_at(m, task_at(m, k)->mm)->locked_vm;
+	return pages;
+}
+
 uint64_t mm_proc_work(const struct machine *m, const char *path)
 {
 	const struct mm_struct *mm;
@@ -215,6 +226,8 @@ uint64_t mm_proc_work(const struct machine *m, const char *path)
 		return 0;
 	if (n.place == PLACE_ROOT)
 		return kernel_at(m)->nr_tasks;
+	if (n.place == PLACE_FILE && n.file->looks_at == LOOKS_AT_LOCKED)
+		return locked_pages(m);
 	if (n.place != PLACE_PID_FILE || n.pid_file->looks_at == LOOKS_AT_TASK)
 		return 1;
 	mm = mm_at(m, task_at(m, n.task)->mm);

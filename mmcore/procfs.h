@@ -18,6 +18,8 @@ struct proc_binary {
 struct proc_file {
 	const char *name;
 	void (*show)(const struct machine *m, struct text *t);
+	/* A handful of numbers, or every page that is locked. */
+	enum { LOOKS_AT_ONCE, LOOKS_AT_LOCKED } looks_at;
 	const struct proc_binary *binary;
 };
 
@@ -71,10 +73,23 @@ void show_vmstat(const struct machine *m, struct text *t);
 void show_zoneinfo(const struct machine *m, struct text *t);
 void show_pagetypeinfo(const struct machine *m, struct text *t);
 
-/* procfs_machine.c: pages of slabs; of a kind on the LRU lists; and those that
- * allocations for programs leave alone (calculate_totalreserve_pages()). */
+/* ---- numbers that several files show ---- */
+
+/* procfs_lru.c: pages of each zone that may be evicted, by active and file; and
+ * those that may not. */
+struct lru_counts {
+	uint64_t list[MAX_NR_ZONES][2][2];
+	uint64_t mlocked[MAX_NR_ZONES];
+};
+
+/* O(tasks, and pages of locked areas). */
+void get_lru_counts(const struct machine *m, struct lru_counts *c);
+uint64_t lru_pages(const struct lru_counts *c, bool active, bool file);
+uint64_t mlocked_pages(const struct lru_counts *c);
+
+/* procfs_machine.c: pages of slabs, and those that allocations for programs
+ * leave alone (calculate_totalreserve_pages()). */
 uint64_t slab_pages(const struct kernel *k, bool reclaimable);
-uint64_t lru_pages(const struct kernel *k, bool active, bool file);
 uint64_t totalreserve_pages(const struct kernel *k);
 
 /* procfs_machine.c: files of the machine. Ends with { NULL, NULL }. */

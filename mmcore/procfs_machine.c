@@ -22,21 +22,6 @@ uint64_t slab_pages(const struct kernel *k, bool reclaimable)
 	return pages;
 }
 
-uint64_t lru_pages(const struct kernel *k, bool active, bool file)
-{
-	uint64_t pages = 0;
-
-	for (int type = 0; type < MAX_NR_ZONES; type++) {
-		const struct zone *z = &k->zones[type];
-		const uint64_t all = active ? z->nr_active : z->nr_inactive;
-		const uint64_t files = active ? z->nr_active_file
-					      : z->nr_inactive_file;
-
-		pages += file ? files : all - files;
-	}
-	return pages;
-}
-
 uint64_t totalreserve_pages(const struct kernel *k)
 {
 	uint64_t total = 0;
@@ -56,7 +41,8 @@ uint64_t totalreserve_pages(const struct kernel *k)
 }
 
 /* si_mem_available() */
-static uint64_t available_pages(const struct machine *m)
+static uint64_t available_pages(const struct machine *m,
+				const struct lru_counts *lru)
 {
 	const struct kernel *k = kernel_at(m);
 	uint64_t low = 0, cache, slabs = slab_pages(k, true);
@@ -64,7 +50,7 @@ static uint64_t available_pages(const struct machine *m)
 
 	for (int type = 0; type < MAX_NR_ZONES; type++)
 		low += k->zones[type].pages_low;
-	cache = lru_pages(k, true, true) + lru_pages(k, false, true);
+	cache = lru_pages(lru, true, true) + lru_pages(lru, false, true);
 	free += cache - (cache / 2 < low ? cache / 2 : low);
 	free += slabs - (slabs / 2 < low ? slabs / 2 : low);
 	return free > reserve ? free - reserve : 0;
@@ -113,20 +99,17 @@ static void meminfo_high(const struct machine *m, struct text *t)
 	kb_line(t, "LowFree:", KB(nr_free_pages(m) - high->free_pages));
 }
 
-static void meminfo_lru(const struct machine *m, struct text *t)
+static void meminfo_lru(const struct machine *m, const struct lru_counts *lru,
+			struct text *t)
 {
-	static const char *const unused[] = {
-		"Unevictable:", "Mlocked:", NULL,
-	};
 	static const char *const none[] = {
 		"SwapTotal:", "SwapFree:", "Zswap:", "Zswapped:", "Dirty:",
 		"Writeback:", NULL,
 	};
-	const struct kernel *k = kernel_at(m);
-	const uint64_t active[] = { KB(lru_pages(k, true, false)),
-				    KB(lru_pages(k, true, true)) };
-	const uint64_t inactive[] = { KB(lru_pages(k, false, false)),
-				      KB(lru_pages(k, false, true)) };
+	const uint64_t active[] = { KB(lru_pages(lru, true, false)),
+				    KB(lru_pages(lru, true, true)) };
+	const uint64_t inactive[] = { KB(lru_pages(lru, false, false)),
+				      KB(lru_pages(lru, false, true)) };
 
 	kb_line(t, "Active:", active[0] + active[1]);
 	kb_line(t, "Inactive:", inactive[0] + inactive[1]);
@@ -134,7 +117,8 @@ static void meminfo_lru(const struct machine *m, struct text *t)
 	kb_line(t, "Inactive(anon):", inactive[0]);
 	kb_line(t, "Active(file):", active[1]);
 	kb_line(t, "Inactive(file):", inactive[1]);
-	zero_lines(t, unused);
+	kb_line(t, "Unevictable:", KB(mlocked_pages(lru)));
+	kb_line(t, "Mlocked:", KB(mlocked_pages(lru)));
 	meminfo_high(m, t);
 	zero_lines(t, none);
 }
@@ -170,14 +154,16 @@ static void show_meminfo(const struct machine *m, struct text *t)
 		"FilePmdMapped:", "Balloon:", NULL,
 	};
 	const struct kernel *k = kernel_at(m);
+	struct lru_counts lru;
 
+	get_lru_counts(m, &lru);
 	kb_line(t, "MemTotal:", KB(k->totalram_pages));
 	kb_line(t, "MemFree:", KB(nr_free_pages(m)));
-	kb_line(t, "MemAvailable:", KB(available_pages(m)));
+	kb_line(t, "MemAvailable:", KB(available_pages(m, &lru)));
 	kb_line(t, "Buffers:", 0);
 	kb_line(t, "Cached:", KB(k->nr_file_pages));
 	kb_line(t, "SwapCached:", 0);
-	meminfo_lru(m, t);
+	meminfo_lru(m, &lru, t);
 	meminfo_kernel(m, t);
 	kb_line(t, "VmallocTotal:", m->arch->vmalloc_kb);
 	zero_lines(t, none);
@@ -371,20 +357,20 @@ static void show_filesystems(const struct machine *m, struct text *t)
 }
 
 const struct proc_file proc_files[] = {
-	{ "buddyinfo", show_buddyinfo, NULL },
-	{ "cpuinfo", show_cpuinfo, NULL },
-	{ "filesystems", show_filesystems, NULL },
-	{ "kpagecount", NULL, &proc_kpagecount },
-	{ "kpageflags", NULL, &proc_kpageflags },
-	{ "loadavg", show_loadavg, NULL },
-	{ "meminfo", show_meminfo, NULL },
-	{ "pagetypeinfo", show_pagetypeinfo, NULL },
-	{ "slabinfo", show_slabinfo, NULL },
-	{ "stat", show_stat, NULL },
-	{ "swaps", show_swaps, NULL },
-	{ "uptime", show_uptime, NULL },
-	{ "version", show_version, NULL },
-	{ "vmstat", show_vmstat, NULL },
-	{ "zoneinfo", show_zoneinfo, NULL },
-	{ NULL, NULL, NULL },
+	{ "buddyinfo", show_buddyinfo, LOOKS_AT_ONCE, NULL },
+	{ "cpuinfo", show_cpuinfo, LOOKS_AT_ONCE, NULL },
+	{ "filesystems", show_filesystems, LOOKS_AT_ONCE, NULL },
+	{ "kpagecount", NULL, LOOKS_AT_ONCE, &proc_kpagecount },
+	{ "kpageflags", NULL, LOOKS_AT_ONCE, &proc_kpageflags },
+	{ "loadavg", show_loadavg, LOOKS_AT_ONCE, NULL },
+	{ "meminfo", show_meminfo, LOOKS_AT_LOCKED, NULL },
+	{ "pagetypeinfo", show_pagetypeinfo, LOOKS_AT_ONCE, NULL },
+	{ "slabinfo", show_slabinfo, LOOKS_AT_ONCE, NULL },
+	{ "stat", show_stat, LOOKS_AT_ONCE, NULL },
+	{ "swaps", show_swaps, LOOKS_AT_ONCE, NULL },
+	{ "uptime", show_uptime, LOOKS_AT_ONCE, NULL },
+	{ "version", show_version, LOOKS_AT_ONCE, NULL },
+	{ "vmstat", show_vmstat, LOOKS_AT_LOCKED, NULL },
+	{ "zoneinfo", show_zoneinfo, LOOKS_AT_LOCKED, NULL },
+	{ NULL, NULL, LOOKS_AT_ONCE, NULL },
 };

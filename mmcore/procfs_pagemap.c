@@ -72,6 +72,9 @@ static void fill_pagemap(const struct machine *m, task_ref task,
 #define KPF_MMAP	11
 #define KPF_ANON	12
 #define KPF_ZERO_PAGE	24
+#define KPF_ACTIVE	6
+#define KPF_UNEVICTABLE	18
+#define KPF_MLOCKED	33
 #define KPF_OWNER_2	34
 
 /* Flags of a page that mean the same there under another number. */
@@ -104,6 +107,9 @@ static uint64_t page_kpf(const struct machine *m, pfn_t pfn)
 		bits |= 1ULL << KPF_ZERO_PAGE;
 	if (bits >> KPF_ANON & 1 && page_anon_exclusive(m, pfn))
 		bits |= 1ULL << KPF_OWNER_2;
+	if (page.flags >> PG_lru & 1 && !vma_none(first_locked_vma(m, pfn)))
+		bits = (bits & ~(1ULL << KPF_ACTIVE)) |
+		       1ULL << KPF_UNEVICTABLE | 1ULL << KPF_MLOCKED;
 	return bits;
 }
 

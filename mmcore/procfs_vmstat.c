@@ -73,13 +73,13 @@ static uint64_t free_in_blocks(const struct zone *z)
 #define ZONE_COUNTERS(X)						\
 	X(nr_free_pages, z->free_pages)					\
 	X(nr_free_pages_blocks, free_in_blocks(z))			\
-	X(nr_zone_inactive_anon, z->nr_inactive - z->nr_inactive_file)	\
-	X(nr_zone_active_anon, z->nr_active - z->nr_active_file)	\
-	X(nr_zone_inactive_file, z->nr_inactive_file)			\
-	X(nr_zone_active_file, z->nr_active_file)			\
-	X(nr_zone_unevictable, 0)					\
+	X(nr_zone_inactive_anon, lru->list[type][0][0])	\
+	X(nr_zone_active_anon, lru->list[type][1][0])	\
+	X(nr_zone_inactive_file, lru->list[type][0][1])			\
+	X(nr_zone_active_file, lru->list[type][1][1])			\
+	X(nr_zone_unevictable, lru->mlocked[type])			\
 	X(nr_zone_write_pending, 0)					\
-	X(nr_mlock, 0)							\
+	X(nr_mlock, lru->mlocked[type])			\
 	X(nr_zspages, 0)						\
 	X(nr_free_cma, 0)						\
 	X(numa_hit, k->pgalloc[type])						\
@@ -97,7 +97,8 @@ static const char *const zone_counters[] = {
 
 #define NR_ZONE_COUNTERS (sizeof(zone_counters) / sizeof(zone_counters[0]))
 
-static void add_zone_counters(const struct kernel *k, int type,
+static void add_zone_counters(const struct kernel *k,
+			      const struct lru_counts *lru, int type,
 			      uint64_t sum[NR_ZONE_COUNTERS])
 {
 	const struct zone *z = &k->zones[type];
@@ -110,11 +111,11 @@ static void add_zone_counters(const struct kernel *k, int type,
 /* ---- counters of the node: all zones together ---- */
 
 #define NODE_COUNTERS(X)						\
-	X(nr_inactive_anon, lru_pages(k, false, false))			\
-	X(nr_active_anon, lru_pages(k, true, false))			\
-	X(nr_inactive_file, lru_pages(k, false, true))			\
-	X(nr_active_file, lru_pages(k, true, true))			\
-	X(nr_unevictable, 0)						\
+	X(nr_inactive_anon, lru_pages(lru, false, false))			\
+	X(nr_active_anon, lru_pages(lru, true, false))			\
+	X(nr_inactive_file, lru_pages(lru, false, true))			\
+	X(nr_active_file, lru_pages(lru, true, true))			\
+	X(nr_unevictable, mlocked_pages(lru))			\
 	X(nr_slab_reclaimable, slab_pages(k, true))			\
 	X(nr_slab_unreclaimable, slab_pages(k, false))			\
 	X(nr_isolated_anon, 0)						\
@@ -171,6 +172,7 @@ static const char *const node_counters[] = {
 #define NR_NODE_COUNTERS (sizeof(node_counters) / sizeof(node_counters[0]))
 
 static void get_node_counters(const struct kernel *k,
+			      const struct lru_counts *lru,
 			      uint64_t value[NR_NODE_COUNTERS])
 {
 #define X(name, of) *value++ = (of);
@@ -181,20 +183,21 @@ static void get_node_counters(const struct kernel *k,
 /* ---- limits and events ---- */
 
 /* domain_dirty_limits(): of what could be dirty, with ratios of 20 and 10. */
-static uint64_t dirty_limit(const struct machine *m, uint64_t percent)
+static uint64_t dirty_limit(const struct machine *m,
+			    const struct lru_counts *lru, uint64_t percent)
 {
 	const struct kernel *k = kernel_at(m);
 	const uint64_t reserve = totalreserve_pages(k);
 	uint64_t pages = nr_free_pages(m);
 
 	pages = pages > reserve ? pages - reserve : 0;
-	pages += lru_pages(k, false, true) + lru_pages(k, true, true) + 1;
+	pages += lru_pages(lru, false, true) + lru_pages(lru, true, true) + 1;
 	return percent * PAGE_SIZE / 100 * pages / PAGE_SIZE;
 }
 
 #define LIMITS(X)							\
-	X(nr_dirty_threshold, dirty_limit(m, 20))			\
-	X(nr_dirty_background_threshold, dirty_limit(m, 10))		\
+	X(nr_dirty_threshold, dirty_limit(m, lru, 20))			\
+	X(nr_dirty_background_threshold, dirty_limit(m, lru, 10))		\
 	X(nr_memmap_pages, 0)						\
 	X(nr_memmap_boot_pages, k->mem_map_end - k->mem_map_pfn)		\
 	X(pgpgin, 0)							\
@@ -289,7 +292,8 @@ static void zone_events(const struct machine *m, struct text *t)
 		counter(t, "pgskip_", l->lower, 0);
 }
 
-static void show_limits_and_events(const struct machine *m, struct text *t)
+static void show_limits_and_events(const struct machine *m,
+				   const struct lru_counts *lru, struct text *t)
 {
 	const struct kernel *k = kernel_at(m);
 
@@ -304,15 +308,17 @@ void show_vmstat(const struct machine *m, struct text *t)
 {
 	const struct kernel *k = kernel_at(m);
 	uint64_t zone[NR_ZONE_COUNTERS] = { 0 }, node[NR_NODE_COUNTERS];
+	struct lru_counts lru;
 
+	get_lru_counts(m, &lru);
 	for (int type = 0; type < MAX_NR_ZONES; type++)
-		add_zone_counters(k, type, zone);
-	get_node_counters(k, node);
+		add_zone_counters(k, &lru, type, zone);
+	get_node_counters(k, &lru, node);
 	for (size_t i = 0; i < NR_ZONE_COUNTERS; i++)
 		counter(t, zone_counters[i], "", zone[i]);
 	for (size_t i = 0; i < NR_NODE_COUNTERS; i++)
 		counter(t, node_counters[i], "", node[i]);
-	show_limits_and_events(m, t);
+	show_limits_and_events(m, &lru, t);
 }
 
 /* ---- zoneinfo ---- */
@@ -356,11 +362,12 @@ static void zone_head(struct text *t, const char *name, const char *after)
 	text_done(t, put_text(p, after));
 }
 
-static void show_node(const struct machine *m, struct text *t)
+static void show_node(const struct machine *m, const struct lru_counts *lru,
+		      struct text *t)
 {
 	uint64_t value[NR_NODE_COUNTERS];
 
-	get_node_counters(kernel_at(m), value);
+	get_node_counters(kernel_at(m), lru, value);
 	text_put(t, "  per-node stats\n");
 	for (size_t i = 0; i < NR_NODE_COUNTERS; i++)
 		zone_counter(t, node_counters[i], value[i]);
@@ -417,14 +424,15 @@ static void show_zone_pages(const struct zone *z, struct text *t)
 	zone_line(t, "        cma      ", 0);
 }
 
-static void show_zone(const struct machine *m, int type, struct text *t)
+static void show_zone(const struct machine *m, const struct lru_counts *lru,
+		      int type, struct text *t)
 {
 	const struct zone *z = &kernel_at(m)->zones[type];
 	uint64_t value[NR_ZONE_COUNTERS] = { 0 };
 
 	show_zone_pages(z, t);
 	show_protection(m, z, t);
-	add_zone_counters(kernel_at(m), type, value);
+	add_zone_counters(kernel_at(m), lru, type, value);
 	for (size_t i = 0; i < NR_ZONE_COUNTERS; i++)
 		zone_counter(t, zone_counters[i], value[i]);
 	show_pagesets(m, t);
@@ -435,16 +443,18 @@ static void show_zone(const struct machine *m, int type, struct text *t)
 void show_zoneinfo(const struct machine *m, struct text *t)
 {
 	const struct zone nothing = { 0 };
+	struct lru_counts lru;
 	bool first = true;
 
+	get_lru_counts(m, &lru);
 	for_each_listed_zone (m, l) {
 		const struct zone *z = populated(m, l);
 
 		zone_head(t, l->name, "\n");
 		if (z && first)
-			show_node(m, t);
+			show_node(m, &lru, t);
 		if (z) {
-			show_zone(m, l->type, t);
+			show_zone(m, &lru, l->type, t);
 			first = false;
 		} else {
 			show_zone_pages(&nothing, t);

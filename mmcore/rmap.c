@@ -209,8 +209,7 @@ void page_mkclean(struct step *s, pfn_t pfn)
 
 /* ---- who maps this frame? ---- */
 
-/* Address spaces in the order of their lowest pid. */
-static bool first_user(const struct machine *m, task_ref t)
+bool first_user(const struct machine *m, task_ref t)
 {
 	mm_ref mm = task_at(m, t)->mm;
 
@@ -240,18 +239,28 @@ static bool maps_page(const struct machine *m, const struct vm_area_struct *vma,
 	return pte_present(m, pte) && pte_pfn(m, pte) == pfn;
 }
 
+/* The VMA that is linked into an anon_vma's list at @pos. */
+static vma_ref anon_vma_entry(uint64_t pos)
+{
+	return vma_make(pos - offsetof(struct vm_area_struct, anon_vma_node));
+}
+
+static uint64_t page_anon_head(const struct page_rest *page)
+{
+	return (page->mapping & ~PAGE_MAPPING_ANON) +
+	       offsetof(struct anon_vma, head);
+}
+
 bool page_anon_exclusive(const struct machine *m, pfn_t pfn)
 {
 	const struct page_rest *page = page_at(m, pfn);
-	const uint64_t head = (page->mapping & ~PAGE_MAPPING_ANON) +
-			      offsetof(struct anon_vma, head);
 	uint64_t pos, addr;
 
 	if (page_counts_at(m, pfn)->_mapcount != 0)
 		return false;
-	list_for_each_pa(m, pos, head) {
-		const struct vm_area_struct *vma = vma_at(m, vma_make(pos -
-			offsetof(struct vm_area_struct, anon_vma_node)));
+	list_for_each_pa(m, pos, page_anon_head(page)) {
+		const struct vm_area_struct *vma =
+			vma_at(m, anon_vma_entry(pos));
 
 		if (maps_page(m, vma, pfn, page->index, &addr))
 			return entry_read(m, pte_lookup(m, mm_at(m, vma->vm_mm),
@@ -259,6 +268,35 @@ bool page_anon_exclusive(const struct machine *m, pfn_t pfn)
 			       m->arch->exclusive;
 	}
 	return false;
+}
+
+static bool locks_page(const struct machine *m, vma_ref ref, pfn_t pfn)
+{
+	uint64_t addr;
+
+	return vma_at(m, ref)->vm_flags & VM_LOCKED &&
+	       maps_page(m, vma_at(m, ref), pfn, page_at(m, pfn)->index, &addr);
+}
+
+vma_ref first_locked_vma(const struct machine *m, pfn_t pfn)
+{
+	const struct page_rest *page = page_at(m, pfn);
+	uint64_t pos;
+	vma_ref ref;
+
+	if (!page->mapping || page_counts_at(m, pfn)->_mapcount < 0)
+		return vma_make(0);
+	if (page->mapping & PAGE_MAPPING_ANON) {
+		list_for_each_pa(m, pos, page_anon_head(page))
+			if (locks_page(m, anon_vma_entry(pos), pfn))
+				return anon_vma_entry(pos);
+		return vma_make(0);
+	}
+	vma_interval_tree_foreach(m, ref, mapping_make(page->mapping),
+				  page->index, page->index)
+		if (locks_page(m, ref, pfn))
+			return ref;
+	return vma_make(0);
 }
 
 /* Where @ref maps the page, if that lies between @from and *found. */
@@ -284,11 +322,8 @@ static bool next_mapping(const struct machine *m, mm_ref mm, pfn_t pfn,
 
 	*found = UINT64_MAX;
 	if (page->mapping & PAGE_MAPPING_ANON) {
-		list_for_each_pa(m, pos, (page->mapping & ~PAGE_MAPPING_ANON) +
-					 offsetof(struct anon_vma, head))
-			nearer(m, vma_make(pos - offsetof(struct vm_area_struct,
-							  anon_vma_node)),
-			       mm, pfn, from, found);
+		list_for_each_pa(m, pos, page_anon_head(page))
+			nearer(m, anon_vma_entry(pos), mm, pfn, from, found);
 	} else {
 		vma_interval_tree_foreach(m, vma, mapping_make(page->mapping),
 					  page->index, page->index)

@@ -33,6 +33,7 @@
 	X(sysctl)	\
 	X(process_vm)	\
 	X(procfs)	\
+	X(procfs_lru)	\
 	X(procfs_pagemap)	\
 	X(procfs_smaps)	\
 	X(procfs_vmstat)	\
