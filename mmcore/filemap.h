@@ -163,6 +163,8 @@ int64_t filemap_fdatawrite_range(struct step *s, mapping_ref mapping,
 				 uint64_t first, uint64_t end);
 /* Pages were dirtied: where there are too many, some are written. */
 void balance_dirty_pages(struct step *s);
+/* Pages that @percent of what may be dirty are (domain_dirty_limits(), 6.18). */
+uint64_t global_dirty_limit(const struct machine *m, uint64_t percent);
 /* What the flusher does when jiffies went from @from to now. */
 void pdflush(struct step *s, uint64_t from);
 

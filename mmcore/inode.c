@@ -286,6 +286,7 @@ int64_t disk_readpage(struct step *s, mapping_ref mapping, pfn_t page)
 	if (block) {
 		ram_copy_frame(s, page, disk_frame(s->m, block));
 		page_mut(s, page)->flags |= 1ULL << PG_mappedtodisk;
+		kernel_mut(s)->pgpgin += PAGE_SIZE >> 10;
 	}
 	page_mut(s, page)->flags |= 1ULL << PG_uptodate;
 	return 0;
@@ -313,6 +314,7 @@ int64_t disk_writepage(struct step *s, mapping_ref mapping, pfn_t page)
 	MM_ASSERT(block);
 	zero_tail(s, mapping, page);
 	ram_copy_frame(s, disk_frame(s->m, block), page);
+	kernel_mut(s)->pgpgout += PAGE_SIZE >> 10;
 	return 0;
 }
 

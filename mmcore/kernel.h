@@ -120,6 +120,8 @@ struct kernel {
 	uint64_t nr_kernel_pages;	/* PG_kernel frames */
 	uint64_t pgfault, pgmajfault, pgfree, pgreuse;	/* events */
 	uint64_t pgalloc[MAX_NR_ZONES];
+	uint64_t pgpgin, pgpgout;	/* events: KiB from and to the disk */
+	uint64_t nr_dirtied, nr_written;	/* events: pages of files */
 	uint64_t special_pfn[3][4];	/* frames of [vvar], [vvar_vclock], [vdso] */
 	/* processes */
 	struct rb_root tasks;		/* task_structs by pid */

@@ -359,6 +359,25 @@ uint64_t nr_free_pages(const struct machine *m)
 	return free;
 }
 
+uint64_t totalreserve_pages(const struct machine *m)
+{
+	const struct kernel *k = kernel_at(m);
+	uint64_t total = 0;
+
+	for (int type = 0; type < MAX_NR_ZONES; type++) {
+		const struct zone *z = &k->zones[type];
+		uint64_t reserve = 0;
+
+		for (int j = type; j < MAX_NR_ZONES; j++)
+			if (z->lowmem_reserve[j] > reserve)
+				reserve = z->lowmem_reserve[j];
+		reserve += z->pages_high;
+		total += reserve < z->managed_pages ? reserve
+						    : z->managed_pages;
+	}
+	return total;
+}
+
 /* ---- LRU ---- */
 
 static uint64_t lru_list_pa(enum zone_type type, bool active)

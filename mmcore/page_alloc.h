@@ -142,6 +142,10 @@ void free_zeroed_page(struct step *s, pfn_t pfn);
 /* Free frames over all zones (nr_free_pages(), 2.6.17). O(zones). */
 uint64_t nr_free_pages(const struct machine *m);
 
+/* Frames that allocations for programs and for the page cache leave alone
+ * (calculate_totalreserve_pages(), 6.18). O(zones). */
+uint64_t totalreserve_pages(const struct machine *m);
+
 /*
  * LRU lists. New anonymous pages start on the active list (2.6.17's
  * lru_cache_add_active), without the pagevec that would delay it. The zone counts

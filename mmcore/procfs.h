@@ -87,10 +87,8 @@ void get_lru_counts(const struct machine *m, struct lru_counts *c);
 uint64_t lru_pages(const struct lru_counts *c, bool active, bool file);
 uint64_t mlocked_pages(const struct lru_counts *c);
 
-/* procfs_machine.c: pages of slabs, and those that allocations for programs
- * leave alone (calculate_totalreserve_pages()). */
+/* procfs_machine.c */
 uint64_t slab_pages(const struct kernel *k, bool reclaimable);
-uint64_t totalreserve_pages(const struct kernel *k);
 
 /* procfs_machine.c: files of the machine. Ends with { NULL, NULL }. */
 extern const struct proc_file proc_files[];

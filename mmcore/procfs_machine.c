@@ -22,31 +22,13 @@ uint64_t slab_pages(const struct kernel *k, bool reclaimable)
 	return pages;
 }
 
-uint64_t totalreserve_pages(const struct kernel *k)
-{
-	uint64_t total = 0;
-
-	for (int type = 0; type < MAX_NR_ZONES; type++) {
-		const struct zone *z = &k->zones[type];
-		uint64_t reserve = 0;
-
-		for (int j = type; j < MAX_NR_ZONES; j++)
-			if (z->lowmem_reserve[j] > reserve)
-				reserve = z->lowmem_reserve[j];
-		reserve += z->pages_high;
-		total += reserve < z->managed_pages ? reserve
-						    : z->managed_pages;
-	}
-	return total;
-}
-
 /* si_mem_available() */
 static uint64_t available_pages(const struct machine *m,
 				const struct lru_counts *lru)
 {
 	const struct kernel *k = kernel_at(m);
 	uint64_t low = 0, cache, slabs = slab_pages(k, true);
-	uint64_t free = nr_free_pages(m), reserve = totalreserve_pages(k);
+	uint64_t free = nr_free_pages(m), reserve = totalreserve_pages(m);
 
 	for (int type = 0; type < MAX_NR_ZONES; type++)
 		low += k->zones[type].pages_low;
@@ -103,8 +85,7 @@ static void meminfo_lru(const struct machine *m, const struct lru_counts *lru,
 			struct text *t)
 {
 	static const char *const none[] = {
-		"SwapTotal:", "SwapFree:", "Zswap:", "Zswapped:", "Dirty:",
-		"Writeback:", NULL,
+		"SwapTotal:", "SwapFree:", "Zswap:", "Zswapped:", NULL,
 	};
 	const uint64_t active[] = { KB(lru_pages(lru, true, false)),
 				    KB(lru_pages(lru, true, true)) };
@@ -121,6 +102,8 @@ static void meminfo_lru(const struct machine *m, const struct lru_counts *lru,
 	kb_line(t, "Mlocked:", KB(mlocked_pages(lru)));
 	meminfo_high(m, t);
 	zero_lines(t, none);
+	kb_line(t, "Dirty:", KB(kernel_at(m)->nr_dirty));
+	kb_line(t, "Writeback:", KB(kernel_at(m)->nr_writeback));
 }
 
 static void meminfo_kernel(const struct machine *m, struct text *t)

@@ -5,6 +5,7 @@
  * where its value comes from; what the simulation does not have is 0.
  */
 #include "mmcore/arch.h"
+#include "mmcore/filemap.h"
 #include "mmcore/page_alloc.h"
 #include "mmcore/procfs.h"
 
@@ -131,8 +132,8 @@ static void add_zone_counters(const struct kernel *k,
 	X(nr_anon_pages, k->nr_anon_pages)				\
 	X(nr_mapped, k->nr_file_mapped)					\
 	X(nr_file_pages, k->nr_file_pages)				\
-	X(nr_dirty, 0)							\
-	X(nr_writeback, 0)						\
+	X(nr_dirty, k->nr_dirty)					\
+	X(nr_writeback, k->nr_writeback)				\
 	X(nr_shmem, k->nr_shmem)					\
 	X(nr_shmem_hugepages, 0)					\
 	X(nr_shmem_pmdmapped, 0)					\
@@ -141,8 +142,8 @@ static void add_zone_counters(const struct kernel *k,
 	X(nr_anon_transparent_hugepages, 0)				\
 	X(nr_vmscan_write, 0)						\
 	X(nr_vmscan_immediate_reclaim, 0)				\
-	X(nr_dirtied, 0)						\
-	X(nr_written, 0)						\
+	X(nr_dirtied, k->nr_dirtied)					\
+	X(nr_written, k->nr_written)					\
 	X(nr_throttled_written, 0)					\
 	X(nr_kernel_misc_reclaimable, 0)				\
 	X(nr_foll_pin_acquired, 0)					\
@@ -182,26 +183,14 @@ static void get_node_counters(const struct kernel *k,
 
 /* ---- limits and events ---- */
 
-/* domain_dirty_limits(): of what could be dirty, with ratios of 20 and 10. */
-static uint64_t dirty_limit(const struct machine *m,
-			    const struct lru_counts *lru, uint64_t percent)
-{
-	const struct kernel *k = kernel_at(m);
-	const uint64_t reserve = totalreserve_pages(k);
-	uint64_t pages = nr_free_pages(m);
-
-	pages = pages > reserve ? pages - reserve : 0;
-	pages += lru_pages(lru, false, true) + lru_pages(lru, true, true) + 1;
-	return percent * PAGE_SIZE / 100 * pages / PAGE_SIZE;
-}
-
 #define LIMITS(X)							\
-	X(nr_dirty_threshold, dirty_limit(m, lru, 20))			\
-	X(nr_dirty_background_threshold, dirty_limit(m, lru, 10))		\
+	X(nr_dirty_threshold, global_dirty_limit(m, k->dirty_ratio))	\
+	X(nr_dirty_background_threshold,				\
+	  global_dirty_limit(m, k->dirty_background_ratio))		\
 	X(nr_memmap_pages, 0)						\
 	X(nr_memmap_boot_pages, k->mem_map_end - k->mem_map_pfn)		\
-	X(pgpgin, 0)							\
-	X(pgpgout, 0)							\
+	X(pgpgin, k->pgpgin)						\
+	X(pgpgout, k->pgpgout)						\
 	X(pswpin, 0)							\
 	X(pswpout, 0)
 
@@ -292,8 +281,7 @@ static void zone_events(const struct machine *m, struct text *t)
 		counter(t, "pgskip_", l->lower, 0);
 }
 
-static void show_limits_and_events(const struct machine *m,
-				   const struct lru_counts *lru, struct text *t)
+static void show_limits_and_events(const struct machine *m, struct text *t)
 {
 	const struct kernel *k = kernel_at(m);
 
@@ -318,7 +306,7 @@ void show_vmstat(const struct machine *m, struct text *t)
 		counter(t, zone_counters[i], "", zone[i]);
 	for (size_t i = 0; i < NR_NODE_COUNTERS; i++)
 		counter(t, node_counters[i], "", node[i]);
-	show_limits_and_events(m, &lru, t);
+	show_limits_and_events(m, t);
 }
 
 /* ---- zoneinfo ---- */

@@ -71,6 +71,7 @@ void set_page_dirty(struct step *s, pfn_t pfn)
 		return;
 	radix_tree_tag_set(s, mapping, page->index, PAGECACHE_TAG_DIRTY);
 	kernel_mut(s)->nr_dirty++;
+	kernel_mut(s)->nr_dirtied++;
 	mark_inode_dirty_pages(s, mapping_at(s->m, mapping)->host);
 }
 
@@ -109,6 +110,7 @@ static int64_t write_page(struct step *s, mapping_ref mapping, pfn_t pfn)
 	page->flags |= 1ULL << PG_mappedtodisk;
 	radix_tree_tag_clear(s, mapping, index, PAGECACHE_TAG_WRITEBACK);
 	kernel_mut(s)->nr_writeback--;
+	kernel_mut(s)->nr_written++;
 	return err;
 }
 
@@ -140,21 +142,38 @@ static void write_back_down_to(struct step *s, uint64_t keep)
 	}
 }
 
-/* Pages that may be dirty at all: what is free, and what the cache holds. */
+/*
+ * global_dirtyable_memory(): pages that may be dirty at all, which are those
+ * free, but for a reserve, and those of files.
+ */
 static uint64_t dirtyable_pages(const struct machine *m)
 {
-	return nr_free_pages(m) + kernel_at(m)->nr_file_pages;
+	const uint64_t reserve = totalreserve_pages(m);
+	uint64_t pages = nr_free_pages(m);
+
+	pages = pages > reserve ? pages - reserve : 0;
+	for (int type = 0; type < MAX_NR_ZONES; type++) {
+		const struct zone *z = &kernel_at(m)->zones[type];
+
+		pages += z->nr_active_file + z->nr_inactive_file;
+	}
+	return pages + 1;
+}
+
+uint64_t global_dirty_limit(const struct machine *m, uint64_t percent)
+{
+	return percent * PAGE_SIZE / 100 * dirtyable_pages(m) / PAGE_SIZE;
 }
 
 static uint64_t background_limit(const struct machine *m)
 {
-	return dirtyable_pages(m) * kernel_at(m)->dirty_background_ratio / 100;
+	return global_dirty_limit(m, kernel_at(m)->dirty_background_ratio);
 }
 
 void balance_dirty_pages(struct step *s)
 {
-	const uint64_t limit = dirtyable_pages(s->m) *
-			       kernel_at(s->m)->dirty_ratio / 100;
+	const uint64_t limit = global_dirty_limit(s->m,
+						  kernel_at(s->m)->dirty_ratio);
 
 	if (kernel_at(s->m)->nr_dirty > limit)
 		write_back_down_to(s, background_limit(s->m));
