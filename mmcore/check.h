@@ -62,6 +62,7 @@ void check_lru(struct check *c);
 void check_slabs(struct check *c);		/* check_objects.c */
 void check_objects(struct check *c);
 void check_tasks(struct check *c);
+void check_disk(struct check *c);		/* check_disk.c */
 void check_spaces(struct check *c);		/* check_space.c */
 void check_tables(struct check *c, mm_ref mm);	/* check_tables.c */
 

@@ -272,7 +272,8 @@ void check_objects(struct check *c)
 		const struct file *file = file_at(c->m, file_make(pa));
 
 		files += (uint64_t)file->f_count;
-		named += !inode_none(file->f_inode);
+		if (!inode_none(file->f_inode))
+			named += check_mix(file->f_inode.pa);
 	}
 	for (uint64_t pa = kmem_cache_next(c->m, CACHE_INODE, 0); pa;
 	     pa = kmem_cache_next(c->m, CACHE_INODE, pa)) {
@@ -280,8 +281,9 @@ void check_objects(struct check *c)
 			mapping_make(pa + offsetof(struct inode, i_data));
 		const struct inode *inode = inode_at(c->m, inode_make(pa));
 
-		inodes += (uint64_t)inode->i_count;
-		named += !inode_none(inode->i_parent);
+		inodes += (uint64_t)inode->i_count * check_mix(pa);
+		if (!inode_none(inode->i_parent))
+			named += check_mix(inode->i_parent.pa);
 		counted += inode->i_accounted;
 		mapped += check_i_mmap(c, mapping);
 		check_page_tree(c, mapping);

@@ -5,6 +5,8 @@
  */
 #include <string.h>
 
+#include "mmcore/arch.h"
+#include "mmcore/disk.h"
 #include "mmcore/filemap.h"
 #include "mmcore/slab.h"
 #include "mmcore/task.h"
@@ -13,14 +15,17 @@ const struct file_operations file_operations[NR_FILE_OPS] = {
 	[FILE_OPS_NULL] = {
 		.name = "null",
 		.seeks = true,
+		.rewinds = true,
 		.read = null_read,
 		.write = null_write,
 	},
 	[FILE_OPS_ZERO] = {
 		.name = "zero",
 		.seeks = true,
+		.rewinds = true,
 		.read = zero_read,
 		.write = null_write,
+		.mmap = zero_mmap,
 	},
 	[FILE_OPS_DISK] = {
 		.name = "disk",
@@ -30,11 +35,13 @@ const struct file_operations file_operations[NR_FILE_OPS] = {
 		.mmap = generic_file_mmap,
 		.fsync = generic_file_fsync,
 		.truncate = disk_file_truncate,
+		.seek_data = disk_seek_data,
 	},
 	[FILE_OPS_DIR] = {
 		.name = "directory",
 		.seeks = true,
 		.read = generic_read_dir,
+		.seek_data = dir_seek_data,
 		.fsync = noop_fsync,
 	},
 	[FILE_OPS_SHMEM] = {
@@ -45,6 +52,7 @@ const struct file_operations file_operations[NR_FILE_OPS] = {
 		.mmap = shmem_mmap,
 		.fsync = noop_fsync,
 		.truncate = shmem_truncate,
+		.seek_data = shmem_seek_data,
 	},
 };
 
@@ -52,6 +60,35 @@ const struct super_operations super_operations[NR_SUPERS] = {
 	[SUPER_TMPFS] = { "tmpfs", shmem_drop_inode },
 	[SUPER_DISK] = { "disk", disk_drop_inode },
 };
+
+static uint32_t file_type(const struct machine *m, file_ref file)
+{
+	const inode_ref inode = file_at(m, file)->f_inode;
+
+	return inode_none(inode) ? S_IFCHR : inode_at(m, inode)->i_mode & S_IFMT;
+}
+
+uint64_t file_maxbytes(const struct machine *m, file_ref file)
+{
+	const uint64_t lfs = m->arch->max_lfs_filesize;
+
+	switch (file_type(m, file)) {
+	case S_IFREG:
+		return file_at(m, file)->f_op == FILE_OPS_DISK &&
+		       lfs > DISK_MAXBYTES ? DISK_MAXBYTES : lfs;
+	case S_IFDIR:
+		return INT64_MAX;
+	default:
+		return m->arch->ulong_max == UINT64_MAX ? UINT64_MAX : lfs;
+	}
+}
+
+uint64_t file_size(const struct machine *m, file_ref file)
+{
+	if (file_type(m, file) == S_IFDIR)
+		return INT64_MAX;
+	return inode_at(m, file_at(m, file)->f_inode)->i_size;
+}
 
 void get_file(struct step *s, file_ref file)
 {

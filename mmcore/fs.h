@@ -27,6 +27,7 @@ uint64_t buffer_get(struct step *s, struct user_buffer *from, void *to,
 struct file_operations {
 	const char *name;
 	bool seeks;	/* has positions: lseek, pread and pwrite mean something */
+	bool rewinds;	/* but they are all the same one, 0 */
 	/*
 	 * Bytes moved, or a negative errno, told. The caller checked the mode and
 	 * the buffer. @pos is where in the file; it moves on by the bytes moved.
@@ -42,6 +43,12 @@ struct file_operations {
 	int64_t (*fsync)(struct step *s, file_ref file);
 	/* Another size. 0, or a negative errno, told. */
 	int64_t (*truncate)(struct step *s, file_ref file, uint64_t size);
+	/*
+	 * The first byte from @at on, which is before the end, that is data, or
+	 * in a hole; UINT64_MAX: none. Of files with holes.
+	 */
+	uint64_t (*seek_data)(const struct machine *m, file_ref file,
+			      uint64_t at, bool data);
 	/* The last reference to the open file goes. */
 	void (*release)(struct step *s, file_ref file);
 };
@@ -162,6 +169,12 @@ static inline mapping_ref inode_mapping(inode_ref inode)
 	return mapping_make(inode.pa + offsetof(struct inode, i_data));
 }
 
+/* What a file of that kind can have at most, bytes: s_maxbytes, or for what is no
+ * regular file all that an offset can say. */
+uint64_t file_maxbytes(const struct machine *m, file_ref file);
+/* Its size as lseek sees it: a directory's is the largest position. */
+uint64_t file_size(const struct machine *m, file_ref file);
+
 /* Access mode of open(2) to FMODE_*: O_RDONLY 0, O_WRONLY 1, O_RDWR 2. */
 #define OPEN_FMODE(flags) (((flags) + 1) & O_ACCMODE)
 
@@ -188,12 +201,18 @@ int64_t shmem_file_write(struct step *s, file_ref file,
 			 uint64_t count);
 int64_t shmem_mmap(struct step *s, file_ref file, struct vm_area_struct *vma);
 int64_t shmem_truncate(struct step *s, file_ref file, uint64_t size);
+uint64_t shmem_seek_data(const struct machine *m, file_ref file, uint64_t at,
+			 bool data);
 int64_t noop_fsync(struct step *s, file_ref file);
 void shmem_drop_inode(struct step *s, inode_ref inode);
 
 /* ---- files and directories of the disk (inode.c) ---- */
 
 int64_t disk_file_truncate(struct step *s, file_ref file, uint64_t size);
+uint64_t disk_seek_data(const struct machine *m, file_ref file, uint64_t at,
+			bool data);
+uint64_t dir_seek_data(const struct machine *m, file_ref file, uint64_t at,
+		       bool data);
 /* Directories cannot be read: -EISDIR, told. */
 int64_t generic_read_dir(struct step *s, file_ref file, struct user_buffer *to,
 			 uint64_t *pos, uint64_t count);
@@ -206,5 +225,7 @@ int64_t null_write(struct step *s, file_ref file, struct user_buffer *from,
 		   uint64_t *pos, uint64_t count);
 int64_t zero_read(struct step *s, file_ref file, struct user_buffer *to,
 		  uint64_t *pos, uint64_t count);
+/* Private: anonymous memory that has a file, by which it is named and merges. */
+int64_t zero_mmap(struct step *s, file_ref file, struct vm_area_struct *vma);
 
 #endif

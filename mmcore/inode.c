@@ -179,6 +179,7 @@ void refresh_inode(struct step *s, uint64_t ino)
 	if (inode_none(ref))
 		return;
 	inode = inode_mut(s, ref);
+	inode->i_mode = from->i_mode;
 	inode->i_size = from->i_size;
 	inode->i_nlink = from->i_nlink;
 	inode->i_blocks = from->i_blocks;
@@ -219,6 +220,25 @@ int64_t disk_truncate(struct step *s, inode_ref ref, uint64_t size)
 int64_t disk_file_truncate(struct step *s, file_ref file, uint64_t size)
 {
 	return disk_truncate(s, file_at(s->m, file)->f_inode, size);
+}
+
+/* As ext4 with its delayed blocks: data is what has a block. */
+uint64_t disk_seek_data(const struct machine *m, file_ref file, uint64_t at,
+			bool data)
+{
+	const uint64_t index = disk_next(m, inode_at(m, file_at(m, file)->f_inode)
+					 ->i_ino, at >> PAGE_SHIFT, data);
+
+	if (index == UINT64_MAX)
+		return UINT64_MAX;
+	return index << PAGE_SHIFT > at ? index << PAGE_SHIFT : at;
+}
+
+uint64_t dir_seek_data(const struct machine *m, file_ref file, uint64_t at,
+		       bool data)
+{
+	(void)m, (void)file;
+	return data ? at : INT64_MAX;
 }
 
 int64_t generic_read_dir(struct step *s, file_ref file, struct user_buffer *to,

@@ -54,6 +54,7 @@ uint64_t mm_check(const struct machine *m,
 	check_slabs(&c);
 	check_tasks(&c);
 	check_objects(&c);
+	check_disk(&c);
 	check_spaces(&c);
 	compare_counts(&c);
 	return c.violations;

@@ -34,7 +34,7 @@ const struct vm_operations_struct vm_operations[NR_VM_OPS] = {
 
 static bool vma_is_anonymous(const struct vm_area_struct *vma)
 {
-	return vma->vm_ops == VM_OPS_NONE && file_none(vma->vm_file);
+	return vma->vm_ops == VM_OPS_NONE;
 }
 
 /* ---- counters ---- */

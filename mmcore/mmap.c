@@ -501,12 +501,17 @@ static int64_t check_shared_file(struct step *s, struct mmap_state *st,
 	return 0;
 }
 
-/* Bytes of a file that can be mapped: of what is no regular file, as many as
- * an offset can say. */
-static uint64_t max_mapped(const struct machine *m)
+/* Bytes of a file that can be mapped (file_mmap_size_max(), 6.18). @file: none
+ * for huge pages, which are a regular file's. */
+static uint64_t max_mapped(const struct machine *m, file_ref file)
 {
-	return m->arch->ulong_max == UINT64_MAX ? UINT64_MAX
-						: m->arch->max_lfs_filesize;
+	const inode_ref inode = file_none(file) ? inode_make(0)
+						: file_at(m, file)->f_inode;
+
+	if (inode_none(inode) ||
+	    (inode_at(m, inode)->i_mode & S_IFMT) == S_IFREG)
+		return m->arch->max_lfs_filesize;
+	return file_maxbytes(m, file);
 }
 
 /* Steps 1 and 6 for a file, and for huge pages, which are a file's inside. */
@@ -517,7 +522,7 @@ static int64_t check_file(struct step *s, struct mmap_state *st)
 	uint64_t f_mode = file ? file->f_mode : FMODE_READ | FMODE_WRITE;
 	int64_t err;
 
-	if (st->pgoff > (max_mapped(s->m) - st->len) >> PAGE_SHIFT)
+	if (st->pgoff > (max_mapped(s->m, st->file) - st->len) >> PAGE_SHIFT)
 		return refuse(s, EOVERFLOW, "the file cannot be that long");
 	switch (st->flags & MAP_TYPE) {
 	case MAP_SHARED:
@@ -700,12 +705,20 @@ static int64_t shmem_zero_setup(struct step *s, struct mmap_state *st)
 	return refuse(s, ENOMEM, "no memory for a shared memory object");
 }
 
-/* Step 10: what stands behind the memory. */
+static bool is_dev_zero(const struct machine *m, file_ref file)
+{
+	return !file_none(file) && file_at(m, file)->f_op == FILE_OPS_ZERO;
+}
+
+/* Step 10: what stands behind the memory. Shared, /dev/zero is another name of
+ * anonymous memory. */
 static int64_t set_backing(struct step *s, struct mmap_state *st,
 			   struct vm_area_struct *vma)
 {
 	int64_t err = 0;
 
+	if (is_dev_zero(s->m, st->file) && st->vm_flags & VM_SHARED)
+		st->file = file_make(0);
 	if (!file_none(st->file)) {
 		get_file(s, st->file);
 	} else if (st->vm_flags & VM_SHARED) {

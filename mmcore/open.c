@@ -468,6 +468,22 @@ static void fill_file(struct step *s, uint64_t ino, const uint8_t *data,
 	}
 }
 
+/* As if somebody had read it all; what RAM does not hold is left out. */
+static void cache_file(struct step *s, uint64_t ino)
+{
+	const inode_ref inode = iget(s, ino);
+	uint64_t index, pages;
+	int64_t err = 0;
+	pfn_t pfn;
+
+	if (inode_none(inode))
+		return;
+	pages = size_pages(inode_at(s->m, inode)->i_size);
+	for (index = 0; index < pages && !err; index++)
+		err = read_cache_page(s, inode_mapping(inode), index, &pfn);
+	iput(s, inode);
+}
+
 int64_t file_create(struct step *s, const struct op_file_create *a,
 		    const char *path, size_t path_len, const uint8_t *data,
 		    size_t len)
@@ -494,5 +510,7 @@ int64_t file_create(struct step *s, const struct op_file_create *a,
 	ino = make_names(s, &plan, (uint32_t)a->mode & S_IALLUGO);
 	fill_file(s, ino, data, len);
 	disk_inode_mut(s, ino)->i_size = a->size ? a->size : len;
+	if (a->cached)
+		cache_file(s, ino);
 	return 0;
 }

@@ -118,10 +118,18 @@ int64_t zero_read(struct step *s, file_ref file, struct user_buffer *to,
 			     : (int64_t)done;
 }
 
+int64_t zero_mmap(struct step *s, file_ref file, struct vm_area_struct *vma)
+{
+	(void)s, (void)file;
+	vma->vm_ops = VM_OPS_NONE;
+	return 0;
+}
+
 int64_t generic_write_checks(struct step *s, file_ref file, uint64_t *pos,
 			     uint64_t *count)
 {
 	const uint64_t limit = rlimit(s, RLIMIT_FSIZE);
+	const uint64_t most = file_maxbytes(s->m, file);
 
 	if (!*count)
 		return 0;
@@ -131,10 +139,12 @@ int64_t generic_write_checks(struct step *s, file_ref file, uint64_t *pos,
 		s->res->signo = SIGXFSZ;
 		return refuse(s, EFBIG, "the file would exceed RLIMIT_FSIZE");
 	}
-	if (*pos >= s->m->arch->max_lfs_filesize)
+	if (*pos >= most)
 		return refuse(s, EFBIG, "no file can be that long");
 	if (*count > limit - *pos)
 		*count = limit - *pos;
+	if (*count > most - *pos)
+		*count = most - *pos;
 	return 0;
 }
 
@@ -159,6 +169,19 @@ static int64_t vfs_read(struct step *s, struct transfer *t)
 	return finish_transfer(s, t, done);
 }
 
+/* generic_write_sync(): O_SYNC is O_DSYNC and another bit. */
+static int64_t write_sync(struct step *s, const struct transfer *t,
+			  int64_t done)
+{
+	int64_t err;
+
+	if (done <= 0 || !(file_at(s->m, t->file)->f_flags & O_DSYNC) ||
+	    !fops(s->m, t->file)->fsync)
+		return done;
+	err = fops(s->m, t->file)->fsync(s, t->file);
+	return err ? err : done;
+}
+
 static int64_t vfs_write(struct step *s, struct transfer *t)
 {
 	int64_t done = check_transfer(s, t, FMODE_WRITE);
@@ -168,6 +191,7 @@ static int64_t vfs_write(struct step *s, struct transfer *t)
 	trace_event(s, file_write, t->pos, t->count);
 	done = fops(s->m, t->file)->write(s, t->file, &t->buffer, &t->pos,
 					  t->count);
+	done = write_sync(s, t, done);
 	return finish_transfer(s, t, done);
 }
 
@@ -225,32 +249,21 @@ int64_t sys_pwrite(struct step *s, const struct op_pwrite *a,
 	return vfs_write(s, &t);
 }
 
-/* mapping_seek_hole_data(): the first byte from @at on that is data, or not. */
-static int64_t seek_data_or_hole(struct step *s, const struct file *file,
-				 uint64_t at, bool data)
+static int64_t seek_data_or_hole(struct step *s, file_ref file, uint64_t at,
+				 bool data)
 {
-	const uint64_t size = inode_at(s->m, file->f_inode)->i_size;
-	uint64_t index = at >> PAGE_SHIFT;
-	pfn_t pfn;
+	const uint64_t size = file_size(s->m, file);
 
 	if ((int64_t)at < 0 || at >= size)
 		return refuse(s, ENXIO, "offset lies beyond the end of the file");
-	if (data) {
-		if (!radix_tree_next(s->m, file->f_mapping, &index, &pfn) ||
-		    index << PAGE_SHIFT >= size)
-			return refuse(s, ENXIO, "there is no data after offset");
-	} else {
-		while (index << PAGE_SHIFT < size &&
-		       radix_tree_lookup(s->m, file->f_mapping, index))
-			index++;
-	}
-	if (index << PAGE_SHIFT > at)
-		at = index << PAGE_SHIFT;
+	at = fops(s->m, file)->seek_data(s->m, file, at, data);
+	if (data && at >= size)
+		return refuse(s, ENXIO, "there is no data after offset");
 	return (int64_t)(at < size ? at : size);
 }
 
 /* Order of checks: fs/read_write.c generic_file_llseek_size(), 6.18. */
-static int64_t new_position(struct step *s, const struct file *file,
+static int64_t new_position(struct step *s, file_ref file,
 			    const struct op_lseek *a)
 {
 	uint64_t at = a->offset;
@@ -259,16 +272,18 @@ static int64_t new_position(struct step *s, const struct file *file,
 	case SEEK_SET:
 		break;
 	case SEEK_CUR:
-		at += file->f_pos;
+		at += file_at(s->m, file)->f_pos;
 		break;
 	case SEEK_END:
-		at += inode_at(s->m, file->f_inode)->i_size;
+		at += file_size(s->m, file);
 		break;
 	default:
 		return seek_data_or_hole(s, file, at, a->whence == SEEK_DATA);
 	}
 	if ((int64_t)at < 0)
 		return refuse(s, EINVAL, "the position would be negative");
+	if (at > file_maxbytes(s->m, file))
+		return refuse(s, EINVAL, "no file can be that long");
 	return (int64_t)at;
 }
 
@@ -281,9 +296,8 @@ int64_t sys_lseek(struct step *s, const struct op_lseek *a)
 		return refuse(s, EBADF, "fd is not open");
 	if (a->whence > SEEK_HOLE)
 		return refuse(s, EINVAL, "there is no such whence");
-	/* null_lseek(): always at the beginning. */
-	if (!inode_none(file_at(s->m, ref)->f_inode))
-		at = new_position(s, file_at(s->m, ref), a);
+	if (!fops(s->m, ref)->rewinds)
+		at = new_position(s, ref, a);
 	if (at >= 0)
 		file_mut(s, ref)->f_pos = (uint64_t)at;
 	return at;
@@ -308,7 +322,7 @@ int64_t sys_ftruncate(struct step *s, const struct op_ftruncate *a)
 		s->res->signo = SIGXFSZ;
 		return refuse(s, EFBIG, "the file would exceed RLIMIT_FSIZE");
 	}
-	if (a->len > s->m->arch->max_lfs_filesize)
+	if (a->len > file_maxbytes(s->m, ref))
 		return refuse(s, EFBIG, "no file can be that long");
 	return fops(s->m, ref)->truncate(s, ref, a->len);
 }

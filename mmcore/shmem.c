@@ -254,6 +254,21 @@ int64_t shmem_file_write(struct step *s, file_ref ref,
 	return (int64_t)done;
 }
 
+/* mapping_seek_hole_data(): data is what has a page. */
+uint64_t shmem_seek_data(const struct machine *m, file_ref ref, uint64_t at,
+			 bool data)
+{
+	const mapping_ref mapping = file_at(m, ref)->f_mapping;
+	uint64_t index = at >> PAGE_SHIFT;
+	pfn_t pfn;
+
+	if (data && !radix_tree_next(m, mapping, &index, &pfn))
+		return UINT64_MAX;
+	while (!data && radix_tree_lookup(m, mapping, index))
+		index++;
+	return index << PAGE_SHIFT > at ? index << PAGE_SHIFT : at;
+}
+
 /* Tmpfs has nothing but its pages. */
 int64_t noop_fsync(struct step *s, file_ref file)
 {

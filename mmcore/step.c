@@ -363,6 +363,9 @@ static uint64_t pages_named(const struct machine *m, const struct op *op)
 	case OP_FILE_CREATE:
 		/* the blocks, and a directory for every two bytes of the path */
 		pages = (op->data_len >> PAGE_SHIFT) + op->path_len / 2 + 4;
+		if (op->file_create.cached)
+			pages += (op->file_create.size >> PAGE_SHIFT) +
+				 (op->data_len >> PAGE_SHIFT);
 		break;
 	case OP_MEM_TOUCH:
 		pages = pages_spanned(op->mem_touch.addr, op->mem_touch.len);

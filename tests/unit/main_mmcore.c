@@ -20,6 +20,7 @@
 	X(shmem)	\
 	X(disk)		\
 	X(fdtable)	\
+	X(inode)	\
 	X(open)		\
 	X(file)		\
 	X(access)	\

@@ -280,6 +280,7 @@ START_TEST(directories_have_modes_too)
 	ck_assert_int_eq(unlink_by(sp.pid, "/d/f"), -EACCES);
 	ck_assert_int_ge(open_by(root.pid, "/d/f", O_RDWR, 0).ret, 3);
 	disk_inode_mut(&hs.s, info_of("/d").ino)->i_mode = S_IFDIR | 0500;
+	refresh_inode(&hs.s, info_of("/d").ino);
 	ck_assert_int_eq(open_path("/d/f", 0), 4);
 	ck_assert_int_eq(open_path("/d/g", O_CREAT | O_RDWR), -EACCES);
 	ck_assert_int_eq(open_path("/d", O_TMPFILE | O_RDWR), -EACCES);
