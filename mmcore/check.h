@@ -33,7 +33,7 @@ struct check {
 	uint64_t maps_found, maps_held;
 	/* recounts */
 	uint64_t vmas, anon_vmas_linked, file_refs, fd_refs, accounted;
-	uint64_t tables, anon_mapped, file_mapped, shmem, kernel_pages;
+	uint64_t tables, anon_mapped, file_mapped, shmem, file_pages, kernel_pages;
 	uint64_t lru_flagged, lru_listed, slab_frames, slab_flagged;
 };
 

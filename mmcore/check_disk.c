@@ -18,6 +18,7 @@ struct disk_check {
 	const struct disk_super *super;
 	uint64_t used, reached;		/* sums of mix(block) */
 	uint64_t nr_reached;
+	bool lost;		/* a map leads astray: none is followed again */
 	uint64_t named, names;		/* sums of mix(inode): linked, listed */
 	uint64_t orphans;		/* inodes in use without a name */
 };
@@ -74,8 +75,10 @@ static uint64_t walk_map(struct disk_check *d, uint64_t block, uint32_t height)
 	uint64_t nr = 1, below = 0;
 
 	if (!check_law(d->c, LAW_disk_map, is_data_block(d, block) &&
-		       d->nr_reached++ <= d->super->s_blocks))
+		       d->nr_reached++ <= d->super->s_blocks)) {
+		d->lost = true;
 		return 0;
+	}
 	d->reached += check_mix(block);
 	if (!height)
 		return 1;
@@ -91,8 +94,10 @@ static void check_map(struct disk_check *d, const struct disk_inode *inode)
 {
 	uint64_t nr = 0;
 
-	if (!check_law(d->c, LAW_disk_map, inode->i_height <= MAP_HEIGHT_MAX))
+	if (!check_law(d->c, LAW_disk_map, inode->i_height <= MAP_HEIGHT_MAX)) {
+		d->lost = true;
 		return;
+	}
 	if (inode->i_map)
 		nr = walk_map(d, inode->i_map, inode->i_height);
 	check_law(d->c, LAW_disk_map, nr == inode->i_blocks);
@@ -185,7 +190,7 @@ static void used_inode(struct disk_check *d, uint64_t bit)
 		d->orphans++;
 	else if (ino != DISK_ROOT_INO)
 		d->named += check_mix(ino);
-	if (directory)
+	if (directory && !d->lost)
 		check_directory(d, ino, inode);
 }
 
@@ -247,7 +252,8 @@ static void check_inodes_in_memory(struct disk_check *d)
 		check_law(c, LAW_inode_disk, same_as_on_disk(inode,
 			  disk_inode_at(c->m, inode->i_ino)) &&
 			  has_its_place(c->m, ref));
-		check_dirty_pages(c, ref);
+		if (!d->lost)
+			check_dirty_pages(c, ref);
 	}
 	for (uint64_t node = rb_first(c->m, KERNEL_MEMBER(inodes)); node &&
 	     listed <= nr; node = rb_next(c->m, node))

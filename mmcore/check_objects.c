@@ -258,7 +258,9 @@ static void check_page_tree(struct check *c, mapping_ref mapping)
 		c->refs_found += check_mix(pfn);
 	}
 	check_law(c, LAW_page_tree, nr == as->nrpages);
-	c->shmem += nr;
+	c->file_pages += nr;
+	if (inode_at(c->m, as->host)->i_sb == SUPER_TMPFS)
+		c->shmem += nr;
 }
 
 void check_objects(struct check *c)

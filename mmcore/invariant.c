@@ -34,7 +34,8 @@ static void compare_counts(struct check *c)
 	check_law(c, LAW_counters,
 		  c->anon_mapped == k->nr_anon_pages &&
 		  c->file_mapped == k->nr_file_mapped &&
-		  c->shmem == k->nr_shmem && c->shmem == k->nr_file_pages &&
+		  c->shmem == k->nr_shmem &&
+		  c->file_pages == k->nr_file_pages &&
 		  c->kernel_pages == k->nr_kernel_pages);
 }
 

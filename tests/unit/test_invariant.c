@@ -8,13 +8,16 @@
 #include <string.h>
 
 #include "mmcore/check.h"
+#include "mmcore/disk.h"
+#include "mmcore/filemap.h"
 #include "mmcore/uapi.h"
 #include "tests/lib/host.h"
 
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 
-/* Two processes that share and own pages, holes, a shared object, a stack. */
+/* Two processes that share and own pages, holes, a shared object, a stack, and
+ * a file of the disk with a dirty page. */
 struct scene {
 	struct machine *m;
 	struct host_step hs;
@@ -23,7 +26,32 @@ struct scene {
 	vma_ref shared;
 	uint64_t pte_pa;	/* its first page, exclusive to pid 1 */
 	pfn_t pfn;
+	uint64_t ino, dir;	/* the file's, which pid 1 has open, and above */
+	inode_ref inode;
+	pfn_t dirty;		/* its page 2; its page 0 lies on the disk alone */
 };
+
+static void set_file(struct scene *sc)
+{
+	struct op op = { .code = OP_FILE_CREATE, .path = "/d/f", .path_len = 4 };
+
+	op.data = (const uint8_t *)"hello";
+	op.data_len = 5;
+	op.file_create.mode = 0644;
+	host_run(sc->m, &op);
+	op = (struct op){ .code = OP_OPEN, .pid = 1, .path = "/d/f",
+			  .path_len = 4, .open = { O_RDWR, 0 } };
+	ck_assert_int_eq(host_run(sc->m, &op).ret, 3);
+	op.code = OP_PWRITE;
+	op.pwrite = (struct op_pwrite){ 3, 2 * PAGE_SIZE, NO_BUFFER, 0 };
+	op.data = (const uint8_t *)"there";
+	op.data_len = 5;
+	ck_assert_int_eq(host_run(sc->m, &op).ret, 5);
+	sc->ino = (uint64_t)mm_file_find(sc->m, "/d/f", 4);
+	sc->dir = (uint64_t)mm_file_find(sc->m, "/d", 2);
+	sc->inode = find_inode(sc->m, sc->ino);
+	sc->dirty = find_get_page(sc->m, inode_mapping(sc->inode), 2);
+}
 
 static void set_scene(struct scene *sc)
 {
@@ -37,6 +65,7 @@ static void set_scene(struct scene *sc)
 				     MAP_SHARED | MAP_ANONYMOUS);
 	host_touch(sc->m, 1, addr, 64 << 12, ACCESS_WRITE);
 	host_touch(sc->m, 1, shared, 3 << 12, ACCESS_READ);
+	set_file(sc);
 	host_fork(sc->m, 1, 0);
 	host_store(sc->m, 1, addr, 1);
 	host_touch(sc->m, 1, addr + (100 << 12), 1, ACCESS_READ);
@@ -48,6 +77,28 @@ static void set_scene(struct scene *sc)
 	sc->pte_pa = pte_lookup(sc->m, mm_at(sc->m, sc->mm), addr);
 	sc->pfn = pte_pfn(sc->m, entry_read(sc->m, sc->pte_pa));
 	host_step_init(&sc->hs, sc->m, 1);
+}
+
+static struct disk_super *super(struct step *s)
+{
+	return disk_super_mut(s);
+}
+
+/* The first entry of the directory that the file is in. */
+static struct disk_dirent *entry_of(struct step *s, const struct scene *sc)
+{
+	return disk_mut(s, disk_bmap(s->m, sc->dir, 0));
+}
+
+/* The top of the file's block map. */
+static uint32_t *map_of(struct step *s, const struct scene *sc)
+{
+	return disk_mut(s, disk_inode_at(s->m, sc->ino)->i_map);
+}
+
+static uint8_t *bitmap_of(struct step *s)
+{
+	return disk_mut(s, disk_super_at(s->m)->s_block_bitmap);
 }
 
 static struct rb_node *top_node(struct step *s, const struct scene *sc)
@@ -157,6 +208,39 @@ static void free_twin(struct step *s)
 	PLANT(lru_lists, kernel_mut(s)->zones[BULK(s)].nr_active_file++)	\
 	PLANT(page_tree, mapping_mut(s, file_at(s->m, vma_at(s->m, sc->shared)->vm_file)->f_mapping)->nrpages++) \
 	PLANT(file_count, file_mut(s, vma_at(s->m, sc->shared)->vm_file)->f_count++) \
+	PLANT(file_count, inode_mut(s, sc->inode)->i_count++)		\
+	PLANT(file_count, inode_mut(s, inode_at(s->m, sc->inode)->i_parent)->i_count--) \
+	PLANT(fd_table, files_mut(s, task_at(s->m, mm_find_task(s->m, 1))->files)->max_fds = 96) \
+	PLANT(fd_table, files_mut(s, task_at(s->m, mm_find_task(s->m, 1))->files)->next_fd++) \
+	PLANT(fd_table, files_mut(s, task_at(s->m, mm_find_task(s->m, 1))->files)->fdt[0] = sc->pfn) \
+	PLANT(disk_counts, super(s)->s_magic++)				\
+	PLANT(disk_counts, super(s)->s_free_blocks--)			\
+	PLANT(disk_counts, super(s)->s_free_inodes++)			\
+	PLANT(disk_counts, super(s)->s_inode_table = 0)			\
+	PLANT(disk_counts, bitmap_of(s)[100] = 1)			\
+	PLANT(disk_blocks, bitmap_of(s)[100] = 1)			\
+	PLANT(disk_blocks, map_of(s, sc)[1] = map_of(s, sc)[0])		\
+	PLANT(disk_free, *(char *)disk_mut(s, super(s)->s_blocks - 1) = 1) \
+	PLANT(disk_map, map_of(s, sc)[1] = 1)				\
+	PLANT(disk_map, map_of(s, sc)[1] = ~0u)				\
+	PLANT(disk_map, disk_inode_mut(s, sc->ino)->i_blocks++)		\
+	PLANT(disk_map, disk_inode_mut(s, sc->ino)->i_height = 9)	\
+	PLANT(disk_map, (map_of(s, sc)[0] = 0, map_of(s, sc)[2] = 0))	\
+	PLANT(disk_names, entry_of(s, sc)->name[0] = '/')		\
+	PLANT(disk_names, entry_of(s, sc)->rec_len = 0)			\
+	PLANT(disk_names, entry_of(s, sc)->ino = 4000)			\
+	PLANT(disk_names, disk_inode_mut(s, sc->ino)->i_dir = 2)	\
+	PLANT(disk_names, disk_inode_mut(s, sc->dir)->i_size = 7)	\
+	PLANT(disk_nlink, disk_inode_mut(s, sc->ino)->i_nlink = 2)	\
+	PLANT(disk_nlink, disk_inode_mut(s, sc->dir)->i_nlink++)	\
+	PLANT(disk_nlink, entry_of(s, sc)->ino = (uint32_t)sc->dir)	\
+	PLANT(inode_disk, inode_mut(s, sc->inode)->i_size++)		\
+	PLANT(inode_disk, inode_mut(s, sc->inode)->i_blocks++)		\
+	PLANT(inode_disk, inode_mut(s, sc->inode)->i_ino = sc->dir)	\
+	PLANT(inode_disk, inode_mut(s, sc->inode)->i_ino = 4000)	\
+	PLANT(inode_disk, inode_mut(s, sc->inode)->i_parent = sc->inode) \
+	PLANT(inode_disk, kernel_mut(s)->inodes.rb_node = 0)		\
+	PLANT(dirty_block, map_of(s, sc)[2] = 0)			\
 	PLANT(committed, kernel_mut(s)->vm_committed_space++)		\
 	PLANT(counters, kernel_mut(s)->nr_anon_pages++)			\
 	PLANT(tasks, kernel_mut(s)->nr_tasks++)				\
