@@ -208,6 +208,57 @@ void mem_touch(struct step *s, const struct op_mem_touch *a)
 
 /* ---- what the kernel does to a program's memory for it ---- */
 
+/* Bytes from @addr to the end of what the VMA, or its object, has of it. */
+static uint64_t readable_in(const struct machine *m,
+			    const struct vm_area_struct *vma, uint64_t addr)
+{
+	uint64_t end = vma->vm_end;
+
+	if (!(vma->vm_flags & VM_ACCESS_FLAGS))
+		return 0;
+	if (!file_none(vma->vm_file)) {
+		const uint64_t size = PAGE_ALIGN(inode_at(m, file_at(m,
+				vma->vm_file)->f_inode)->i_size);
+		const uint64_t from = vma->vm_pgoff << PAGE_SHIFT;
+		const uint64_t last = vma->vm_start +
+				      (size > from ? size - from : 0);
+
+		end = last < end ? last : end;
+	}
+	return end > addr ? end - addr : 0;
+}
+
+/* Will the stack grow to @addr? acct_stack_growth() */
+static bool stack_reaches(const struct step *s,
+			  const struct vm_area_struct *vma, uint64_t addr)
+{
+	return vma->vm_flags & VM_GROWSDOWN &&
+	       vma->vm_end - (addr & PAGE_MASK) <= rlimit(s, RLIMIT_STACK);
+}
+
+uint64_t user_readable(const struct step *s, uint64_t addr, uint64_t n)
+{
+	uint64_t done = 0;
+
+	while (done < n) {
+		vma_ref ref = vma_lookup(s->m, current_mm(s), addr + done);
+		const struct vm_area_struct *vma;
+		uint64_t len = 0;
+
+		if (vma_none(ref))
+			break;
+		vma = vma_at(s->m, ref);
+		if (vma->vm_start <= addr + done)
+			len = readable_in(s->m, vma, addr + done);
+		else if (stack_reaches(s, vma, addr + done))
+			len = vma->vm_start - addr - done;
+		if (!len)
+			break;
+		done += len;
+	}
+	return done < n ? done : n;
+}
+
 uint64_t copy_to_user(struct step *s, uint64_t to, const void *from, uint64_t n)
 {
 	struct walker w = walker_for(s->m->arch, ACCESS_WRITE);

@@ -120,6 +120,7 @@ void mm_boot(struct machine *m, const struct mm_config *c)
 	k->overcommit_ratio = c->overcommit_ratio;
 	k->swappiness = c->swappiness;
 	k->max_map_count = c->max_map_count;
+	k->pipe_max_size = 1 << 20;
 	k->mmap_min_addr = c->mmap_min_addr;
 	k->min_free_kbytes = c->min_free_kbytes;
 	k->stack_guard_gap = STACK_GUARD_GAP_PAGES;

@@ -16,6 +16,18 @@ static inline int64_t refuse(struct step *s, int err, const char *why)
 	return -err;
 }
 
+/*
+ * The call would sleep, and does nothing instead; @room bytes it could have
+ * moved before. Returns what the call has to return.
+ */
+static inline int64_t would_block(struct step *s, const char *why,
+				  uint64_t room)
+{
+	s->res->outcome = OUT_BLOCKED;
+	s->res->room = room;
+	return refuse(s, EAGAIN, why);
+}
+
 /* mmap.c, brk.c, mprotect.c */
 int64_t sys_mmap(struct step *s, const struct op_mmap *a);
 int64_t sys_mmap2(struct step *s, const struct op_mmap2 *a);
@@ -69,6 +81,8 @@ int64_t file_create(struct step *s, const struct op_file_create *a,
 int64_t sys_memfd_create(struct step *s, const struct op_memfd_create *a);
 int64_t sys_close(struct step *s, const struct op_close *a);
 int64_t sys_dup(struct step *s, const struct op_dup *a);
+int64_t sys_fcntl(struct step *s, const struct op_fcntl *a);	/* fcntl.c */
+int64_t sys_pipe(struct step *s, const struct op_pipe *a);	/* pipe.c */
 int64_t sys_ftruncate(struct step *s, const struct op_ftruncate *a);
 int64_t sys_fsync(struct step *s, const struct op_fsync *a);
 int64_t sys_lseek(struct step *s, const struct op_lseek *a);
@@ -87,6 +101,8 @@ int64_t sys_pwrite(struct step *s, const struct op_pwrite *a,
 uint64_t copy_to_user(struct step *s, uint64_t to, const void *from,
 		      uint64_t n);
 uint64_t copy_from_user(struct step *s, void *to, uint64_t from, uint64_t n);
+/* How much of it copy_from_user() would reach, if RAM suffices; no faults. */
+uint64_t user_readable(const struct step *s, uint64_t addr, uint64_t n);
 
 /* fork.c, exit.c, exec.c, task.c */
 int64_t do_spawn(struct step *s, const struct op_spawn *a);

@@ -148,6 +148,9 @@ static void check_page(struct check *c, pfn_t pfn)
 	c->lru_flagged += page->flags >> PG_lru & 1;
 	c->slab_flagged += page->flags >> PG_slab & 1;
 	c->kernel_pages += page->flags >> PG_kernel & 1;
+	if (page->flags >> PG_pipe & 1)
+		check_law(c, LAW_pipe_page, counts->_mapcount == -1 &&
+			  !page->mapping && !(page->flags >> PG_lru & 1));
 	if (counts->_mapcount < 0)
 		return;
 	if (page->mapping & PAGE_MAPPING_ANON)

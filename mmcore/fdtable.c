@@ -175,28 +175,36 @@ static bool expand_files(struct step *s, files_ref ref, uint32_t slots)
 
 /* ---- descriptors ---- */
 
-int64_t get_unused_fd(struct step *s)
+int64_t get_unused_fd_from(struct step *s, uint64_t first)
 {
 	const uint64_t limit = rlimit(s, RLIMIT_NOFILE);
 	const files_ref ref = current_files(s);
 	const struct files_struct *files = files_at(s->m, ref);
-	uint32_t fd = files->next_fd;
+	uint64_t fd = first > files->next_fd ? first : files->next_fd;
 
-	while (fd < files->max_fds && slot_of(s->m, ref, fd))
+	while (fd < files->max_fds && slot_of(s->m, ref, (uint32_t)fd))
 		fd++;
 	if (fd >= limit || fd >= NR_OPEN)
 		return refuse(s, EMFILE, "no descriptor below RLIMIT_NOFILE is free");
-	if (!expand_files(s, ref, fd + 1))
+	if (!expand_files(s, ref, (uint32_t)fd + 1))
 		return refuse(s, ENOMEM, "no memory for a larger table of descriptors");
-	return fd;
+	return (int64_t)fd;
+}
+
+int64_t get_unused_fd(struct step *s)
+{
+	return get_unused_fd_from(s, 0);
 }
 
 void fd_install(struct step *s, int64_t fd, file_ref file)
 {
-	const files_ref files = current_files(s);
+	const files_ref ref = current_files(s);
+	struct files_struct *files = files_mut(s, ref);
 
-	set_slot(s, files, (uint32_t)fd, file.pa);
-	files_mut(s, files)->next_fd = (uint32_t)fd + 1;
+	set_slot(s, ref, (uint32_t)fd, file.pa);
+	while (files->next_fd < files->max_fds &&
+	       slot_of(s->m, ref, files->next_fd))
+		files->next_fd++;
 	trace_event(s, fd_install, (uint64_t)fd);
 }
 

@@ -30,6 +30,7 @@ const struct file_operations file_operations[NR_FILE_OPS] = {
 	[FILE_OPS_DISK] = {
 		.name = "disk",
 		.seeks = true,
+		.direct = true,
 		.read = generic_file_read,
 		.write = generic_file_write,
 		.mmap = generic_file_mmap,
@@ -54,11 +55,20 @@ const struct file_operations file_operations[NR_FILE_OPS] = {
 		.truncate = shmem_truncate,
 		.seek_data = shmem_seek_data,
 	},
+	[FILE_OPS_PIPE] = {
+		.name = "pipe",
+		.direct = true,
+		.fasync = true,
+		.read = pipe_read,
+		.write = pipe_write,
+		.release = pipe_release,
+	},
 };
 
 const struct super_operations super_operations[NR_SUPERS] = {
 	[SUPER_TMPFS] = { "tmpfs", shmem_drop_inode },
 	[SUPER_DISK] = { "disk", disk_drop_inode },
+	[SUPER_PIPEFS] = { "pipefs", pipe_drop_inode },
 };
 
 static uint32_t file_type(const struct machine *m, file_ref file)

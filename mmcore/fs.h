@@ -28,6 +28,8 @@ struct file_operations {
 	const char *name;
 	bool seeks;	/* has positions: lseek, pread and pwrite mean something */
 	bool rewinds;	/* but they are all the same one, 0 */
+	bool direct;	/* O_DIRECT may be set */
+	bool fasync;	/* O_ASYNC is kept */
 	/*
 	 * Bytes moved, or a negative errno, told. The caller checked the mode and
 	 * the buffer. @pos is where in the file; it moves on by the bytes moved.
@@ -84,9 +86,11 @@ int64_t generic_write_checks(struct step *s, file_ref file, uint64_t *pos,
 
 file_ref fget(const struct step *s, int64_t fd);	/* none: not open, or O_PATH */
 file_ref fget_raw(const struct step *s, int64_t fd);	/* O_PATH as well */
-/* The lowest free number, for which there is room; -EMFILE or -ENOMEM, told. */
+/* The lowest free number, or the lowest from @first on, for which there is room;
+ * -EMFILE or -ENOMEM, told. */
 int64_t get_unused_fd(struct step *s);
-/* The descriptor, from get_unused_fd(), takes the caller's reference over. */
+int64_t get_unused_fd_from(struct step *s, uint64_t first);
+/* The descriptor, from one of these, takes the caller's reference over. */
 void fd_install(struct step *s, int64_t fd, file_ref file);
 /* Of a descriptor that is open; a new one is not closed on exec. */
 void set_close_on_exec(struct step *s, int64_t fd, bool on);
@@ -216,6 +220,17 @@ uint64_t dir_seek_data(const struct machine *m, file_ref file, uint64_t at,
 /* Directories cannot be read: -EISDIR, told. */
 int64_t generic_read_dir(struct step *s, file_ref file, struct user_buffer *to,
 			 uint64_t *pos, uint64_t count);
+
+/* ---- pipes (pipe.c) ---- */
+
+#define PIPE_DEV 14	/* 00:0e */
+
+int64_t pipe_read(struct step *s, file_ref file, struct user_buffer *to,
+		  uint64_t *pos, uint64_t count);
+int64_t pipe_write(struct step *s, file_ref file, struct user_buffer *from,
+		   uint64_t *pos, uint64_t count);
+void pipe_release(struct step *s, file_ref file);
+void pipe_drop_inode(struct step *s, inode_ref inode);
 
 /* ---- devices of memory (2.6.17 drivers/char/mem.c) ---- */
 

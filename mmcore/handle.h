@@ -42,6 +42,7 @@ DEFINE_HANDLE(files);		/* struct files_struct */
 DEFINE_HANDLE(file);		/* struct file */
 DEFINE_HANDLE(inode);		/* struct inode */
 DEFINE_HANDLE(mapping);		/* struct address_space */
+DEFINE_HANDLE(pipe);		/* struct pipe_inode_info */
 
 /* A page frame number; 32 bits wide, so at most 16 TiB of RAM. 0 is none. */
 typedef uint32_t pfn_t;

@@ -2,9 +2,10 @@
 /* Looking inside a machine: walks, pages and names. Nothing here changes it. */
 #include <string.h>
 
-#include "mmcore/fs.h"
 #include "mmcore/pgtable.h"
+#include "mmcore/pipe.h"
 #include "mmcore/procfs.h"
+#include "mmcore/slab.h"
 #include "mmcore/text.h"
 
 int mm_walk(const struct machine *m, mm_ref mm, uint64_t addr,
@@ -113,6 +114,17 @@ static const char *whole_name(const struct machine *m, inode_ref inode)
 					  : "/dev/zero (deleted)";
 }
 
+/* pipefs_dname(): "pipe:[INO]". */
+static size_t pipe_path(const struct machine *m, inode_ref inode, char *buf)
+{
+	char *end = put_text(buf, "pipe:[");
+
+	end = put_dec(end, inode_at(m, inode)->i_ino, 0);
+	*end++ = ']';
+	*end = '\0';
+	return (size_t)(end - buf);
+}
+
 size_t mm_file_path(const struct machine *m, file_ref ref,
 		    char buf[MM_PATH_MAX])
 {
@@ -120,6 +132,8 @@ size_t mm_file_path(const struct machine *m, file_ref ref,
 	const inode_ref inode = file_at(m, ref)->f_inode;
 	char *end = buf + MM_PATH_MAX - 1, *start = end;
 
+	if (!inode_none(inode) && inode_at(m, inode)->i_sb == SUPER_PIPEFS)
+		return pipe_path(m, inode, buf);
 	if (inode_none(inode) || inode_at(m, inode)->i_sb != SUPER_DISK) {
 		end = put_text(buf, whole_name(m, inode));
 		*end = '\0';
@@ -173,6 +187,41 @@ void mm_vma_backing(const struct machine *m, vma_ref ref, uint32_t *major,
 	*ino = inode->i_ino;
 }
 
+/* ---- pipes ---- */
+
+pipe_ref mm_pipe(const struct machine *m, task_ref task, int64_t fd)
+{
+	const file_ref file = mm_fd_file(m, task_at(m, task)->files,
+					 (uint32_t)fd);
+
+	return file_none(file) ? pipe_make(0) : get_pipe_info(m, file);
+}
+
+const struct pipe_buffer *mm_pipe_buffer(const struct machine *m,
+					 pipe_ref pipe, uint32_t i)
+{
+	return pipe_buf_at(m, pipe, i);
+}
+
+const char *mm_pipe_ops_name(uint32_t ops)
+{
+	return pipe_buf_operations[ops].name;
+}
+
+uint64_t mm_pipe_buffers(const struct machine *m, pfn_t pfn)
+{
+	uint64_t nr = 0;
+
+	for (uint64_t pa = kmem_cache_next(m, CACHE_PIPE, 0); pa;
+	     pa = kmem_cache_next(m, CACHE_PIPE, pa)) {
+		const pipe_ref pipe = pipe_make(pa);
+
+		for (uint32_t i = 0; i < pipe_at(m, pipe)->nrbufs; i++)
+			nr += pipe_buf_at(m, pipe, i)->page == pfn;
+	}
+	return nr;
+}
+
 /* ---- the picture of RAM ---- */
 
 /* What a frame that is neither reserved nor on the frontier is used for. */
@@ -187,6 +236,8 @@ static enum frame_use page_use(const struct machine *m, pfn_t pfn)
 		return FRAME_SLAB;
 	if (page->flags >> PG_pgtable & 1)
 		return FRAME_PGTABLE;
+	if (page->flags >> PG_pipe & 1)
+		return FRAME_PIPE;
 	if (page->mapping & PAGE_MAPPING_ANON)
 		return FRAME_ANON;
 	return page->mapping ? FRAME_FILE : FRAME_KERNEL;

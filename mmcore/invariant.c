@@ -56,6 +56,7 @@ uint64_t mm_check(const struct machine *m,
 	check_tasks(&c);
 	check_objects(&c);
 	check_disk(&c);
+	check_pipes(&c);
 	check_spaces(&c);
 	compare_counts(&c);
 	return c.violations;

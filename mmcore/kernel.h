@@ -62,7 +62,8 @@ struct zone {
 	X(INODE,	"inode_cache",	struct inode)			\
 	X(RADIX,	"radix_tree_node", struct radix_tree_node)	\
 	X(VMA_INDEX,	"vma_index",	struct vma_index_node)		\
-	X(NAME,		"names_cache",	struct file_name)
+	X(NAME,		"names_cache",	struct file_name)		\
+	X(PIPE,		"pipe_inode_info", struct pipe_inode_info)
 
 enum kmem_cache_id {
 #define X(id, name, type) CACHE_##id,
@@ -106,6 +107,7 @@ struct kernel {
 	uint64_t admin_reserve_kbytes, user_reserve_kbytes;
 	uint64_t stack_guard_gap;	/* pages: 256 */
 	uint64_t drop_caches;		/* last value written */
+	uint64_t pipe_max_size;		/* bytes: 1 MiB */
 	/* time and chance */
 	uint64_t jiffies;
 	uint64_t rng_state;
@@ -122,6 +124,7 @@ struct kernel {
 	uint64_t pgalloc[MAX_NR_ZONES];
 	uint64_t pgpgin, pgpgout;	/* events: KiB from and to the disk */
 	uint64_t nr_dirtied, nr_written;	/* events: pages of files */
+	uint64_t pipe_bufs;		/* slots of all pipes */
 	uint64_t special_pfn[3][4];	/* frames of [vvar], [vvar_vclock], [vdso] */
 	/* processes */
 	struct rb_root tasks;		/* task_structs by pid */

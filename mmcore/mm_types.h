@@ -297,7 +297,7 @@ struct inode {
 	uint32_t i_state;	/* I_* */
 	uint64_t i_blocks;	/* blocks of the disk that it owns */
 	inode_ref i_parent;	/* the directory it is in: a reference */
-	uint64_t i_pipe;	/* its struct pipe_inode_info */
+	pipe_ref i_pipe;	/* of a pipe: its ring */
 	struct rb_node i_hash;	/* in kernel->inodes, keyed by i_ino: the disk's */
 	struct list_head i_list;	/* in kernel->dirty_inodes */
 	uint64_t dirtied_when;	/* jiffies */
@@ -316,6 +316,45 @@ struct inode {
 
 struct file_name {
 	char text[FILE_NAME_LEN];
+};
+
+/* pipe_buffer->ops: ids into pipe_buf_operations[] (pipe.h). */
+enum pipe_buf_ops_id {
+	PIPE_BUF_OPS_NONE,
+	PIPE_BUF_OPS_ANON,	/* a page that the pipe took to copy bytes into */
+	PIPE_BUF_OPS_PACKET,	/* the same, one write of O_DIRECT */
+	PIPE_BUF_OPS_PAGE_CACHE,	/* a page of a file */
+	PIPE_BUF_OPS_USER,	/* a page of a program's memory */
+	PIPE_BUF_OPS_ZERO,	/* the zero page: a hole of a file */
+	PIPE_BUF_OPS_DEFAULT,	/* a page filled by a device */
+	NR_PIPE_BUF_OPS,
+};
+
+/* A piece of a page, in a pipe: it holds one reference to it. */
+struct pipe_buffer {
+	uint64_t page;		/* its pfn */
+	uint32_t offset, len;	/* bytes */
+	uint32_t ops;		/* enum pipe_buf_ops_id */
+	uint32_t flags;		/* PIPE_BUF_FLAG_* */
+	uint64_t private;	/* unused: no kind of page needs it */
+};
+
+#define PIPE_BUFFERS	16	/* slots of a new pipe */
+
+struct pipe_inode_info {
+	uint32_t nrbufs;	/* slots in use */
+	uint32_t curbuf;	/* the oldest of them */
+	struct pipe_buffer bufs[PIPE_BUFFERS];	/* the ring, unless it is larger */
+	uint64_t tmp_page;	/* pfn of an empty page kept for the next write */
+	uint32_t readers, writers;	/* open ends */
+	uint32_t waiting_writers;	/* unused: nobody sleeps */
+	uint32_t r_counter, w_counter;	/* unused: no named pipes */
+	uint32_t reserved0;
+	inode_ref inode;	/* whose i_pipe it is; none: sendfile's own */
+	/* ours: today's rings have a size */
+	uint32_t max_usage;	/* slots */
+	uint32_t nr_accounted;	/* slots in kernel->pipe_bufs */
+	uint64_t ring;		/* where the ring lies, if not in bufs */
 };
 
 #define TASK_COMM_LEN 16
@@ -350,6 +389,7 @@ DEFINE_OBJECT(files, struct files_struct);
 DEFINE_OBJECT(file, struct file);
 DEFINE_OBJECT(inode, struct inode);
 DEFINE_OBJECT(mapping, struct address_space);
+DEFINE_OBJECT(pipe, struct pipe_inode_info);
 
 static inline uint64_t vma_pages(const struct vm_area_struct *vma)
 {

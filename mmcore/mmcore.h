@@ -216,6 +216,15 @@ void mm_rmap(const struct machine *m, pfn_t pfn,
 
 struct page page_read(const struct machine *m, pfn_t pfn);
 
+/* The pipe behind a descriptor of a process; none: it is none, or not open. */
+pipe_ref mm_pipe(const struct machine *m, task_ref task, int64_t fd);
+/* Its buffer @i of nrbufs, the oldest first, and the name of its kind. */
+const struct pipe_buffer *mm_pipe_buffer(const struct machine *m,
+					 pipe_ref pipe, uint32_t i);
+const char *mm_pipe_ops_name(uint32_t ops);
+/* In how many buffers of all pipes a frame lies. O(pipes, their buffers). */
+uint64_t mm_pipe_buffers(const struct machine *m, pfn_t pfn);
+
 enum frame_use {
 	FRAME_FREE, FRAME_ANON, FRAME_FILE, FRAME_SLAB, FRAME_PGTABLE,
 	FRAME_PIPE, FRAME_RESERVED, FRAME_SWAPCACHE, FRAME_HUGE, FRAME_KERNEL,

@@ -69,6 +69,16 @@ struct op_file_create {
 };
 struct op_close { int64_t fd; };
 struct op_dup { int64_t fd; };
+struct op_fcntl { int64_t fd; uint64_t arg; uint32_t cmd; };	/* F_* */
+struct op_pipe { uint64_t flags; };		/* O_NONBLOCK, O_DIRECT, O_CLOEXEC */
+#define NO_OFFSET INT64_MIN			/* a NULL pointer to an offset */
+struct op_splice {
+	int64_t fd_in, off_in, fd_out, off_out;
+	uint64_t len, flags;			/* SPLICE_F_* */
+};
+struct op_tee { int64_t fd_in, fd_out; uint64_t len, flags; };
+struct op_vmsplice { int64_t fd; uint64_t flags; };	/* ranges in op->iov */
+struct op_sendfile { int64_t fd_out, fd_in, offset; uint64_t count; };
 struct op_ftruncate { int64_t fd; uint64_t len; };
 struct op_fsync { int64_t fd; };
 struct op_lseek { int64_t fd; uint64_t offset; uint32_t whence; };
@@ -108,7 +118,8 @@ struct op_tick { uint64_t jiffies; };
 	X(dirty_expire_centisecs, "vm.dirty_expire_centisecs")	\
 	X(dirty_writeback_centisecs, "vm.dirty_writeback_centisecs")	\
 	X(read_ahead_kb,	"vm.read_ahead_kb")		\
-	X(drop_caches,		"vm.drop_caches")
+	X(drop_caches,		"vm.drop_caches")		\
+	X(pipe_max_size,	"fs.pipe-max-size")
 
 enum sysctl_id {
 #define X(member, name) SYSCTL_##member,
@@ -191,7 +202,12 @@ struct op_result {
 	uint64_t fault_addr;	/* siginfo's si_addr, byte exact */
 	const char *why;	/* a constant sentence; NULL when all went well */
 	uint64_t minor, major;	/* faults this operation took */
-	uint64_t done;		/* mem.*: bytes accessed; MINCORE: entries */
+	union {
+		uint64_t done;		/* mem.*: bytes accessed; MINCORE: entries */
+		uint64_t room;		/* OUT_BLOCKED: bytes that could move */
+		uint64_t offset;	/* SPLICE, SENDFILE: the one given, updated */
+		int32_t fds[2];		/* PIPE: the end to read, to write */
+	};
 	uint32_t nr_killed;
 	uint32_t killed[OP_MAX_KILLED];
 };

@@ -47,7 +47,8 @@
 #define PG_swapbacked	21	/* anonymous or shared memory (as today's Linux) */
 #define PG_kernel	22	/* another frame of the kernel's own (vdso, …) */
 #define PG_readahead	23	/* meeting it, the next window is read */
-#define NR_PAGE_FLAGS	24
+#define PG_pipe		24	/* only pipes hold it */
+#define NR_PAGE_FLAGS	25
 
 #define PAGE_MAPPING_ANON 1ULL	/* page->mapping is an anon_vma | 1 */
 

@@ -335,6 +335,24 @@ void free_zeroed_page(struct step *s, pfn_t pfn)
 	free_block(s, pfn, 0);
 }
 
+/*
+ * A reference to a page that no PTE maps went. Where neither an object nor the
+ * swap cache has it any more, those left are pipes': it will not age.
+ */
+static void orphan_page(struct step *s, pfn_t pfn)
+{
+	const uint64_t kept = 1ULL << PG_uptodate | 1ULL << PG_dirty;
+	struct page_rest *page = page_mut(s, pfn);
+
+	if (!(page->flags >> PG_lru & 1) || page->flags >> PG_swapcache & 1 ||
+	    (page->mapping && !(page->mapping & PAGE_MAPPING_ANON)))
+		return;
+	del_page_from_lru(s, pfn);
+	page->flags = (page->flags & kept) | 1ULL << PG_pipe;
+	page->mapping = 0;
+	page->index = 0;
+}
+
 void put_page(struct step *s, pfn_t pfn)
 {
 	struct page_counts *counts = page_counts_mut(s, pfn);
@@ -342,6 +360,8 @@ void put_page(struct step *s, pfn_t pfn)
 	MM_ASSERT(counts->_count > 0);
 	if (counts->_count > 1) {
 		counts->_count--;
+		if (counts->_mapcount < 0)
+			orphan_page(s, pfn);
 		return;
 	}
 	if (page_has(s->m, pfn, PG_lru))

@@ -70,7 +70,8 @@ static bool eat_number(const char **path, uint32_t *number)
 enum place {
 	PLACE_ROOT,		/* /proc */
 	PLACE_FILE,		/* a file of the machine */
-	PLACE_SYS, PLACE_VM,	/* /proc/sys, /proc/sys/vm */
+	PLACE_SYS,		/* /proc/sys */
+	PLACE_SYS_DIR,		/* /proc/sys/vm, /proc/sys/fs */
 	PLACE_SYSCTL,
 	PLACE_TASK, PLACE_THREAD,	/* /proc/PID, /proc/PID/task/TID */
 	PLACE_TASKS,		/* /proc/PID/task */
@@ -85,6 +86,7 @@ struct node {
 	const struct proc_file *file;
 	const struct proc_pid_file *pid_file;
 	int sysctl;
+	const char *dir;	/* of sysctls: one of sysctl_dirs */
 	file_ref open;		/* of a descriptor */
 };
 
@@ -96,21 +98,36 @@ static bool folder(struct node *n, enum place place, const char *rest)
 	return !*rest;
 }
 
+/* Each is two letters long; a sysctl is called "vm.NAME". */
+static const char *const sysctl_dirs[] = { "fs", "vm" };
+
+#define NR_SYSCTL_DIRS (sizeof(sysctl_dirs) / sizeof(sysctl_dirs[0]))
+
+/* Its name in a folder; NULL: it is in the other one. */
+static const char *sysctl_in(int id, const char *dir)
+{
+	const char *name = mm_sysctl_name(id);
+
+	return name[0] == dir[0] ? name + 3 : NULL;
+}
+
 static bool find_sysctl(const char *path, struct node *n)
 {
 	if (!*path)
 		return folder(n, PLACE_SYS, path);
-	if (!eat(&path, "vm"))
+	for (size_t i = 0; i < NR_SYSCTL_DIRS && !n->dir; i++)
+		if (eat(&path, sysctl_dirs[i]))
+			n->dir = sysctl_dirs[i];
+	if (!n->dir)
 		return false;
 	if (!*path)
-		return folder(n, PLACE_VM, path);
+		return folder(n, PLACE_SYS_DIR, path);
 	n->place = PLACE_SYSCTL;
 	n->kind = MM_PROC_FILE;
 	for (n->sysctl = 0; n->sysctl < NR_SYSCTLS; n->sysctl++) {
-		const char *rest = path;
+		const char *rest = path, *name = sysctl_in(n->sysctl, n->dir);
 
-		/* its name after "vm." */
-		if (eat(&rest, mm_sysctl_name(n->sysctl) + 3))
+		if (name && eat(&rest, name))
 			return !*rest;
 	}
 	return false;
@@ -266,10 +283,11 @@ static void show_root(const struct machine *m, struct text *t)
 	entry(t, "sys");
 }
 
-static void show_vm(struct text *t)
+static void show_sysctls(struct text *t, const char *dir)
 {
 	for (int id = 0; id < NR_SYSCTLS; id++)
-		entry(t, mm_sysctl_name(id) + 3);
+		if (sysctl_in(id, dir))
+			entry(t, sysctl_in(id, dir));
 }
 
 static void show_task(struct text *t, bool thread)
@@ -310,10 +328,11 @@ static void show_node(const struct machine *m, const struct node *n,
 		n->file->show(m, t);
 		break;
 	case PLACE_SYS:
-		entry(t, "vm");
+		for (size_t i = 0; i < NR_SYSCTL_DIRS; i++)
+			entry(t, sysctl_dirs[i]);
 		break;
-	case PLACE_VM:
-		show_vm(t);
+	case PLACE_SYS_DIR:
+		show_sysctls(t, n->dir);
 		break;
 	case PLACE_SYSCTL:
 		number_entry(t, mm_sysctl_read(m, n->sysctl));

@@ -42,6 +42,8 @@ static int64_t check_transfer(struct step *s, struct transfer *t,
 	file = file_at(s->m, t->file);
 	if (t->moves)
 		t->pos = file->f_pos;
+	else if (!fops(s->m, t->file)->seeks)
+		return refuse(s, ESPIPE, "the file has no positions");
 	if (!(file->f_mode & f_mode))
 		return refuse(s, EBADF, f_mode == FMODE_READ
 			      ? "the file is not open for reading"
@@ -296,6 +298,8 @@ int64_t sys_lseek(struct step *s, const struct op_lseek *a)
 		return refuse(s, EBADF, "fd is not open");
 	if (a->whence > SEEK_HOLE)
 		return refuse(s, EINVAL, "there is no such whence");
+	if (!fops(s->m, ref)->seeks)
+		return refuse(s, ESPIPE, "the file has no positions");
 	if (!fops(s->m, ref)->rewinds)
 		at = new_position(s, ref, a);
 	if (at >= 0)

@@ -85,6 +85,12 @@ static bool run_file_call(struct step *s, const struct op *op, int64_t *ret)
 	case OP_DUP:
 		*ret = sys_dup(s, &op->dup);
 		return true;
+	case OP_FCNTL:
+		*ret = sys_fcntl(s, &op->fcntl);
+		return true;
+	case OP_PIPE:
+		*ret = sys_pipe(s, &op->pipe);
+		return true;
 	case OP_FTRUNCATE:
 		*ret = sys_ftruncate(s, &op->ftruncate);
 		return true;
@@ -203,7 +209,7 @@ static bool run_other(struct step *s, const struct op *op)
 static void set_outcome(struct op_result *res, int64_t ret)
 {
 	res->ret = ret;
-	if (ret >= 0)
+	if (ret >= 0 || res->outcome == OUT_BLOCKED)
 		return;
 	res->outcome = OUT_ERRNO;
 	res->err = (int32_t)-ret;

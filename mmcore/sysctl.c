@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The knobs of /proc/sys/vm, and the passing of time. */
+/* The knobs of /proc/sys/vm and fs, and the passing of time. */
 #include <string.h>
 
 #include "mmcore/filemap.h"
-#include "mmcore/page_alloc.h"
+#include "mmcore/pipe.h"
 #include "mmcore/slab.h"
 
 static const struct {
@@ -30,6 +30,7 @@ static const struct {
 	LIMIT(dirty_writeback_centisecs, 0, 1ULL << 32, "must be at most 2^32"),
 	LIMIT(read_ahead_kb, 0, 1ULL << 20, "must be at most 2^20"),
 	LIMIT(drop_caches, 1, 4, "must be from 1 to 4"),
+	LIMIT(pipe_max_size, 0, 1ULL << 31, "must be at most 2^31"),
 #undef LIMIT
 };
 
@@ -91,6 +92,9 @@ void sysctl_write(struct step *s, const struct op_sysctl *a)
 		if (a->value & 1)
 			drop_pagecache(s);
 		kmem_cache_shrink_all(s);
+		break;
+	case SYSCTL_pipe_max_size:
+		kernel_mut(s)->pipe_max_size = round_pipe_size(a->value);
 		break;
 	case SYSCTL_overcommit_kbytes:
 		kernel_mut(s)->overcommit_ratio = 0;

@@ -75,11 +75,13 @@
 #define O_ACCMODE	3
 #define O_CREAT		0100
 #define O_EXCL		0200
+#define O_NOTIFICATION_PIPE O_EXCL
 #define O_NOCTTY	0400
 #define O_TRUNC		01000
 #define O_APPEND	02000
 #define O_NONBLOCK	04000
 #define O_DSYNC		010000
+#define FASYNC		020000		/* O_ASYNC */
 #define O_DIRECT	040000
 #define O_LARGEFILE	0100000
 #define O_DIRECTORY	0200000
@@ -91,6 +93,22 @@
 #define __O_TMPFILE	020000000
 #define PATH_MAX	4096
 #define NAME_MAX	255
+/* fcntl(2) */
+#define F_DUPFD		0
+#define F_GETFD		1
+#define F_SETFD		2
+#define F_GETFL		3
+#define F_SETFL		4
+#define F_DUPFD_CLOEXEC	1030
+#define F_SETPIPE_SZ	1031
+#define F_GETPIPE_SZ	1032
+#define FD_CLOEXEC	1
+/* splice(2) */
+#define SPLICE_F_MOVE	1
+#define SPLICE_F_NONBLOCK 2
+#define SPLICE_F_MORE	4
+#define SPLICE_F_GIFT	8
+#define SPLICE_F_ALL	15
 /* inode(7) */
 #define S_IFMT		0170000
 #define S_IFIFO		0010000
@@ -167,6 +185,8 @@
 #define ENAMETOOLONG	36
 #define ENOSYS		38
 #define ELOOP		40
+#define ENODATA		61
+#define ENOPKG		65
 #define EOVERFLOW	75
 #define EOPNOTSUPP	95
 

@@ -114,6 +114,23 @@ bool exec_mm_walk(struct rpc_call *call)
 	return true;
 }
 
+bool exec_pipe_info(struct rpc_call *call)
+{
+	const struct args_pipe_info *a = call->args;
+	struct subject s;
+	pipe_ref pipe;
+
+	if (!find_subject(call, a->machine, a->pid, &s))
+		return false;
+	pipe = mm_pipe(s.m, s.task, a->fd);
+	if (!pipe_none(pipe))
+		view_pipe(call->out, s.m, pipe);
+	machines_unlock(s.h);
+	return !pipe_none(pipe) ||
+	       rpc_fail(&call->error, RPC_NO_SUCH_THING, "fd",
+			"process %u has no pipe open there", a->pid);
+}
+
 static bool pagemap_range(const struct args_mm_pagemap *a, uint64_t *first,
 			  uint64_t *pages, struct rpc_error *error)
 {

@@ -34,6 +34,7 @@ void view_flags(struct json_writer *out, uint64_t value,
 		const struct param_name *names);
 void view_vm_flags(struct json_writer *out, uint64_t vm_flags);
 void view_page_flags(struct json_writer *out, uint64_t flags);
+void view_pipe_buf_flags(struct json_writer *out, uint64_t flags);
 /* A|B|0x40: as a parameter may be written. */
 void view_flag_text(struct json_writer *out, uint64_t value,
 		    const struct param_name *names);
@@ -54,6 +55,8 @@ void view_pagemap(struct json_writer *out, const struct machine *m, mm_ref mm,
 
 /* ---- view_ram.c ---- */
 void view_page(struct json_writer *out, const struct machine *m, pfn_t pfn);
+/* The ring of a pipe. */
+void view_pipe(struct json_writer *out, const struct machine *m, pipe_ref pipe);
 void view_rmap(struct json_writer *out, const struct machine *m, pfn_t pfn);
 void view_zone(struct json_writer *out, const struct zone *z,
 	       enum zone_type type);

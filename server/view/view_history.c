@@ -90,6 +90,15 @@ static bool is_apart(const struct rpc_param *param)
 	       !strcmp(param->name, "explain");
 }
 
+/* Stands for "not given": a value that nobody may give. */
+static bool is_absent(const struct rpc_param *param, const void *at)
+{
+	const int64_t low = (int64_t)param->min;
+
+	return param->type == PARAM_INT && (param->min || param->max) &&
+	       *(const int64_t *)at < low;
+}
+
 static void view_spawn(struct json_writer *out, const struct op_spawn *spawn)
 {
 	json_pair_string(out, "image",
@@ -126,7 +135,8 @@ static void view_op_params(struct json_writer *out,
 	for (uint32_t i = 0; i < method->nr_params; i++) {
 		const struct rpc_param *param = &method->params[i];
 
-		if (is_apart(param))
+		if (is_apart(param) ||
+		    is_absent(param, (const char *)&args + param->offset))
 			continue;
 		json_key(out, param->name);
 		view_param(out, param, (const char *)&args + param->offset);

@@ -88,9 +88,20 @@ static const struct param_name page_flag_names[] = {
 	F(active), F(slab), F(checked), F(arch_1), F(reserved), F(private),
 	F(writeback), F(nosave), F(compound), F(swapcache), F(mappedtodisk),
 	F(reclaim), F(nosave_free), F(buddy), F(pgtable), F(swapbacked),
-	F(kernel), F(readahead), { NULL, 0 },
+	F(kernel), F(readahead), F(pipe), { NULL, 0 },
 };
 #undef F
+
+static const struct param_name pipe_buf_flag_names[] = {
+	{ "PIPE_BUF_FLAG_LRU", 1 }, { "PIPE_BUF_FLAG_ATOMIC", 2 },
+	{ "PIPE_BUF_FLAG_GIFT", 4 }, { "PIPE_BUF_FLAG_PACKET", 8 },
+	{ "PIPE_BUF_FLAG_CAN_MERGE", 16 }, { NULL, 0 },
+};
+
+void view_pipe_buf_flags(struct json_writer *out, uint64_t flags)
+{
+	view_flags(out, flags, pipe_buf_flag_names);
+}
 
 void view_page_flags(struct json_writer *out, uint64_t flags)
 {

@@ -29,9 +29,47 @@ void view_page(struct json_writer *out, const struct machine *m, pfn_t pfn)
 	json_pair_hex(out, "prev", page.lru.prev);
 	json_object_close(out);
 	json_pair_string(out, "use", mm_frame_use_name(use));
+	json_pair_uint(out, "pipe_buffers", mm_pipe_buffers(m, pfn));
 	json_pair_string(out, "zone", zone_name(page_zone(m, pfn)));
 	if (page.flags >> PG_buddy & 1)
 		json_pair_uint(out, "order", page.private);
+	json_object_close(out);
+}
+
+/* Returns its bytes. */
+static uint64_t view_pipe_buffer(struct json_writer *out,
+				 const struct pipe_buffer *buf)
+{
+	json_object_begin(out);
+	json_pair_uint(out, "pfn", buf->page);
+	json_pair_uint(out, "offset", buf->offset);
+	json_pair_uint(out, "len", buf->len);
+	json_key(out, "flags");
+	view_pipe_buf_flags(out, buf->flags);
+	json_pair_string(out, "ops", mm_pipe_ops_name(buf->ops));
+	json_object_close(out);
+	return buf->len;
+}
+
+void view_pipe(struct json_writer *out, const struct machine *m, pipe_ref pipe)
+{
+	const struct pipe_inode_info *p = pipe_at(m, pipe);
+	uint64_t bytes = 0;
+
+	json_object_begin(out);
+	json_pair_uint(out, "slots", p->max_usage);
+	json_key(out, "bufs");
+	json_array_begin(out);
+	for (uint32_t i = 0; i < p->nrbufs; i++)
+		bytes += view_pipe_buffer(out, mm_pipe_buffer(m, pipe, i));
+	json_array_close(out);
+	json_pair_uint(out, "bytes", bytes);
+	json_pair_uint(out, "readers", p->readers);
+	json_pair_uint(out, "writers", p->writers);
+	json_pair_uint(out, "curbuf", p->curbuf);
+	json_pair_uint(out, "tmp_page", p->tmp_page);
+	json_pair_hex(out, "ring", p->ring ? p->ring
+		      : pipe.pa + offsetof(struct pipe_inode_info, bufs));
 	json_object_close(out);
 }
 

@@ -34,6 +34,21 @@ static void view_signal(struct json_writer *out, const struct op_result *res)
 	json_pair_hex(out, "addr", res->fault_addr);
 }
 
+/* What a call that went well gives beside its value. */
+static void view_beside(struct json_writer *out, const struct op *op,
+			const struct op_result *res)
+{
+	if (res->signo)
+		json_pair_string(out, "signal", mm_signal_name(res->signo));
+	if (op->code != OP_PIPE)
+		return;
+	json_key(out, "fds");
+	json_array_begin(out);
+	json_put_int(out, res->fds[0]);
+	json_put_int(out, res->fds[1]);
+	json_array_close(out);
+}
+
 void view_outcome(struct json_writer *out, const struct op *op,
 		  const struct op_result *res)
 {
@@ -41,6 +56,7 @@ void view_outcome(struct json_writer *out, const struct op *op,
 	switch (res->outcome) {
 	case OUT_OK:
 		view_ret(out, op, res);
+		view_beside(out, op, res);
 		break;
 	case OUT_ERRNO:
 		view_ret(out, op, res);
@@ -54,6 +70,7 @@ void view_outcome(struct json_writer *out, const struct op *op,
 		break;
 	case OUT_BLOCKED:
 		json_pair_string(out, "blocked", res->why);
+		json_pair_uint(out, "room", res->room);
 		break;
 	}
 	if (res->why && res->outcome != OUT_BLOCKED)

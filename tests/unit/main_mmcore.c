@@ -23,6 +23,7 @@
 	X(inode)	\
 	X(open)		\
 	X(file)		\
+	X(pipe)		\
 	X(access)	\
 	X(mmap)		\
 	X(mprotect)	\

@@ -10,6 +10,7 @@
 #include "mmcore/check.h"
 #include "mmcore/disk.h"
 #include "mmcore/filemap.h"
+#include "mmcore/pipe.h"
 #include "mmcore/uapi.h"
 #include "tests/lib/host.h"
 
@@ -28,6 +29,7 @@ struct scene {
 	pfn_t pfn;
 	uint64_t ino, dir;	/* the file's, which pid 1 has open, and above */
 	inode_ref inode;
+	pipe_ref pipe;		/* with two buffers */
 	pfn_t dirty;		/* its page 2; its page 0 lies on the disk alone */
 };
 
@@ -53,6 +55,19 @@ static void set_file(struct scene *sc)
 	sc->dirty = find_get_page(sc->m, inode_mapping(sc->inode), 2);
 }
 
+static void fill_pipe(struct scene *sc)
+{
+	static const uint8_t bytes[5000];
+	struct op op = { .code = OP_PIPE, .pid = 1 };
+	struct op_result res = host_run(sc->m, &op);
+
+	op = (struct op){ .code = OP_WRITE, .pid = 1,
+			  .write = { res.fds[1], NO_BUFFER, 0 },
+			  .data = bytes, .data_len = sizeof(bytes) };
+	host_run(sc->m, &op);
+	sc->pipe = mm_pipe(sc->m, mm_find_task(sc->m, 1), res.fds[0]);
+}
+
 static void set_scene(struct scene *sc)
 {
 	uint64_t addr, shared;
@@ -66,6 +81,7 @@ static void set_scene(struct scene *sc)
 	host_touch(sc->m, 1, addr, 64 << 12, ACCESS_WRITE);
 	host_touch(sc->m, 1, shared, 3 << 12, ACCESS_READ);
 	set_file(sc);
+	fill_pipe(sc);
 	host_fork(sc->m, 1, 0);
 	host_store(sc->m, 1, addr, 1);
 	host_touch(sc->m, 1, addr + (100 << 12), 1, ACCESS_READ);
@@ -241,6 +257,12 @@ static void free_twin(struct step *s)
 	PLANT(inode_disk, inode_mut(s, sc->inode)->i_parent = sc->inode) \
 	PLANT(inode_disk, kernel_mut(s)->inodes.rb_node = 0)		\
 	PLANT(dirty_block, map_of(s, sc)[2] = 0)			\
+	PLANT(pipe_ring, pipe_mut(s, sc->pipe)->nrbufs = 17)		\
+	PLANT(pipe_ring, pipe_buf_mut(s, sc->pipe, 0)->len = 5000)	\
+	PLANT(pipe_page, page_mut(s, (pfn_t)pipe_buf_at(s->m, sc->pipe, 0)->page)->mapping = 64) \
+	PLANT(pipe_ends, pipe_mut(s, sc->pipe)->readers++)		\
+	PLANT(pipe_ends, kernel_mut(s)->pipe_bufs--)			\
+	PLANT(refcount, pipe_buf_mut(s, sc->pipe, 0)->page++)		\
 	PLANT(committed, kernel_mut(s)->vm_committed_space++)		\
 	PLANT(counters, kernel_mut(s)->nr_anon_pages++)			\
 	PLANT(tasks, kernel_mut(s)->nr_tasks++)				\

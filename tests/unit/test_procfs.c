@@ -615,7 +615,9 @@ START_TEST(small_files_say_little)
 		{ "./task/1/fd/2", "/dev/null\n" },
 		{ "./task", "1\n" },
 		{ "./cmdline", "" },
-		{ "sys", "vm\n" },
+		{ "sys", "fs\nvm\n" },
+		{ "sys/fs", "pipe-max-size\n" },
+		{ "sys/fs/pipe-max-size", "1048576\n" },
 	};
 	struct op op = { .code = OP_TICK };
 	char *text;

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pipes: rings of pieces of pages. See pipe.c for what they are, splice.c for
+ * the calls that put other people's pages into them.
+ */
+#ifndef MMCORE_PIPE_H
+#define MMCORE_PIPE_H
+
+#include "mmcore/fs.h"
+#include "mmcore/page_alloc.h"
+
+/* pipe_buffer->flags (6.18). */
+#define PIPE_BUF_FLAG_LRU	0x01	/* the page was on an LRU list (steal) */
+#define PIPE_BUF_FLAG_ATOMIC	0x02	/* unused: it was mapped atomically */
+#define PIPE_BUF_FLAG_GIFT	0x04	/* the program gave the page away */
+#define PIPE_BUF_FLAG_PACKET	0x08	/* read as a whole, what is left is lost */
+#define PIPE_BUF_FLAG_CAN_MERGE	0x10	/* the next write may append to it */
+
+/*
+ * What kinds of pages in a ring do differently; by buf->ops. Linux:
+ * include/linux/pipe_fs_i.h, 2.6.17 (map, unmap, pin, steal, get) and 6.18.
+ */
+struct pipe_buf_operations {
+	const char *name;
+	/* Are its bytes valid? 0, -ENODATA (truncated meanwhile) or -EIO. */
+	int (*pin)(const struct machine *m, const struct pipe_buffer *buf);
+	/* The bytes of the piece, until unmap. */
+	const uint8_t *(*map)(const struct machine *m,
+			      const struct pipe_buffer *buf);
+	void (*unmap)(const struct machine *m, const struct pipe_buffer *buf);
+	/* The buffer lets go of its page. */
+	void (*release)(struct step *s, pipe_ref pipe, struct pipe_buffer *buf);
+	/* May its page be taken over? Then the buffer's is the only reference
+	 * and no list has it. Else why says why not. */
+	bool (*steal)(struct step *s, struct pipe_buffer *buf,
+		      const char **why);
+	/* One more reference, for a second buffer. */
+	void (*get)(struct step *s, const struct pipe_buffer *buf);
+};
+
+extern const struct pipe_buf_operations pipe_buf_operations[NR_PIPE_BUF_OPS];
+
+/* The ring of an open file; none: it is no pipe. Linux: get_pipe_info(). */
+pipe_ref get_pipe_info(const struct machine *m, file_ref file);
+
+static inline bool pipe_empty(const struct machine *m, pipe_ref pipe)
+{
+	return pipe_at(m, pipe)->nrbufs == 0;
+}
+
+static inline bool pipe_full(const struct machine *m, pipe_ref pipe)
+{
+	const struct pipe_inode_info *p = pipe_at(m, pipe);
+
+	return p->nrbufs >= p->max_usage;
+}
+
+/* Free slots. */
+static inline uint64_t pipe_room(const struct machine *m, pipe_ref pipe)
+{
+	const struct pipe_inode_info *p = pipe_at(m, pipe);
+
+	return p->nrbufs < p->max_usage ? p->max_usage - p->nrbufs : 0;
+}
+
+/* Where slot @slot of the ring lies. */
+static inline uint64_t pipe_slot_pa(const struct machine *m, pipe_ref pipe,
+				    uint32_t slot)
+{
+	const struct pipe_inode_info *p = pipe_at(m, pipe);
+	const uint64_t ring = p->ring ? p->ring
+		: pipe.pa + offsetof(struct pipe_inode_info, bufs);
+
+	return ring + slot * sizeof(struct pipe_buffer);
+}
+
+/* The slot of buffer @i, 0 being the oldest. Sizes are powers of two. */
+static inline uint32_t pipe_slot(const struct machine *m, pipe_ref pipe,
+				 uint32_t i)
+{
+	const struct pipe_inode_info *p = pipe_at(m, pipe);
+
+	return (p->curbuf + i) & (p->max_usage - 1);
+}
+
+static inline const struct pipe_buffer *pipe_buf_at(const struct machine *m,
+						    pipe_ref pipe, uint32_t i)
+{
+	return ram_at(m, pipe_slot_pa(m, pipe, pipe_slot(m, pipe, i)));
+}
+
+static inline struct pipe_buffer *pipe_buf_mut(struct step *s, pipe_ref pipe,
+					       uint32_t i)
+{
+	return ram_mut(s, pipe_slot_pa(s->m, pipe, pipe_slot(s->m, pipe, i)));
+}
+
+/* Queue a buffer, whose reference the pipe takes over; there is a free slot. */
+void pipe_push(struct step *s, pipe_ref pipe, const struct pipe_buffer *buf);
+/* Forget the oldest buffer: its reference went elsewhere. */
+void pipe_pop(struct step *s, pipe_ref pipe);
+/* @n bytes of the oldest buffer are used up; it goes with its last one. */
+void pipe_consume(struct step *s, pipe_ref pipe, uint32_t n);
+/* Its page's bytes in a second buffer: what a copy may not inherit is off. */
+struct pipe_buffer pipe_buf_share(struct step *s, const struct pipe_buffer *buf);
+
+/* A ring of @slots (16, or 2 for who has too many), without ends; none: no RAM. */
+pipe_ref alloc_pipe_info(struct step *s);
+/* It and everything in it. */
+void free_pipe_info(struct step *s, pipe_ref pipe);
+
+/* -EPIPE, told, with SIGPIPE: nobody will read. */
+int64_t broken_pipe(struct step *s);
+
+/*
+ * May something be put in? 0; -EPIPE; -EAGAIN or "blocked" where it is full,
+ * as @nonblock says. Linux: fs/splice.c wait_for_space().
+ */
+int64_t wait_for_space(struct step *s, pipe_ref pipe, bool nonblock);
+/* Is there something to take? 1; 0: nobody will write; -EAGAIN; "blocked". */
+int64_t wait_for_data(struct step *s, pipe_ref pipe, bool nonblock);
+
+/* What F_SETPIPE_SZ makes of a size in bytes; 0: it is too large. */
+uint64_t round_pipe_size(uint64_t size);
+/* F_SETPIPE_SZ, F_GETPIPE_SZ: the size in bytes, or a negative errno, told. */
+int64_t pipe_fcntl(struct step *s, file_ref file, uint64_t cmd, uint32_t arg);
+
+#endif
