@@ -71,7 +71,7 @@ const struct super_operations super_operations[NR_SUPERS] = {
 	[SUPER_PIPEFS] = { "pipefs", pipe_drop_inode },
 };
 
-static uint32_t file_type(const struct machine *m, file_ref file)
+uint32_t file_type(const struct machine *m, file_ref file)
 {
 	const inode_ref inode = file_at(m, file)->f_inode;
 

@@ -173,6 +173,9 @@ static inline mapping_ref inode_mapping(inode_ref inode)
 	return mapping_make(inode.pa + offsetof(struct inode, i_data));
 }
 
+/* S_IF*: of a file without an inode S_IFCHR. */
+uint32_t file_type(const struct machine *m, file_ref file);
+
 /* What a file of that kind can have at most, bytes: s_maxbytes, or for what is no
  * regular file all that an offset can say. */
 uint64_t file_maxbytes(const struct machine *m, file_ref file);

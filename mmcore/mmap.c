@@ -505,11 +505,7 @@ static int64_t check_shared_file(struct step *s, struct mmap_state *st,
  * for huge pages, which are a regular file's. */
 static uint64_t max_mapped(const struct machine *m, file_ref file)
 {
-	const inode_ref inode = file_none(file) ? inode_make(0)
-						: file_at(m, file)->f_inode;
-
-	if (inode_none(inode) ||
-	    (inode_at(m, inode)->i_mode & S_IFMT) == S_IFREG)
+	if (file_none(file) || file_type(m, file) == S_IFREG)
 		return m->arch->max_lfs_filesize;
 	return file_maxbytes(m, file);
 }
