@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "mmcore/arch.h"
 
+uint64_t mm_ulong_max(const struct machine *m)
+{
+	return m->arch->ulong_max;
+}
+
 const struct arch *arch_find(uint32_t id)
 {
 	static const struct arch *const archs[NR_ARCHS] = {

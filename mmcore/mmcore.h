@@ -121,6 +121,9 @@ const char *mm_sysctl_check(int id, uint64_t value);
 
 /* ---- looking inside: nothing below changes anything ---- */
 
+/* The largest unsigned long of the machine's architecture. */
+uint64_t mm_ulong_max(const struct machine *m);
+
 /* The process with that pid, or none. O(log processes). */
 task_ref mm_find_task(const struct machine *m, uint32_t pid);
 task_ref mm_first_task(const struct machine *m);

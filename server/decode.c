@@ -574,6 +574,7 @@ static bool get_value(const struct place *p, const json_t *v)
 	case PARAM_BOOL:
 		return get_bool(p, v);
 	case PARAM_WORD:
+	case PARAM_OFFSET:
 		return get_word(p, v, p->at);
 	case PARAM_FLAGS:
 		return get_flags(p, v, p->at);
@@ -632,6 +633,7 @@ static void put_fallback(const struct rpc_param *param, void *at)
 		break;
 	case PARAM_UINT:
 	case PARAM_WORD:
+	case PARAM_OFFSET:
 	case PARAM_INT:
 	case PARAM_FLAGS:
 		*(uint64_t *)at = param->fallback;
@@ -650,6 +652,47 @@ static void put_fallback(const struct rpc_param *param, void *at)
 		*(const json_t **)at = NULL;
 		break;
 	}
+}
+
+/* ---- narrower words ---- */
+
+static bool fit_word(const struct place *p, uint64_t *word, uint64_t most)
+{
+	if (*word > most && *word < ~(most / 2))
+		return refuse(p, "does not fit in an unsigned long of this machine");
+	*word &= most;
+	return true;
+}
+
+static bool fit_ranges(const struct place *p, uint64_t most)
+{
+	const struct rpc_ranges *ranges = p->at;
+	uint64_t *words = (uint64_t *)ranges->words;	/* the scratch's */
+
+	for (uint64_t i = 0; i < 2 * ranges->nr; i++)
+		if (!fit_word(p, &words[i], most))
+			return false;
+	return true;
+}
+
+bool rpc_fit_words(const struct rpc_method *method, void *args, uint64_t most,
+		   struct rpc_error *error)
+{
+	const uint32_t given = *(const uint32_t *)((const char *)args +
+						   method->given_offset);
+
+	for (uint32_t i = 0; most != UINT64_MAX && i < method->nr_params; i++) {
+		const struct rpc_param *param = &method->params[i];
+		const struct place p = { param, (char *)args + param->offset,
+					 error };
+
+		if (!(given >> param->given_bit & 1))
+			continue;
+		if (param->type == PARAM_WORD ? !fit_word(&p, p.at, most)
+		    : param->type == PARAM_RANGES && !fit_ranges(&p, most))
+			return false;
+	}
+	return true;
 }
 
 /* ---- a whole method ---- */

@@ -48,6 +48,7 @@ enum param_type {
 	PARAM_U32,	/* uint32_t, within [min, max] */
 	PARAM_U8,	/* uint8_t, within [min, max] */
 	PARAM_WORD,	/* uint64_t: any 64-bit pattern; negative: two's complement */
+	PARAM_OFFSET,	/* uint64_t: the same, but 64 bits on every machine */
 	PARAM_INT,	/* int64_t, within [(int64_t)min, (int64_t)max] */
 	PARAM_I32,	/* int32_t, the same */
 	PARAM_FLAGS,	/* uint64_t: an integer, or names of @names joined by | */
@@ -164,6 +165,17 @@ struct rpc_scratch {
 bool rpc_decode(const struct rpc_method *method, const json_t *params,
 		void *args, struct rpc_scratch *scratch,
 		struct rpc_error *error);
+/**
+ * rpc_fit_words - decoded words, for a machine whose own are narrower
+ * @args: as rpc_decode() left them; PARAM_WORD and PARAM_RANGES that were given
+ *        are looked at
+ * @most: the machine's largest unsigned long
+ * What fits stays. What is negative in 64 bits becomes the negative number of
+ * the machine's width. All else no program on that machine could pass:
+ * Returns: false with *error = -32602 naming the parameter.
+ */
+bool rpc_fit_words(const struct rpc_method *method, void *args, uint64_t most,
+		   struct rpc_error *error);
 void rpc_scratch_free(struct rpc_scratch *scratch);
 
 /**

@@ -32,6 +32,11 @@ static bool find_subject(struct rpc_call *call, const char *machine,
 	if (!s->h)
 		return false;
 	s->m = hosted_machine(s->h);
+	if (!rpc_fit_words(call->method, call->args, mm_ulong_max(s->m),
+			   &call->error)) {
+		machines_unlock(s->h);
+		return false;
+	}
 	s->task = mm_find_task(s->m, pid);
 	if (task_none(s->task)) {
 		machines_unlock(s->h);

@@ -124,10 +124,15 @@ bool run_operation(struct rpc_call *call)
 	bool done = false;
 
 	args->op.code = (enum op_code)call->method->op_code;
-	op_args_attach(args);
 	h = machines_lock(server->machines, args->machine, &call->error);
 	if (!h)
 		return false;
+	if (!rpc_fit_words(call->method, args,
+			   mm_ulong_max(hosted_machine(h)), &call->error)) {
+		machines_unlock(h);
+		return false;
+	}
+	op_args_attach(args);
 	if (attach_data(args, h, &call->error) &&
 	    begin_trace(args, &trace, &call->error)) {
 		done = hosted_apply(h, &args->op, &res,

@@ -2,7 +2,7 @@
 /*
  * Bytes as operations on a small machine: whatever they are, no assertion
  * fails, nothing is read or written out of place, and every invariant holds
- * after each. Two bytes choose an operation and its process, the next few its
+ * after each. The first byte chooses the architecture. Then two bytes choose an operation and its process, the next few its
  * addresses, lengths and flags, small enough to collide often.
  *
  * The invariants are most of the work, so there are never more than a few
@@ -16,7 +16,6 @@
 #include "mmcore/uapi.h"
 #include "tests/lib/host.h"
 
-#define ARENA 0x7ffff7000000ULL
 #define PROCESSES 4	/* alive at a time */
 #define OPERATIONS 64
 #define RAM (8ULL << 20)
@@ -24,6 +23,9 @@
 struct input {
 	const uint8_t *at, *end;
 };
+
+/* Near where the kernel puts what is mapped without a hint. */
+static uint64_t arena, stack, heap;
 
 static uint8_t byte(struct input *in)
 {
@@ -39,11 +41,11 @@ static uint64_t address(struct input *in)
 	case 0:
 		return (uint64_t)page << 56 | (uint64_t)kind << 44 | page;
 	case 1:
-		return 0x7fffffffe000ULL - (uint64_t)page * 0x8000;
+		return stack - PAGE_SIZE - (uint64_t)page * 0x8000;
 	case 2:
-		return 0x555555559000ULL + (uint64_t)page * 512;
+		return heap + (uint64_t)page * 512;
 	default:
-		return ARENA + (uint64_t)page * PAGE_SIZE + (kind & 1);
+		return arena + (uint64_t)page * PAGE_SIZE + (kind & 1);
 	}
 }
 
@@ -177,6 +179,15 @@ static void run_next(struct input *in, struct machine *m)
 	check_what_changed(m);
 }
 
+static void look_around(const struct machine *m, uint32_t pid)
+{
+	const struct mm_struct *mm = mm_at(m, task_at(m, mm_find_task(m, pid))->mm);
+
+	arena = (mm->mmap_base - (16ULL << 20)) & ~0xffffffULL;
+	stack = mm->highest_vm_end;
+	heap = mm->start_brk;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -185,8 +196,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct machine *m;
 
 	config.ram = RAM;
+	config.arch = byte(&in) % NR_ARCHS;
 	m = host_machine_new(&config);
-	host_spawn(m);
+	look_around(m, host_spawn(m));
 	for (int i = 0; i < OPERATIONS && in.at < in.end; i++)
 		run_next(&in, m);
 	host_check(m);

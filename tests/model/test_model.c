@@ -3,7 +3,8 @@
  * Random operations on a machine and on something much dumber: a plain array of
  * pages a process, without areas, tables, frames or trees. Return values,
  * signals and every byte read must agree, and every invariant hold after each
- * operation. On a difference the operations are shrunk and printed.
+ * operation. On a difference the operations are shrunk and printed. The runs take
+ * the architectures by turns: the model knows of none.
  *
  *	test_model [SEED [RUNS]]
  */
@@ -11,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mmcore/arch.h"
 #include "mmcore/uapi.h"
 #include "tests/lib/host.h"
 
-#define ARENA	0x7fff00000000ULL
 #define PAGES	96
 #define SPACES	5
 #define DEEDS	160
@@ -30,6 +31,25 @@ struct space {
 	int users;
 	struct mpage page[PAGES];
 };
+
+/*
+ * What the model does know of its machine: how much RAM it has (enough for
+ * HighMem where there is any), where the pages are, in two top-level spans, and
+ * which of a page's rights let it be read.
+ */
+static const struct world {
+	uint64_t ram, arena;
+	uint8_t readable;
+} worlds[NR_ARCHS] = {
+	[ARCH_X86_64] = { 64ULL << 20, (127ULL << 40) - 48 * PAGE_SIZE, 7 },
+	[ARCH_X86_64_LA57] = { 64ULL << 20, (1ULL << 50) - 48 * PAGE_SIZE, 7 },
+	[ARCH_I386] = { 1ULL << 30, (1ULL << 31) - 48 * PAGE_SIZE, 7 },
+	[ARCH_I386_PAE] = { 1ULL << 30, (1ULL << 31) - 48 * PAGE_SIZE, 7 },
+	[ARCH_RISCV64_SV39] = { 64ULL << 20, (1ULL << 37) - 48 * PAGE_SIZE,
+				PROT_READ | PROT_WRITE },
+};
+
+static const struct world *world = worlds;
 
 struct model {
 	struct space space[SPACES];
@@ -113,7 +133,7 @@ static int dumb_access(const struct mpage *page, bool store)
 {
 	if (!page->mapped)
 		return SEGV_MAPERR;
-	if (store ? !(page->prot & PROT_WRITE) : !page->prot)
+	if (!(page->prot & (store ? PROT_WRITE : world->readable)))
 		return SEGV_ACCERR;
 	return 0;
 }
@@ -127,12 +147,12 @@ static struct op_result both_access(struct machine *m, uint32_t pid,
 
 	if (a->kind == STORE) {
 		op.code = OP_MEM_WRITE;
-		op.mem_write.addr = ARENA + a->first * PAGE_SIZE + 77;
+		op.mem_write.addr = world->arena + a->first * PAGE_SIZE + 77;
 		op.data = byte;
 		op.data_len = 1;
 	} else {
 		op.code = OP_MEM_READ;
-		op.mem_read.addr = ARENA + a->first * PAGE_SIZE + 77;
+		op.mem_read.addr = world->arena + a->first * PAGE_SIZE + 77;
 		op.mem_read.len = 1;
 		op.buf = byte;
 	}
@@ -160,7 +180,7 @@ static bool do_mapping(struct machine *m, struct model *d, uint32_t pid,
 		       const struct deed *a)
 {
 	struct space *s = &d->space[d->of_pid[pid]];
-	const uint64_t addr = ARENA + a->first * PAGE_SIZE;
+	const uint64_t addr = world->arena + a->first * PAGE_SIZE;
 	const uint64_t len = a->count * PAGE_SIZE;
 
 	switch (a->kind) {
@@ -215,10 +235,19 @@ static bool do_deed(struct machine *m, struct model *d, const struct deed *a)
 	return do_mapping(m, d, pid, a);
 }
 
+static struct machine *new_machine(void)
+{
+	struct mm_config config = mm_config_default();
+
+	config.arch = (uint32_t)(world - worlds);
+	config.ram = world->ram;
+	return host_machine_new(&config);
+}
+
 /* Every deed on both sides; false at the first difference. */
 static bool agree(const struct deed *deeds, int nr)
 {
-	struct machine *m = host_machine_small();
+	struct machine *m = new_machine();
 	struct model *d = calloc(1, sizeof(*d));
 	bool same = true;
 
@@ -296,20 +325,22 @@ static int shrink(struct deed *deeds, int nr)
 int main(int argc, char **argv)
 {
 	uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
-	uint64_t runs = argc > 2 ? strtoull(argv[2], NULL, 0) : 60;
+	uint64_t runs = argc > 2 ? strtoull(argv[2], NULL, 0) : 250;
 
 	for (uint64_t run = 0; run < runs; run++) {
 		struct deed deeds[DEEDS];
 		int nr = DEEDS;
 
 		rng = seed + run;
+		world = &worlds[run % NR_ARCHS];
 		for (int i = 0; i < DEEDS; i++)
 			deeds[i] = random_deed();
 		if (agree(deeds, nr))
 			continue;
 		nr = shrink(deeds, nr);
-		printf("seed %llu: the machine and the model differ\n",
-		       (unsigned long long)(seed + run));
+		printf("seed %llu, run %llu (%s): the machine and the model differ\n",
+		       (unsigned long long)seed, (unsigned long long)run,
+		       arch_find((uint32_t)(world - worlds))->name);
 		print_deeds(deeds, nr);
 		return EXIT_FAILURE;
 	}

@@ -14,7 +14,7 @@ def wrong_values(param):
         return [7, "UPPER", "a" * 65, "a/b", None]
     if kind == "pid":
         return [0, -1, (1 << 22) + 1, "x", 1.5, True, []]
-    if kind in ("address", "length"):
+    if kind in ("address", "length", "offset"):
         return ["x", 1.5, True, [], "0x10000000000000000", "0xg", "12Q", ""]
     if kind in ("size", "integer", "u32", "u8", "i32", "i64", "pfn"):
         values = ["x", 1.5, True, {}, "99999999999999999999"]
@@ -131,6 +131,35 @@ class Methods(Case):
                                  set("VRWUAD") if arch.startswith("riscv")
                                  else {"P", "RW", "US", "A", "D"} | ({"NX"} if arch != "i386" else set()))
                 self.assertTrue(self.call("machine.check", machine=name)["ok"])
+
+    def test_a_32_bit_machine_takes_32_bit_words(self):
+        self.machine(arch="i386")
+        anon = {"len": 4096, "prot": "PROT_READ|PROT_WRITE", "flags": "MAP_PRIVATE|MAP_ANONYMOUS"}
+        digest = self.call("machine.digest", machine="m")
+        for method, params, param in (
+                ("sys.mmap", dict(anon, addr=1 << 32), "addr"),
+                ("sys.mmap", dict(anon, len="4G"), "len"),
+                ("sys.munmap", {"addr": "0x7ffff7ff5000", "len": 1}, "addr"),
+                ("mem.read", {"addr": 1 << 40, "len": 1}, "addr"),
+                ("sys.mmap2", dict(anon, pgoff=1 << 32), "pgoff"),
+                ("sys.read", {"fd": 0, "count": 1, "buf": 1 << 32}, "buf"),
+                ("sys.process_vm_readv", {"remote_pid": 1, "local": [{"base": 0, "len": 1}],
+                                          "remote": [{"base": 1 << 32, "len": 1}]}, "remote"),
+                ("mm.walk", {"addr": 1 << 32}, "addr"),
+                ("mm.pagemap", {"addr": 1 << 32, "len": 1}, "addr")):
+            data = self.refused(-32602, method, machine="m", pid=1, **params)
+            self.assertEqual(data["param"], param, method)
+        self.assertEqual(self.call("machine.digest", machine="m"), digest)
+        # -1 and its kind are 32 bits wide here; offsets in files have 64 everywhere
+        self.assertEqual(self.call("sys.mprotect", machine="m", pid=1, addr=-4096, len=8192,
+                                   prot="PROT_READ")["errno"], "ENOMEM")
+        self.assertEqual(self.call("sys.access_ok", machine="m", pid=1, addr=-1, size=1)["ret"], 0)
+        fd = self.call("sys.memfd_create", machine="m", pid=1, name="m")["ret"]
+        self.assertTrue(self.call("sys.pwrite", machine="m", pid=1, fd=fd, data="x", offset=1 << 40)["ok"])
+        ops = self.call("machine.history", machine="m", since=0)["ops"]
+        self.assertEqual([o["params"]["addr"] for o in ops if o["method"] == "sys.mprotect"],
+                         ["0xfffff000"])
+        self.assertTrue(self.call("machine.check", machine="m")["ok"])
 
     def test_an_architecture_bounds_the_ram(self):
         for arch, most, more in (("i386", "4G", "4100M"), ("i386-pae", "48G", "64G"),

@@ -259,6 +259,49 @@ START_TEST(ranges_are_pairs_of_words)
 }
 END_TEST
 
+/* What a machine of 32 bits can pass; 0 where nothing can be meant. */
+static const struct {
+	uint64_t given, fits;
+	bool ok;
+} narrow[] = {
+	{ 0, 0, true }, { 0xffffffff, 0xffffffff, true },
+	{ 0x100000000, 0, false }, { UINT64_MAX, 0xffffffff, true },
+	{ 0xfffffffffffff000, 0xfffff000, true },
+	{ 0xffffffff80000000, 0x80000000, true },
+	{ 0xffffffff7fffffff, 0, false }, { 1ULL << 63, 0, false },
+};
+
+START_TEST(words_are_fitted_to_a_narrower_machine)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "{\"size\": 1099511627776, \"word\": \"%#llx\"}",
+		 (unsigned long long)narrow[_i].given);
+	ck_assert(decode(text));
+	ck_assert(rpc_fit_words(&method, &args, UINT64_MAX, &error));
+	ck_assert_uint_eq(args.word, narrow[_i].given);
+	ck_assert_int_eq(rpc_fit_words(&method, &args, UINT32_MAX, &error),
+			 narrow[_i].ok);
+	if (narrow[_i].ok) {
+		ck_assert_uint_eq(args.word, narrow[_i].fits);
+	} else {
+		ck_assert_int_eq(error.code, RPC_INVALID_PARAMS);
+		ck_assert_str_eq(error.param, "word");
+	}
+	ck_assert_uint_eq(args.size, 1ULL << 40);	/* no word */
+	snprintf(text, sizeof(text),
+		 "{\"size\": 1, \"ranges\": [{\"base\": 0, \"len\": \"%#llx\"}]}",
+		 (unsigned long long)narrow[_i].given);
+	ck_assert(decode(text));
+	ck_assert_int_eq(rpc_fit_words(&method, &args, UINT32_MAX, &error),
+			 narrow[_i].ok);
+	if (narrow[_i].ok)
+		ck_assert_uint_eq(args.ranges.words[1], narrow[_i].fits);
+	else
+		ck_assert_str_eq(error.param, "ranges");
+}
+END_TEST
+
 START_TEST(positional_parameters_come_in_the_order_of_the_table)
 {
 	ck_assert(decode("[\"4K\", -1, \"A_WRITE\", -5, 6, \"first\", true, \"sh\"]"));
@@ -297,6 +340,8 @@ Suite *suite_decode(void)
 			    sizeof(flags) / sizeof(flags[0]));
 	tcase_add_test(tc, bytes_are_the_same_in_every_encoding);
 	tcase_add_test(tc, ranges_are_pairs_of_words);
+	tcase_add_loop_test(tc, words_are_fitted_to_a_narrower_machine, 0,
+			    sizeof(narrow) / sizeof(narrow[0]));
 	tcase_add_test(tc, positional_parameters_come_in_the_order_of_the_table);
 	suite_add_tcase(suite, tc);
 	return suite;
