@@ -2,8 +2,9 @@
 /*
  * Bytes as operations on a small machine: whatever they are, no assertion
  * fails, nothing is read or written out of place, and every invariant holds
- * after each. The first byte chooses the architecture. Then two bytes choose an operation and its process, the next few its
- * addresses, lengths and flags, small enough to collide often.
+ * after each. The first byte chooses the architecture; then two bytes choose an
+ * operation and its process, the next few its addresses, lengths and flags, small
+ * enough to collide often.
  *
  * The invariants are most of the work, so there are never more than a few
  * processes at a time, and after an operation that wrote to no frame what held

@@ -6,6 +6,10 @@
  * machine copied frame by frame into a fresh one between every two operations;
  * all three must end in the same digest. MMAPD_BLESS=1 rewrites `told`.
  *
+ * A story whose first line is `machine arch=NAME` and perhaps `ram=BYTES` is of
+ * that machine. Every other one is told of x86-64, and lived through on the
+ * other architectures as far as their addresses go, where only the digests count.
+ *
  *	run_stories FOLDER…
  */
 #include <stdarg.h>
@@ -13,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mmcore/arch.h"
 #include "mmcore/page_alloc.h"
 #include "mmcore/pgtable.h"
 #include "mmcore/uapi.h"
@@ -82,10 +87,12 @@ static bool parse(const char *line, struct op *op, uint8_t *byte)
 	} else if (!strncmp(line, "brk", 3)) {
 		op->code = OP_BRK;
 		op->brk.addr = addr;
-	} else if (!strncmp(line, "read", 4) || !strncmp(line, "write", 5)) {
+	} else if (!strncmp(line, "read", 4) || !strncmp(line, "write", 5) ||
+		   !strncmp(line, "exec", 4)) {
 		op->code = OP_MEM_TOUCH;
 		op->mem_touch = (struct op_mem_touch){ addr, len,
-			*line == 'r' ? ACCESS_READ : ACCESS_WRITE };
+			*line == 'r' ? ACCESS_READ
+			: *line == 'e' ? ACCESS_EXEC : ACCESS_WRITE };
 	} else if (!strncmp(line, "store", 5)) {
 		op->code = OP_MEM_WRITE;
 		op->mem_write.addr = addr;
@@ -238,6 +245,37 @@ static bool tell_op(struct telling *t, const char *line)
 	return true;
 }
 
+/* The machine that a line asks for; NULL: it is about something else. */
+static struct machine *machine_of(const char *line)
+{
+	struct mm_config config = mm_config_default();
+	const char *arch = strstr(line, " arch=");
+
+	if (strncmp(line, "machine", 7) || !arch)
+		return NULL;
+	arch += 6;
+	while (config.arch < NR_ARCHS &&
+	       (strncmp(arch_find(config.arch)->name, arch,
+			strcspn(arch, " \n")) ||
+		arch_find(config.arch)->name[strcspn(arch, " \n")]))
+		config.arch++;
+	config.ram = number(line, "ram", 64ULL << 20);
+	return config.arch < NR_ARCHS ? host_machine_new(&config) : NULL;
+}
+
+static bool tell_line(struct telling *t, const char *line)
+{
+	struct machine *m = machine_of(line);
+
+	if (*line == '#' || *line == '\n')
+		return true;
+	if (!m)
+		return tell_op(t, line);
+	host_machine_free(t->m);
+	t->m = m;
+	return true;
+}
+
 /* Tells a whole story; the digest at its end, or 0 where it cannot be told. */
 static uint64_t tell_story(const char *folder, FILE *out, bool move)
 {
@@ -254,8 +292,7 @@ static uint64_t tell_story(const char *folder, FILE *out, bool move)
 		return 0;
 	}
 	while (good && fgets(line, sizeof(line), ops))
-		if (*line != '#' && *line != '\n')
-			good = tell_op(&t, line);
+		good = tell_line(&t, line);
 	fclose(ops);
 	if (good) {
 		tell_state(&t);
@@ -310,6 +347,20 @@ static bool compare(const char *folder, const char *told)
 	return same;
 }
 
+/* On the other architectures: twice, once moving from machine to machine. */
+static bool live_elsewhere(const char *folder)
+{
+	bool good = true;
+
+	for (host_arch = 1; good && host_arch < NR_ARCHS; host_arch++) {
+		const uint64_t digest = tell_story(folder, NULL, false);
+
+		good = digest && tell_story(folder, NULL, true) == digest;
+	}
+	host_arch = ARCH_X86_64;
+	return good;
+}
+
 static bool run_story(const char *folder)
 {
 	char *told = NULL;
@@ -321,7 +372,8 @@ static bool run_story(const char *folder)
 	fclose(out);
 	good = digest && compare(folder, told) &&
 	       tell_story(folder, NULL, false) == digest &&
-	       tell_story(folder, NULL, true) == digest;
+	       tell_story(folder, NULL, true) == digest &&
+	       live_elsewhere(folder);
 	printf("%s %s\n", good ? "ok" : "FAIL", folder);
 	free(told);
 	return good;
