@@ -83,6 +83,16 @@ class Bytes(Case):
             self.assertEqual((status, headers["Content-Length"], body), (200, str(size), b""))
             self.assertEqual(headers["Accept-Ranges"], "bytes")
 
+    def test_head_of_a_text_is_that_of_its_get(self):
+        for path in ("proc", "proc/1", "proc/1/fd/0", "proc/1/maps", "proc/vmstat"):
+            status, headers, text = self.get(path)
+            got, head, body = self.get(path, method="HEAD")
+            self.assertEqual((got, body), (status, b""))
+            self.assertEqual(head["Content-Length"], str(len(text)), path)
+            self.assertEqual(head["Content-Type"], headers["Content-Type"])
+            self.assertNotIn("Accept-Ranges", head)
+        self.assertEqual(self.get("proc/1/fd/0")[2], b"/dev/null\n")
+
     def test_what_is_too_much_for_one_answer_says_so(self):
         size = ((1 << 47) - 4096) >> 9
         status, headers, body = self.get("proc/1/pagemap")
@@ -140,6 +150,19 @@ class Bytes(Case):
             stop.set()
             worker.join()
         self.assertEqual(self.call("machine.check", machine="m")["violations"], [])
+
+    def test_a_long_text_is_whole(self):
+        """More areas than a loop looks at itself: the text is made elsewhere."""
+        ops = [{"method": "sys.mmap", "params": {
+            "pid": 1, "addr": 0x100000000000 + i * 0x2000, "len": 4096, "prot": 3,
+            "flags": ANON + "|MAP_FIXED"}} for i in range(5000)]
+        self.assertEqual(self.call("machine.run", machine="m", ops=ops)["passed"], 5000)
+        areas = self.get("proc/1/maps")[2].count(b"\n")
+        self.assertGreater(areas, 5000)
+        status, _, text = self.get("proc/1/smaps")
+        self.assertEqual((status, text.count(b"\nVmFlags: ")), (200, areas))
+        self.assertEqual(text.decode(), self.call("proc.read", machine="m",
+                                                  path="/proc/1/smaps")["text"])
 
     def test_a_machine_that_goes_away_ends_the_answer(self):
         with self.assertRaises(Exception):

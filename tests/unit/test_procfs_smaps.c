@@ -249,6 +249,84 @@ START_TEST(the_vdso_is_a_files_page_and_its_data_is_none)
 }
 END_TEST
 
+/* ---- files of the disk ---- */
+
+/* Four pages of sevens on the disk, not in memory; open for both. */
+static int64_t open_file(void)
+{
+	static uint8_t sevens[4 * PAGE_SIZE];
+	static const char path[] = "/data";
+	struct op op = { .code = OP_FILE_CREATE, .path = path,
+			 .path_len = sizeof(path) - 1, .data = sevens,
+			 .data_len = sizeof(sevens) };
+
+	memset(sevens, 7, sizeof(sevens));
+	op.file_create = (struct op_file_create){ sizeof(sevens), 0644, false };
+	ck_assert_int_eq(host_run(sp.m, &op).ret, 0);
+	op = (struct op){ .code = OP_OPEN, .pid = sp.pid, .path = path,
+			  .path_len = sizeof(path) - 1, .open = { O_RDWR, 0 } };
+	return host_run(sp.m, &op).ret;
+}
+
+static void map_file(unsigned int n, int64_t fd, uint64_t flags)
+{
+	struct op op = { .code = OP_MMAP, .pid = sp.pid };
+
+	op.mmap = (struct op_mmap){ page_addr(n), 4 * PAGE_SIZE, RW,
+				    flags | MAP_FIXED, fd, 0 };
+	ck_assert_int_eq(host_run(sp.m, &op).ret, (int64_t)page_addr(n));
+}
+
+/* In pages: Rss, Shared_Clean, Shared_Dirty, Private_Clean, Private_Dirty. */
+static void expect_pages(unsigned int n, const char *expected)
+{
+	const struct mem_size_stats mss = stats_of(&sp, n);
+	char got[64];
+
+	snprintf(got, sizeof(got), "%u: %u %u %u %u",
+		 (unsigned int)(mss.resident / PAGE_SIZE),
+		 (unsigned int)(mss.shared_clean / PAGE_SIZE),
+		 (unsigned int)(mss.shared_dirty / PAGE_SIZE),
+		 (unsigned int)(mss.private_clean / PAGE_SIZE),
+		 (unsigned int)(mss.private_dirty / PAGE_SIZE));
+	ck_assert_str_eq(got, expected);
+	ck_assert_uint_eq(mss.pss_shmem, 0);
+}
+
+/* What 6.18 showed for the same calls on ext4. */
+START_TEST(pages_of_a_file_are_dirty_until_they_are_written)
+{
+	const int64_t fd = open_file();
+	static const uint8_t byte[] = { 'x' };
+	struct op op;
+
+	map_file(0, fd, MAP_SHARED);
+	host_load(sp.m, sp.pid, page_addr(0));
+	expect_pages(0, "4: 0 0 4 0");
+	host_store(sp.m, sp.pid, page_addr(0), 1);
+	expect_pages(0, "4: 0 0 3 1");
+	op = (struct op){ .code = OP_FSYNC, .pid = sp.pid, .fsync = { fd } };
+	ck_assert_int_eq(host_run(sp.m, &op).ret, 0);
+	expect_pages(0, "4: 0 0 4 0");
+	op = (struct op){ .code = OP_PWRITE, .pid = sp.pid, .data = byte,
+			  .data_len = 1 };
+	op.pwrite = (struct op_pwrite){ fd, PAGE_SIZE, NO_BUFFER, 0 };
+	ck_assert_int_eq(host_run(sp.m, &op).ret, 1);
+	expect_pages(0, "4: 0 0 3 1");
+	op = (struct op){ .code = OP_FSYNC, .pid = sp.pid, .fsync = { fd } };
+	ck_assert_int_eq(host_run(sp.m, &op).ret, 0);
+	expect_pages(0, "4: 0 0 4 0");
+	map_file(8, fd, MAP_PRIVATE);
+	host_load(sp.m, sp.pid, page_addr(8));
+	expect_pages(8, "4: 4 0 0 0");
+	host_store(sp.m, sp.pid, page_addr(8), 1);
+	expect_pages(8, "4: 3 0 0 1");
+	ck_assert_uint_eq(stats_of(&sp, 8).anonymous, PAGE_SIZE);
+	ck_assert_uint_eq(stats_of(&sp, 8).pss >> PSS_SHIFT, 10 << 10);
+	expect_pages(0, "4: 3 0 1 0");
+}
+END_TEST
+
 /* ---- sums ---- */
 
 static void churn(const struct space *space, uint64_t *state)
@@ -330,6 +408,7 @@ Suite *suite_procfs_smaps(void)
 	tcase_add_test(t, a_child_has_referenced_nothing_yet);
 	tcase_add_test(t, lazily_free_is_what_lost_its_backing_and_is_clean);
 	tcase_add_test(t, the_vdso_is_a_files_page_and_its_data_is_none);
+	tcase_add_test(t, pages_of_a_file_are_dirty_until_they_are_written);
 	tcase_add_test(t, pss_of_all_processes_is_the_memory_they_map);
 	suite_add_tcase(suite, t);
 	return suite;

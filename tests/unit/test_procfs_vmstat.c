@@ -182,6 +182,68 @@ START_TEST(vmstat_counts_what_was_done)
 }
 END_TEST
 
+/* A file's way: read in, made dirty, written out when its time has come. */
+START_TEST(the_disks_traffic_is_counted)
+{
+	static const uint8_t data[3 * PAGE_SIZE] = { 1 };
+	static const char path[] = "/data";
+	struct op op = { .code = OP_FILE_CREATE, .path = path,
+			 .path_len = sizeof(path) - 1, .data = data,
+			 .data_len = sizeof(data) };
+	uint64_t pgin, pgout;
+	int64_t fd;
+
+	op.file_create = (struct op_file_create){ sizeof(data), 0644, false };
+	host_run(sp.m, &op);
+	op = (struct op){ .code = OP_OPEN, .pid = sp.pid, .path = path,
+			  .path_len = sizeof(path) - 1, .open = { O_RDWR, 0 } };
+	fd = host_run(sp.m, &op).ret;
+	pgin = vmstat("pgpgin ");
+	pgout = vmstat("pgpgout ");
+	op = (struct op){ .code = OP_MMAP, .pid = sp.pid };
+	op.mmap = (struct op_mmap){ ARENA, sizeof(data), RW,
+				    MAP_SHARED | MAP_FIXED, fd, 0 };
+	host_run(sp.m, &op);
+	host_load(sp.m, sp.pid, ARENA);
+	ck_assert_uint_eq(vmstat("pgpgin ") - pgin, 12);
+	ck_assert_uint_eq(vmstat("nr_file_pages "), 3);
+	ck_assert_uint_eq(vmstat("nr_active_file ") +
+			  vmstat("nr_inactive_file "), 3);
+	ck_assert_uint_eq(proc_number(&sp, "meminfo", "Active(file):") +
+			  proc_number(&sp, "meminfo", "Inactive(file):"), 12);
+	ck_assert_uint_eq(proc_number(&sp, "meminfo", "Cached:"), 12);
+	ck_assert_uint_eq(vmstat("nr_dirty "), 0);
+	host_store(sp.m, sp.pid, ARENA, 2);
+	host_store(sp.m, sp.pid, ARENA + PAGE_SIZE, 2);
+	ck_assert_uint_eq(vmstat("nr_dirty "), 2);
+	ck_assert_uint_eq(vmstat("nr_dirtied "), 2);
+	ck_assert_uint_eq(proc_number(&sp, "meminfo", "Dirty:"), 8);
+	ck_assert_uint_eq(vmstat("pgpgout "), pgout);
+	op = (struct op){ .code = OP_TICK };
+	op.tick.jiffies = HZ * 60;
+	host_run(sp.m, &op);
+	ck_assert_uint_eq(vmstat("nr_dirty "), 0);
+	ck_assert_uint_eq(vmstat("nr_written "), 2);
+	ck_assert_uint_eq(vmstat("pgpgout ") - pgout, 8);
+	ck_assert_uint_eq(proc_number(&sp, "meminfo", "Dirty:"), 0);
+}
+END_TEST
+
+/* A host's own files agree with each other in the same way. */
+START_TEST(the_dirty_limits_are_those_of_what_may_be_dirty)
+{
+	const struct kernel *k = kernel_at(sp.m);
+	const uint64_t pages = nr_free_pages(sp.m) - totalreserve_pages(sp.m) +
+			       vmstat("nr_active_file ") +
+			       vmstat("nr_inactive_file ") + 1;
+
+	ck_assert_uint_eq(k->dirty_ratio, 20);
+	ck_assert_uint_eq(vmstat("nr_dirty_threshold "), pages * 819 / 4096);
+	ck_assert_uint_eq(vmstat("nr_dirty_background_threshold "),
+			  pages * 409 / 4096);
+}
+END_TEST
+
 static uint64_t sum;
 
 static void add_free(const char *line)
@@ -338,6 +400,8 @@ Suite *suite_procfs_vmstat(void)
 			    sizeof(shaped) / sizeof(shaped[0]));
 	tcase_add_test(t, vmstat_has_the_hosts_names_in_its_order);
 	tcase_add_test(t, vmstat_counts_what_was_done);
+	tcase_add_test(t, the_disks_traffic_is_counted);
+	tcase_add_test(t, the_dirty_limits_are_those_of_what_may_be_dirty);
 	tcase_add_test(t, zoneinfo_adds_up);
 	tcase_add_test(t, pagetypeinfo_has_every_free_page_and_block);
 	tcase_add_test(t, stat_has_idle_cpus);
