@@ -83,6 +83,15 @@ int64_t sys_close(struct step *s, const struct op_close *a);
 int64_t sys_dup(struct step *s, const struct op_dup *a);
 int64_t sys_fcntl(struct step *s, const struct op_fcntl *a);	/* fcntl.c */
 int64_t sys_pipe(struct step *s, const struct op_pipe *a);	/* pipe.c */
+/* splice.c */
+int64_t sys_splice(struct step *s, const struct op_splice *a);
+int64_t sys_tee(struct step *s, const struct op_tee *a);
+int64_t sys_vmsplice(struct step *s, const struct op_vmsplice *a,
+		     const struct op_iov *iov);
+int64_t sys_sendfile(struct step *s, const struct op_sendfile *a);
+/* process_vm.c: the bytes of an array of ranges of the caller's, at most
+ * MAX_RW_COUNT, or -EINVAL or -EFAULT, told. */
+int64_t import_iovec(struct step *s, const struct op_iov *iov);
 int64_t sys_ftruncate(struct step *s, const struct op_ftruncate *a);
 int64_t sys_fsync(struct step *s, const struct op_fsync *a);
 int64_t sys_lseek(struct step *s, const struct op_lseek *a);

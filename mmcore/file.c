@@ -18,6 +18,7 @@ const struct file_operations file_operations[NR_FILE_OPS] = {
 		.rewinds = true,
 		.read = null_read,
 		.write = null_write,
+		.splice_write = splice_write_null,
 	},
 	[FILE_OPS_ZERO] = {
 		.name = "zero",
@@ -26,6 +27,8 @@ const struct file_operations file_operations[NR_FILE_OPS] = {
 		.read = zero_read,
 		.write = null_write,
 		.mmap = zero_mmap,
+		.splice_read = copy_splice_read,
+		.splice_write = splice_write_null,
 	},
 	[FILE_OPS_DISK] = {
 		.name = "disk",
@@ -37,6 +40,9 @@ const struct file_operations file_operations[NR_FILE_OPS] = {
 		.fsync = generic_file_fsync,
 		.truncate = disk_file_truncate,
 		.seek_data = disk_seek_data,
+		.splice_read = generic_file_splice_read,
+		.splice_write = generic_file_splice_write,
+		.adopt_page = generic_adopt_page,
 	},
 	[FILE_OPS_DIR] = {
 		.name = "directory",
@@ -54,6 +60,9 @@ const struct file_operations file_operations[NR_FILE_OPS] = {
 		.fsync = noop_fsync,
 		.truncate = shmem_truncate,
 		.seek_data = shmem_seek_data,
+		.splice_read = shmem_splice_read,
+		.splice_write = generic_file_splice_write,
+		.adopt_page = shmem_adopt_page,
 	},
 	[FILE_OPS_PIPE] = {
 		.name = "pipe",

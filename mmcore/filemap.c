@@ -99,9 +99,8 @@ void mark_page_accessed(struct step *s, pfn_t pfn)
 
 /* ---- read ---- */
 
-/* The page at @index for a reader, with what will be wanted next. */
-static int64_t page_to_read(struct step *s, file_ref file, uint64_t index,
-			    uint64_t last, pfn_t *pfn)
+int64_t filemap_get_page(struct step *s, file_ref file, uint64_t index,
+			 uint64_t last, pfn_t *pfn)
 {
 	const mapping_ref mapping = file_at(s->m, file)->f_mapping;
 
@@ -130,8 +129,8 @@ int64_t generic_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 		const uint64_t prev = (uint64_t)file->f_ra.prev_pos;
 		pfn_t pfn;
 
-		err = page_to_read(s, ref, index,
-				   size_pages(*pos + count - done), &pfn);
+		err = filemap_get_page(s, ref, index,
+				       size_pages(*pos + count - done), &pfn);
 		if (err)
 			break;
 		if (done || prev == UINT64_MAX || prev >> PAGE_SHIFT != index)
@@ -255,6 +254,28 @@ int64_t generic_file_write(struct step *s, file_ref ref,
 		return n;
 	s->res->why = NULL;
 	return (int64_t)done;
+}
+
+int64_t generic_adopt_page(struct step *s, file_ref file, uint64_t index,
+			   pfn_t pfn)
+{
+	const inode_ref inode = file_at(s->m, file)->f_inode;
+	const mapping_ref mapping = inode_mapping(inode);
+	const uint64_t end = (index + 1) << PAGE_SHIFT;
+	int64_t err = aops(s->m, mapping)->get_block(s, mapping, index);
+
+	page_mut(s, pfn)->flags = 1ULL << PG_uptodate;
+	if (!err)
+		err = add_to_page_cache(s, mapping, index, pfn);
+	if (err) {
+		page_mut(s, pfn)->flags |= 1ULL << PG_pipe;
+		return err;
+	}
+	set_page_dirty(s, pfn);
+	if (end > inode_at(s->m, inode)->i_size)
+		extend_file(s, inode, end);
+	mark_page_accessed(s, pfn);
+	return 0;
 }
 
 int64_t generic_file_fsync(struct step *s, file_ref file)

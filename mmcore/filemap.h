@@ -78,6 +78,16 @@ void remove_from_page_cache(struct step *s, pfn_t pfn);
 int64_t read_cache_page(struct step *s, mapping_ref mapping, uint64_t index,
 			pfn_t *pfn);
 
+/**
+ * filemap_get_page - the page at @index for a reader of the file
+ * @last: the first index that is not wanted
+ * Also reads ahead. Returns: 0, -ENOMEM or -EIO, not told.
+ */
+int64_t filemap_get_page(struct step *s, file_ref file, uint64_t index,
+			 uint64_t last, pfn_t *pfn);
+int64_t generic_adopt_page(struct step *s, file_ref file, uint64_t index,
+			   pfn_t page);
+
 /* A page was used: unreferenced, referenced, active (mm/swap.c, 2.6.17). */
 void mark_page_accessed(struct step *s, pfn_t pfn);
 

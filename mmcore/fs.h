@@ -38,6 +38,18 @@ struct file_operations {
 			uint64_t *pos, uint64_t count);
 	int64_t (*write)(struct step *s, file_ref file,
 			 struct user_buffer *from, uint64_t *pos, uint64_t count);
+	/*
+	 * Put at most @len bytes from @pos on into a pipe that has a free slot;
+	 * take as many out of one (SPLICE_F_* of the call). Likewise.
+	 */
+	int64_t (*splice_read)(struct step *s, file_ref file, uint64_t *pos,
+			       pipe_ref pipe, uint64_t len);
+	int64_t (*splice_write)(struct step *s, pipe_ref pipe, file_ref file,
+				uint64_t *pos, uint64_t len, uint64_t flags);
+	/* A page nobody else has becomes the file's at @index, where it has none;
+	 * the file grows to its end. 0, or a negative errno, not told. */
+	int64_t (*adopt_page)(struct step *s, file_ref file, uint64_t index,
+			      pfn_t page);
 	/* A new mapping: gives the VMA, not yet linked, its vm_ops (and what else
 	 * the kind wants). 0, or a negative errno, told. */
 	int64_t (*mmap)(struct step *s, file_ref file, struct vm_area_struct *vma);
@@ -223,6 +235,21 @@ uint64_t dir_seek_data(const struct machine *m, file_ref file, uint64_t at,
 /* Directories cannot be read: -EISDIR, told. */
 int64_t generic_read_dir(struct step *s, file_ref file, struct user_buffer *to,
 			 uint64_t *pos, uint64_t count);
+
+/* ---- between files and pipes (splice.c) ---- */
+
+int64_t shmem_splice_read(struct step *s, file_ref file, uint64_t *pos,
+			  pipe_ref pipe, uint64_t len);
+int64_t generic_file_splice_read(struct step *s, file_ref file, uint64_t *pos,
+				 pipe_ref pipe, uint64_t len);
+int64_t copy_splice_read(struct step *s, file_ref file, uint64_t *pos,
+			 pipe_ref pipe, uint64_t len);
+int64_t generic_file_splice_write(struct step *s, pipe_ref pipe, file_ref file,
+				  uint64_t *pos, uint64_t len, uint64_t flags);
+int64_t splice_write_null(struct step *s, pipe_ref pipe, file_ref file,
+			  uint64_t *pos, uint64_t len, uint64_t flags);
+int64_t shmem_adopt_page(struct step *s, file_ref file, uint64_t index,
+			 pfn_t page);
 
 /* ---- pipes (pipe.c) ---- */
 

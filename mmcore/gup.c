@@ -152,3 +152,58 @@ void unpin_user_pages(struct step *s, const pfn_t *pages, uint64_t nr,
 		put_page(s, pages[i]);
 	}
 }
+
+/* gup_fast(): what the CPU itself could read now is taken as it is. */
+static pfn_t gup_fast(const struct machine *m, mm_ref mm, uint64_t addr)
+{
+	const struct arch *a = m->arch;
+	const uint64_t pte_pa = addr < a->task_size
+				    ? pte_lookup(m, mm_at(m, mm), addr) : 0;
+	const pte_t pte = pte_pa ? entry_read(m, pte_pa) : 0;
+
+	if ((pte & (a->present | a->user)) != (a->present | a->user) ||
+	    pte & a->special)
+		return 0;
+	return pte_pfn(m, pte);
+}
+
+/* Faulted in as the VMA permits. 0, or -EFAULT or -ENOMEM. */
+static int64_t gup_slow(struct step *s, mm_ref mm, uint64_t addr, pfn_t *pfn)
+{
+	const vma_ref ref = vma_lookup(s->m, mm, addr);
+	int64_t err;
+
+	if (vma_none(ref) || addr < vma_at(s->m, ref)->vm_start ||
+	    !vma_permits(vma_at(s->m, ref), false))
+		return -EFAULT;
+	err = populate_page(s, mm, ref, addr, false);
+	if (!err)
+		*pfn = pte_pfn(s->m, entry_read(s->m, pte_lookup(s->m,
+						mm_at(s->m, mm), addr)));
+	return err;
+}
+
+int64_t get_user_pages(struct step *s, uint64_t addr, uint64_t nr,
+		       pfn_t *pages)
+{
+	const mm_ref mm = current_mm(s);
+	uint64_t got = 0;
+	int64_t err = 0;
+
+	for (; got < nr; got++, addr += PAGE_SIZE) {
+		pages[got] = gup_fast(s->m, mm, addr);
+		if (!pages[got])
+			err = gup_slow(s, mm, addr, &pages[got]);
+		if (err)
+			break;
+		if (is_counted(s->m, pages[got]))
+			get_page(s, pages[got]);
+	}
+	return got ? (int64_t)got : err;
+}
+
+void put_user_page(struct step *s, pfn_t page)
+{
+	if (is_counted(s->m, page))
+		put_page(s, page);
+}

@@ -132,6 +132,19 @@ int64_t copy_page_range(struct step *s, mm_ref dst, mm_ref src, vma_ref vma);
 void unmap_mapping_pages(struct step *s, mapping_ref mapping, uint64_t begin,
 			 uint64_t end);
 
+/**
+ * get_user_pages - take hold of pages of the current process, to be read
+ * @addr:  page aligned
+ * @nr:    pages
+ * @pages: set to their frames; each is the caller's to put_user_page()
+ * Unlike a pin it leaves shared pages shared: a later store by the program goes to
+ * a copy then. Does not grow the stack. Returns: how many of them it could get,
+ * or if none -EFAULT or -ENOMEM, not told. Linux: mm/gup.c, FOLL_GET.
+ */
+int64_t get_user_pages(struct step *s, uint64_t addr, uint64_t nr,
+		       pfn_t *pages);
+void put_user_page(struct step *s, pfn_t page);
+
 /* fork.c, exit.c: address spaces. */
 mm_ref mm_alloc(struct step *s);
 void mmput(struct step *s, mm_ref mm);	/* the last user unmaps everything */

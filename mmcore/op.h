@@ -181,7 +181,8 @@ static inline bool op_brings_data(const struct op *op)
 static inline bool op_brings_iov(const struct op *op)
 {
 	return op->code == OP_PROCESS_VM_READV ||
-	       op->code == OP_PROCESS_VM_WRITEV;
+	       op->code == OP_PROCESS_VM_WRITEV ||
+	       op->code == OP_VMSPLICE;
 }
 
 enum outcome {

@@ -20,6 +20,7 @@
  */
 #include <string.h>
 
+#include "mmcore/memory.h"
 #include "mmcore/pipe.h"
 #include "mmcore/slab.h"
 #include "mmcore/task.h"
@@ -98,6 +99,20 @@ static void zero_release(struct step *s, pipe_ref pipe,
 	(void)buf;
 }
 
+/* A page of a program's may be the zero page, too. */
+static void user_page_get(struct step *s, const struct pipe_buffer *buf)
+{
+	if (buf->page != kernel_at(s->m)->zero_pfn)
+		get_page(s, (pfn_t)buf->page);
+}
+
+static void user_page_release(struct step *s, pipe_ref pipe,
+			      struct pipe_buffer *buf)
+{
+	(void)pipe;
+	put_user_page(s, (pfn_t)buf->page);
+}
+
 /* A page that was ours alone is kept for the next write. */
 static void anon_pipe_buf_release(struct step *s, pipe_ref pipe,
 				  struct pipe_buffer *buf)
@@ -166,7 +181,8 @@ const struct pipe_buf_operations pipe_buf_operations[NR_PIPE_BUF_OPS] = {
 	},
 	[PIPE_BUF_OPS_USER] = {
 		"user_page_pipe_buf_ops", always_valid, generic_map,
-		generic_unmap, generic_release, user_page_steal, generic_get,
+		generic_unmap, user_page_release, user_page_steal,
+		user_page_get,
 	},
 	[PIPE_BUF_OPS_ZERO] = {
 		"zero_pipe_buf_ops", always_valid, generic_map, generic_unmap,

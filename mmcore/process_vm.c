@@ -41,7 +41,7 @@ static int64_t check_iov(struct step *s, const struct op_iov *iov)
 }
 
 /* import_iovec(): the bytes of the caller's side, or a negative errno, told. */
-static int64_t import_iovec(struct step *s, const struct op_iov *iov)
+int64_t import_iovec(struct step *s, const struct op_iov *iov)
 {
 	uint64_t total = 0;
 	int64_t err = check_iov(s, iov);
@@ -55,7 +55,7 @@ static int64_t import_iovec(struct step *s, const struct op_iov *iov)
 		if (iov->nr == 1 && len > MAX_RW_COUNT)
 			len = MAX_RW_COUNT;
 		if (!range_ok(s->m, iov->vec[i].base, len))
-			return refuse(s, EFAULT, "a range of local is not in user space");
+			return refuse(s, EFAULT, "a range of the iov array is not in user space");
 		total += len < MAX_RW_COUNT - total ? len : MAX_RW_COUNT - total;
 	}
 	return (int64_t)total;

@@ -269,6 +269,31 @@ uint64_t shmem_seek_data(const struct machine *m, file_ref ref, uint64_t at,
 	return index << PAGE_SHIFT > at ? index << PAGE_SHIFT : at;
 }
 
+int64_t shmem_adopt_page(struct step *s, file_ref file, uint64_t index,
+			 pfn_t pfn)
+{
+	const inode_ref ref = file_at(s->m, file)->f_inode;
+	struct inode *inode = inode_mut(s, ref);
+	const bool charged = inode->i_flags & S_NORESERVE;
+	const uint64_t end = (index + 1) << PAGE_SHIFT;
+
+	if (charged && security_vm_enough_memory(s, current_mm(s), 1))
+		return -ENOSPC;
+	page_mut(s, pfn)->flags = 1ULL << PG_swapbacked | 1ULL << PG_uptodate |
+				  1ULL << PG_dirty;
+	if (add_to_page_cache(s, inode_mapping(ref), index, pfn)) {
+		page_mut(s, pfn)->flags = 1ULL << PG_uptodate | 1ULL << PG_pipe;
+		if (charged)
+			vm_unacct_memory(s, 1);
+		return -ENOMEM;
+	}
+	inode->i_accounted += charged;
+	kernel_mut(s)->nr_shmem++;
+	if (end > inode->i_size)
+		inode->i_size = end;
+	return 0;
+}
+
 /* Tmpfs has nothing but its pages. */
 int64_t noop_fsync(struct step *s, file_ref file)
 {

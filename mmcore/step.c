@@ -51,6 +51,7 @@ static bool well_formed(const struct op *op)
 		return op->data || !op->data_len;
 	case OP_MEM_TOUCH:
 		return op->mem_touch.access <= ACCESS_EXEC;
+	case OP_VMSPLICE:
 	case OP_PROCESS_VM_READV:
 	case OP_PROCESS_VM_WRITEV:
 		return is_there(&op->iov) && is_there(&op->remote_iov);
@@ -90,6 +91,18 @@ static bool run_file_call(struct step *s, const struct op *op, int64_t *ret)
 		return true;
 	case OP_PIPE:
 		*ret = sys_pipe(s, &op->pipe);
+		return true;
+	case OP_SPLICE:
+		*ret = sys_splice(s, &op->splice);
+		return true;
+	case OP_TEE:
+		*ret = sys_tee(s, &op->tee);
+		return true;
+	case OP_VMSPLICE:
+		*ret = sys_vmsplice(s, &op->vmsplice, &op->iov);
+		return true;
+	case OP_SENDFILE:
+		*ret = sys_sendfile(s, &op->sendfile);
 		return true;
 	case OP_FTRUNCATE:
 		*ret = sys_ftruncate(s, &op->ftruncate);
@@ -344,6 +357,48 @@ static uint64_t pages_of_iov(const struct op_iov *iov)
 	return pages;
 }
 
+/* Slots of the pipe behind a descriptor; 0: it is none. */
+static uint64_t slots_behind(const struct machine *m, const struct op *op,
+			     int64_t fd)
+{
+	const task_ref task = mm_find_task(m, op->pid);
+	const pipe_ref pipe = task_none(task) ? pipe_make(0)
+					      : mm_pipe(m, task, fd);
+
+	return pipe_none(pipe) ? 0 : pipe_at(m, pipe)->max_usage;
+}
+
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Of the page cache and of pipes; where a pipe takes part it has so many slots. */
+static uint64_t pages_spliced(const struct machine *m, const struct op *op)
+{
+	const uint64_t ahead = kernel_at(m)->read_ahead_kb / 2 + 2;
+	uint64_t in, out;
+
+	switch (op->code) {
+	case OP_SPLICE:
+		in = slots_behind(m, op, op->splice.fd_in);
+		out = slots_behind(m, op, op->splice.fd_out);
+		return lesser(op->splice.len >> PAGE_SHIFT,
+			      in > out ? in : out) * 2 + ahead;
+	case OP_SENDFILE:
+		out = slots_behind(m, op, op->sendfile.fd_out);
+		in = op->sendfile.count >> PAGE_SHIFT;
+		return (out ? lesser(in, out) : in) * 2 + ahead;
+	case OP_VMSPLICE:
+		in = slots_behind(m, op, op->vmsplice.fd);
+		return lesser(pages_of_iov(&op->iov), in + 16 + 3 * op->iov.nr);
+	default:	/* F_SETPIPE_SZ, F_DUPFD: the ring, the table */
+		return op->fcntl.cmd == F_SETPIPE_SZ
+			? (uint32_t)op->fcntl.arg >> (2 * PAGE_SHIFT - 6)
+			: (uint32_t)op->fcntl.arg / 512;
+	}
+}
+
 /* The pages an operation may bring in, capped by what could exist. */
 static uint64_t pages_named(const struct machine *m, const struct op *op)
 {
@@ -375,6 +430,12 @@ static uint64_t pages_named(const struct machine *m, const struct op *op)
 		break;
 	case OP_MEM_TOUCH:
 		pages = pages_spanned(op->mem_touch.addr, op->mem_touch.len);
+		break;
+	case OP_SPLICE:
+	case OP_SENDFILE:
+	case OP_VMSPLICE:
+	case OP_FCNTL:
+		pages = pages_spliced(m, op);
 		break;
 	case OP_PROCESS_VM_READV:
 	case OP_PROCESS_VM_WRITEV:

@@ -40,6 +40,12 @@ static void view_beside(struct json_writer *out, const struct op *op,
 {
 	if (res->signo)
 		json_pair_string(out, "signal", mm_signal_name(res->signo));
+	if (op->code == OP_SPLICE && op->splice.off_in != NO_OFFSET)
+		json_pair_uint(out, "off_in", res->offset);
+	else if (op->code == OP_SPLICE && op->splice.off_out != NO_OFFSET)
+		json_pair_uint(out, "off_out", res->offset);
+	else if (op->code == OP_SENDFILE && op->sendfile.offset != NO_OFFSET)
+		json_pair_uint(out, "offset", res->offset);
 	if (op->code != OP_PIPE)
 		return;
 	json_key(out, "fds");

@@ -24,6 +24,7 @@
 	X(open)		\
 	X(file)		\
 	X(pipe)		\
+	X(splice)	\
 	X(access)	\
 	X(mmap)		\
 	X(mprotect)	\
