@@ -272,12 +272,12 @@ static void counter(struct text *t, const char *name, const char *rest,
 /* One line a zone: pages taken from it; the other two are reclaim's. */
 static void zone_events(const struct machine *m, struct text *t)
 {
-	for_each_listed_zone (m, l)
+	for_each_listed_zone(m, l)
 		counter(t, "pgalloc_", l->lower,
 			l->type < 0 ? 0 : kernel_at(m)->pgalloc[l->type]);
-	for_each_listed_zone (m, l)
+	for_each_listed_zone(m, l)
 		counter(t, "allocstall_", l->lower, 0);
-	for_each_listed_zone (m, l)
+	for_each_listed_zone(m, l)
 		counter(t, "pgskip_", l->lower, 0);
 }
 
@@ -372,7 +372,7 @@ static void show_protection(const struct machine *m, const struct zone *z,
 	if (!p)
 		return;
 	p = put_text(p, "        protection: (");
-	for_each_listed_zone (m, l) {
+	for_each_listed_zone(m, l) {
 		if (z && l->type >= 0)
 			reserve = z->lowmem_reserve[l->type];
 		if (!first)
@@ -435,7 +435,7 @@ void show_zoneinfo(const struct machine *m, struct text *t)
 	bool first = true;
 
 	get_lru_counts(m, &lru);
-	for_each_listed_zone (m, l) {
+	for_each_listed_zone(m, l) {
 		const struct zone *z = populated(m, l);
 
 		zone_head(t, l->name, "\n");
@@ -507,7 +507,7 @@ static void blocks_by_type(const struct machine *m, struct text *t)
 	}
 	*p++ = '\n';
 	text_done(t, p);
-	for_each_listed_zone (m, l) {
+	for_each_listed_zone(m, l) {
 		const struct zone *z = populated(m, l);
 
 		if (!z)
@@ -545,7 +545,7 @@ void show_pagetypeinfo(const struct machine *m, struct text *t)
 	}
 	*p++ = '\n';
 	text_done(t, p);
-	for_each_listed_zone (m, l) {
+	for_each_listed_zone(m, l) {
 		const struct zone *z = populated(m, l);
 
 		for (int type = 0; z && type < NR_MIGRATE_TYPES; type++)
