@@ -265,7 +265,7 @@ static uint64_t pages_spanned(uint64_t addr, uint64_t len)
 /* Tables and struct pages of @pages frames newly mapped, loosely. */
 static uint64_t mapping_frames(uint64_t pages)
 {
-	return pages / 64 + pages / 512 + 16;
+	return pages / 64 + pages / 512 + 24;
 }
 
 uint64_t mm_op_room(const struct machine *m, const struct op *op)

@@ -24,7 +24,10 @@
 	X(rmap)		\
 	X(memory)	\
 	X(shmem)	\
+	X(inode)	\
+	X(open)		\
 	X(file)		\
+	X(pipe)		\
 	X(access)	\
 	X(mprotect)	\
 	X(mremap)	\

@@ -673,6 +673,50 @@ START_TEST(a_machine_has_no_more_ram_than_its_kernel_can_use)
 }
 END_TEST
 
+/* mm_op_bound() must hold where tables have four levels, or come in fours. */
+static struct op_result within_bound(struct machine *m, const struct op *op)
+{
+	const uint64_t bound = mm_op_bound(m, op), before = m->nr_resident;
+	struct op_result res = host_run(m, op);
+
+	ck_assert_msg(m->nr_resident - before <= bound, "%llu > %llu",
+		      (unsigned long long)(m->nr_resident - before),
+		      (unsigned long long)bound);
+	return res;
+}
+
+START_TEST(no_operation_costs_more_than_it_says)
+{
+	struct mm_config config = host_config();
+	struct op op = { .code = OP_SPAWN };
+	struct machine *m;
+
+	config.ram = 256 * MIB;
+	m = host_machine_new(&config);
+	memcpy(op.spawn.name, "demo", 5);
+	op.spawn.image = IMAGE_DEMO;
+	op.pid = (uint32_t)within_bound(m, &op).ret;
+	/* a page in each of many spans, then in all of them at once */
+	for (uint64_t at = 0x20000000; at < 0x70000000; at += 4 * MIB) {
+		op.code = OP_MMAP;
+		op.mmap = (struct op_mmap){ at, 4096, RW, PRIVATE | MAP_FIXED,
+					    -1, 0 };
+		within_bound(m, &op);
+	}
+	op.code = OP_MEM_TOUCH;
+	op.mem_touch = (struct op_mem_touch){ 0x40000000, 1, ACCESS_WRITE };
+	within_bound(m, &op);
+	op.code = OP_MLOCKALL;
+	op.mlockall.flags = MCL_CURRENT;
+	within_bound(m, &op);
+	op.code = OP_FORK;
+	op.fork.flags = 0;
+	ck_assert_int_gt(within_bound(m, &op).ret, 0);
+	host_check(m);
+	host_machine_free(m);
+}
+END_TEST
+
 static bool says(const char *path, const char *line)
 {
 	char *text = host_proc(sp.m, path);
@@ -767,6 +811,7 @@ Suite *suite_arch(void)
 	tcase_add_test(tc, programs_fall_back_on_lowmem_but_not_on_all_of_it);
 	tcase_add_test(tc, lowmem_can_be_gone_while_highmem_is_free);
 	tcase_add_test(tc, a_machine_has_no_more_ram_than_its_kernel_can_use);
+	tcase_add_test(tc, no_operation_costs_more_than_it_says);
 	tcase_add_test(tc, proc_speaks_of_what_the_machine_has);
 	tcase_add_test(tc, huge_pages_have_the_sizes_of_the_tables);
 	suite_add_tcase(suite, tc);
