@@ -534,6 +534,9 @@ static int64_t check_file(struct step *s, struct mmap_state *st)
 	}
 	if (!(f_mode & FMODE_READ))
 		return refuse(s, EACCES, "the file is not open for reading");
+	/* path_noexec(): pipefs is mounted so. */
+	if (file && file->f_op == FILE_OPS_PIPE && st->prot & PROT_EXEC)
+		return refuse(s, EPERM, "what is in a pipe cannot be executed");
 	trace_event(s, mmap_file_ops, file ? file->f_op : 0);
 	if (file && !file_operations[file->f_op].mmap)
 		return refuse(s, ENODEV, "the file has no mmap operation");

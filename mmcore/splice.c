@@ -384,7 +384,7 @@ int64_t sys_tee(struct step *s, const struct op_tee *a)
 	pipe_ref from, to;
 	int64_t err;
 
-	if (a->flags & ~(uint64_t)SPLICE_F_ALL)
+	if ((uint32_t)a->flags & ~(uint32_t)SPLICE_F_ALL)
 		return refuse(s, EINVAL, "flags has an unknown bit");
 	if (!a->len)
 		return 0;
@@ -512,7 +512,7 @@ int64_t sys_splice(struct step *s, const struct op_splice *a)
 
 	if (!a->len)
 		return 0;
-	if (a->flags & ~(uint64_t)SPLICE_F_ALL)
+	if ((uint32_t)a->flags & ~(uint32_t)SPLICE_F_ALL)
 		return refuse(s, EINVAL, "flags has an unknown bit");
 	err = find_ends(s, &sp);
 	if (err)
@@ -664,7 +664,7 @@ int64_t sys_vmsplice(struct step *s, const struct op_vmsplice *a,
 	int64_t total;
 	bool write;
 
-	if (a->flags & ~(uint64_t)SPLICE_F_ALL)
+	if ((uint32_t)a->flags & ~(uint32_t)SPLICE_F_ALL)
 		return refuse(s, EINVAL, "flags has an unknown bit");
 	file = fget(s, a->fd);
 	if (file_none(file))

@@ -282,6 +282,17 @@ void outcome_return(struct answer *a, int64_t ret)
 			 (uint64_t)ret);
 }
 
+void outcome_words(struct answer *a, int64_t ret, uint64_t first,
+		   uint64_t second)
+{
+	size_t len;
+
+	outcome_return(a, ret);
+	len = strlen(a->outcome);
+	snprintf(a->outcome + len, OUTCOME_LINE - len, " left 0x%" PRIx64
+		 " 0x%" PRIx64, first, second);
+}
+
 void outcome_access(struct answer *a, uint64_t done, uint64_t hash)
 {
 	snprintf(a->outcome, OUTCOME_LINE, "done %" PRIu64 " hash %" PRIx64,

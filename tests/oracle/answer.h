@@ -77,6 +77,9 @@ void answer_page_flush(struct answer *a, uint32_t pid, struct page_run *run);
 
 /* Outcomes of system calls and of accesses; the words are the same for both. */
 void outcome_return(struct answer *a, int64_t ret);
+/* The same, and two words that the call has left in memory. */
+void outcome_words(struct answer *a, int64_t ret, uint64_t first,
+		   uint64_t second);
 void outcome_access(struct answer *a, uint64_t done, uint64_t hash);
 void outcome_signal(struct answer *a, int signo, int code, uint64_t addr,
 		    uint64_t done);

@@ -40,7 +40,7 @@ int limit_pair_index(uint64_t soft, uint64_t hard)
 }
 
 /* Every kind of deed: its word, and where its numbers are. */
-#define MAX_NUMBERS 6
+#define MAX_NUMBERS 7
 
 static const char *const words[NR_OPS] = {
 	[OP_MMAP] = "mmap",		[OP_MUNMAP] = "munmap",
@@ -59,6 +59,9 @@ static const char *const words[NR_OPS] = {
 	[OP_FSYNC] = "fsync",		[OP_LSEEK] = "lseek",
 	[OP_READ] = "file_read",	[OP_WRITE] = "file_write",
 	[OP_PREAD] = "pread",		[OP_PWRITE] = "pwrite",
+	[OP_PIPE] = "pipe",		[OP_FCNTL] = "fcntl",
+	[OP_SPLICE] = "splice",		[OP_TEE] = "tee",
+	[OP_VMSPLICE] = "vmsplice",	[OP_SENDFILE] = "sendfile",
 };
 
 static const int nr_numbers[NR_OPS] = {
@@ -74,6 +77,8 @@ static const int nr_numbers[NR_OPS] = {
 	[OP_FTRUNCATE] = 2,	[OP_FSYNC] = 1,		[OP_LSEEK] = 3,
 	[OP_READ] = 3,		[OP_WRITE] = 3,		[OP_PREAD] = 4,
 	[OP_PWRITE] = 4,
+	[OP_PIPE] = 2,		[OP_FCNTL] = 3,		[OP_SPLICE] = 7,
+	[OP_TEE] = 4,		[OP_VMSPLICE] = 7,	[OP_SENDFILE] = 5,
 };
 
 /* Operations whose arguments are 64-bit words and nothing else, in order. */
@@ -134,6 +139,26 @@ static void numbers_of(const struct deed *d, uint64_t n[MAX_NUMBERS])
 		n[0] = (uint64_t)op->lseek.fd, n[1] = op->lseek.offset;
 		n[2] = op->lseek.whence;
 		break;
+	case OP_FCNTL:
+		n[0] = (uint64_t)op->fcntl.fd, n[1] = op->fcntl.cmd;
+		n[2] = op->fcntl.arg;
+		break;
+	case OP_VMSPLICE:
+		n[0] = (uint64_t)op->vmsplice.fd, n[1] = op->vmsplice.flags;
+		memcpy(n + 2, d->iov, sizeof(d->iov));
+		n[6] = d->vec;
+		break;
+	case OP_PIPE:
+		n[0] = op->pipe.flags, n[1] = d->vec;
+		break;
+	case OP_SPLICE:
+		memcpy(n, &op->splice, sizeof(op->splice));
+		n[6] = d->vec;
+		break;
+	case OP_SENDFILE:
+		memcpy(n, &op->sendfile, sizeof(op->sendfile));
+		n[4] = d->vec;
+		break;
 	case OP_MREMAP:
 	case OP_CLOSE:
 	case OP_DUP:
@@ -143,6 +168,7 @@ static void numbers_of(const struct deed *d, uint64_t n[MAX_NUMBERS])
 	case OP_WRITE:
 	case OP_PREAD:
 	case OP_PWRITE:
+	case OP_TEE:
 	case OP_MLOCK:
 	case OP_MLOCK2:
 	case OP_MUNLOCK:
@@ -206,6 +232,26 @@ static void set_numbers(struct deed *d, const uint64_t n[MAX_NUMBERS])
 		op->lseek = (struct op_lseek){ (int64_t)n[0], n[1],
 					       (uint32_t)n[2] };
 		break;
+	case OP_FCNTL:
+		op->fcntl = (struct op_fcntl){ (int64_t)n[0], n[2],
+					       (uint32_t)n[1] };
+		break;
+	case OP_VMSPLICE:
+		op->vmsplice = (struct op_vmsplice){ (int64_t)n[0], n[1] };
+		memcpy(d->iov, n + 2, sizeof(d->iov));
+		d->vec = n[6];
+		break;
+	case OP_PIPE:
+		op->pipe.flags = n[0], d->vec = n[1];
+		break;
+	case OP_SPLICE:
+		memcpy(&op->splice, n, sizeof(op->splice));
+		d->vec = n[6];
+		break;
+	case OP_SENDFILE:
+		memcpy(&op->sendfile, n, sizeof(op->sendfile));
+		d->vec = n[4];
+		break;
 	case OP_MREMAP:
 	case OP_CLOSE:
 	case OP_DUP:
@@ -215,6 +261,7 @@ static void set_numbers(struct deed *d, const uint64_t n[MAX_NUMBERS])
 	case OP_WRITE:
 	case OP_PREAD:
 	case OP_PWRITE:
+	case OP_TEE:
 	case OP_MLOCK:
 	case OP_MLOCK2:
 	case OP_MUNLOCK:
@@ -226,6 +273,27 @@ static void set_numbers(struct deed *d, const uint64_t n[MAX_NUMBERS])
 		break;
 	default:
 		break;
+	}
+}
+
+size_t deed_words(const struct deed *deed, uint64_t at[WORDS_MAX])
+{
+	const struct op *op = &deed->op;
+
+	memset(at, 0, WORDS_MAX * sizeof(*at));
+	switch (op->code) {
+	case OP_SPLICE:
+		at[0] = (uint64_t)op->splice.off_in;
+		at[1] = (uint64_t)op->splice.off_out;
+		return 2;
+	case OP_SENDFILE:
+		at[0] = (uint64_t)op->sendfile.offset;
+		return 2;
+	case OP_VMSPLICE:
+		memcpy(at, deed->iov, sizeof(deed->iov));
+		return 4;
+	default:
+		return 2;
 	}
 }
 

@@ -15,11 +15,31 @@
 
 #include "mmcore/op.h"
 
+#define DEED_RANGES 2
+
 struct deed {
 	struct op op;
 	uint32_t phase;		/* OP_MEM_WRITE: byte i is pattern_byte(phase + i) */
-	uint64_t vec;		/* OP_MINCORE: where the answer is stored */
+	uint64_t vec;		/* where pointers of the call point to */
+	struct op_iovec iov[DEED_RANGES];	/* OP_VMSPLICE: op.iov */
 };
+
+/* The operation, with what of it lies beside it. */
+static inline struct op deed_op(const struct deed *deed)
+{
+	struct op op = deed->op;
+
+	if (op.code == OP_VMSPLICE)
+		op.iov = (struct op_iov){ deed->iov, DEED_RANGES };
+	return op;
+}
+
+/*
+ * What lies at deed->vec before the call: offsets, ranges, room for two
+ * descriptors. Returns how many words that is.
+ */
+#define WORDS_MAX 4
+size_t deed_words(const struct deed *deed, uint64_t words[WORDS_MAX]);
 
 struct deeds {
 	struct deed *list;

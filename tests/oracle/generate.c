@@ -27,7 +27,7 @@ static uint64_t scramble(uint64_t z)
 
 struct dice dice_new(uint64_t seed)
 {
-	return (struct dice){ scramble(seed + 1) };
+	return (struct dice){ scramble(seed + 1), seed % 3 == 2 };
 }
 
 uint64_t dice_below(struct dice *dice, uint64_t n)
@@ -526,6 +526,135 @@ static void make_file(struct dice *dice, const struct machine *m, mm_ref mm,
 	}
 }
 
+/* ---- pipes: nothing that would sleep ---- */
+
+static int64_t pipe_descriptor(struct dice *dice)
+{
+	return percent(dice, 85) ? 3 + (int64_t)dice_below(dice, 8)
+				 : descriptor(dice);
+}
+
+static uint64_t splice_length(struct dice *dice)
+{
+	static const uint64_t odd[] = { 0, 1, 4095, 4096, 4097, 65536 };
+	uint64_t kind = dice_below(dice, 100);
+
+	return kind < 40 ? 1 + dice_below(dice, PAGES(4))
+	     : kind < 70 ? PAGES(1 + dice_below(dice, 20))
+	     : kind < 97 ? PICK(dice, odd) : 1ULL << 63;
+}
+
+static uint64_t splice_flags(struct dice *dice)
+{
+	return percent(dice, 70) ? dice_below(dice, 2)
+	     : percent(dice, 90) ? dice_below(dice, 16)
+				 : 1ULL << dice_below(dice, 40);
+}
+
+static int64_t splice_offset(struct dice *dice)
+{
+	return percent(dice, 60) ? NO_OFFSET : (int64_t)file_place(dice);
+}
+
+/* No file may grow by terabytes of pages, nor what is sent be that long. */
+static int64_t near_offset(struct dice *dice)
+{
+	int64_t at = splice_offset(dice);
+
+	return at >= 1LL << 40 && at < INT64_MAX - 8192 ? 0 : at;
+}
+
+static void make_fcntl(struct dice *dice, struct op *op)
+{
+	static const uint32_t cmds[] = {
+		F_SETPIPE_SZ, F_SETPIPE_SZ, F_SETPIPE_SZ, F_GETPIPE_SZ,
+		F_GETFL, F_SETFL, F_SETFL, F_DUPFD, F_GETFD, F_SETFD,
+		F_DUPFD_CLOEXEC,
+	};
+	static const uint64_t sizes[] = {
+		0, 1, 4096, 8192, 5000, 16384, 65536, 65536, 131072, 1 << 20,
+		(1 << 20) + 1, 1ULL << 31, (1ULL << 31) + 1, 1ULL << 32,
+	};
+	struct op_fcntl *a = &op->fcntl;
+
+	op->code = OP_FCNTL;
+	*a = (struct op_fcntl){ .fd = pipe_descriptor(dice),
+				.cmd = PICK(dice, cmds) };
+	if (a->cmd == F_SETPIPE_SZ)
+		a->arg = PICK(dice, sizes);
+	else if (a->cmd == F_SETFL)
+		a->arg = O_NONBLOCK | (percent(dice, 30) ? O_DIRECT : 0) |
+			 (percent(dice, 10) ? O_APPEND : 0);
+	else
+		a->arg = dice_below(dice, 12);
+}
+
+static void make_splice(struct dice *dice, struct deed *deed)
+{
+	struct op *op = &deed->op;
+	uint64_t kind = dice_below(dice, 100);
+
+	if (kind < 60) {
+		op->code = OP_SPLICE;
+		op->splice = (struct op_splice){ pipe_descriptor(dice),
+			splice_offset(dice), pipe_descriptor(dice),
+			near_offset(dice), splice_length(dice),
+			splice_flags(dice) };
+	} else if (kind < 80) {
+		op->code = OP_TEE;
+		op->tee = (struct op_tee){ pipe_descriptor(dice),
+			pipe_descriptor(dice), splice_length(dice),
+			splice_flags(dice) };
+	} else {
+		op->code = OP_SENDFILE;
+		op->sendfile = (struct op_sendfile){ pipe_descriptor(dice),
+			pipe_descriptor(dice), splice_offset(dice),
+			splice_length(dice) };
+	}
+}
+
+static void make_vmsplice(struct dice *dice, const struct machine *m,
+			  mm_ref mm, struct deed *deed)
+{
+	deed->op.code = OP_VMSPLICE;
+	deed->op.vmsplice = (struct op_vmsplice){ pipe_descriptor(dice),
+		splice_flags(dice) | SPLICE_F_NONBLOCK };
+	for (int i = 0; i < DEED_RANGES; i++) {
+		struct op_iovec *range = &deed->iov[i];
+
+		range->base = access_address(dice, m, mm);
+		range->len = percent(dice, 20) ? 0
+			: access_length(dice, range->base, PAGES(5));
+	}
+}
+
+static void make_pipe(struct dice *dice, const struct machine *m, mm_ref mm,
+		      struct deed *deed)
+{
+	uint64_t kind = dice_below(dice, 100);
+
+	deed->vec = access_address(dice, m, mm) & ~31ULL;
+	if (kind < 12) {
+		deed->op.code = OP_PIPE;
+		deed->op.pipe.flags = O_NONBLOCK |
+			(percent(dice, 10) ? O_DIRECT : 0) |
+			(percent(dice, 5) ? O_CLOEXEC : 0) |
+			(percent(dice, 3) ? 1U << dice_below(dice, 22) : 0);
+	} else if (kind < 22) {
+		make_fcntl(dice, &deed->op);
+	} else if (kind < 40) {
+		make_vmsplice(dice, m, mm, deed);
+	} else if (kind < 44) {
+		deed->op.code = percent(dice, 60) ? OP_CLOSE : OP_DUP;
+		deed->op.close.fd = pipe_descriptor(dice);
+	} else if (kind < 70) {
+		make_transfer(dice, m, mm, &deed->op);
+		deed->op.read.fd = pipe_descriptor(dice);
+	} else {
+		make_splice(dice, deed);
+	}
+}
+
 static void make_rare(struct dice *dice, const struct machine *m, mm_ref mm,
 		      struct deed *deed)
 {
@@ -559,6 +688,10 @@ static struct deed any_deed(struct dice *dice, const struct machine *m)
 	mm_ref mm = task_at(m, task)->mm;
 
 	deed.op.pid = (uint32_t)task_at(m, task)->pid;
+	if (percent(dice, dice->pipes ? 50 : 3)) {
+		make_pipe(dice, m, mm, &deed);
+		return deed;
+	}
 	if (kind < 30)
 		make_mmap(dice, m, mm, &deed.op);
 	else if (kind < 39)
@@ -626,6 +759,15 @@ static bool about_stub(const struct deed *deed)
 		return hits_stub(op->pread.buf, op->pread.count);
 	case OP_PWRITE:
 		return hits_stub(op->pwrite.buf, op->pwrite.count);
+	case OP_VMSPLICE:
+		for (int i = 0; i < DEED_RANGES; i++)
+			if (hits_stub(deed->iov[i].base, deed->iov[i].len))
+				return true;
+		return hits_stub(deed->vec, PAGES(1));
+	case OP_PIPE:
+	case OP_SPLICE:
+	case OP_SENDFILE:
+		return hits_stub(deed->vec, PAGES(1));
 	case OP_MEM_TOUCH:
 		return hits_stub(op->mem_touch.addr, op->mem_touch.len);
 	case OP_MEM_READ:

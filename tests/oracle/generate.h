@@ -6,7 +6,10 @@
 #include "mmcore/mmcore.h"
 #include "tests/oracle/deed.h"
 
-struct dice { uint64_t state; };
+struct dice {
+	uint64_t state;
+	bool pipes;		/* half of the deeds are about files and pipes */
+};
 
 struct dice dice_new(uint64_t seed);
 /* A number below @n, which is not 0. */

@@ -84,7 +84,7 @@ struct puppets {
 __asm__(
 "	.pushsection .rodata\n"
 "	.globl stub_begin, stub_end, stub_syscall, stub_load, stub_store\n"
-"	.globl stub_read, stub_write\n"
+"	.globl stub_read, stub_write, stub_put\n"
 "stub_begin:\n"
 "stub_syscall:\n"
 "	syscall\n"
@@ -119,6 +119,9 @@ __asm__(
 "	incl %eax\n"
 "	decq %rcx\n"
 "	jnz stub_write\n"
+"	int3\n"
+"stub_put:\n"
+"	movq %rax, (%rdi)\n"
 "	int3\n"
 "stub_end:\n"
 "	.popsection\n");
@@ -198,8 +201,14 @@ static int64_t call_at(pid_t pid, uint64_t gadget, long nr,
 	struct user_regs_struct regs = call_regs(gadget, nr, arg);
 	int status;
 
+	int stop;
+
 	set_regs(pid, &regs);
-	if (resume(pid, PTRACE_CONT, &status) != SIGTRAP)
+	/* What the call sends its caller is not delivered. */
+	do
+		stop = resume(pid, PTRACE_CONT, &status);
+	while (stop == SIGPIPE || stop == SIGXFSZ);
+	if (stop != SIGTRAP)
 		fail("a puppet's system call did not come back");
 	return (int64_t)get_regs(pid).rax;
 }
@@ -569,6 +578,12 @@ static bool do_file_call(pid_t pid, const struct op *op, int64_t *ret)
 		*ret = CALL(pid, SYS_write, n[0], op->write.buf,
 			    op->write.count);
 		return true;
+	case OP_FCNTL:
+		*ret = CALL(pid, SYS_fcntl, n[0], op->fcntl.cmd, op->fcntl.arg);
+		return true;
+	case OP_TEE:
+		*ret = CALL(pid, SYS_tee, n[0], n[1], n[2], n[3]);
+		return true;
 	case OP_PREAD:
 		*ret = CALL(pid, SYS_pread64, n[0], op->pread.buf,
 			    op->pread.count, op->pread.offset);
@@ -735,6 +750,64 @@ static void do_write(pid_t pid, const struct deed *deed, struct answer *a)
 		  false, a);
 }
 
+/* ---- calls with something in memory ---- */
+
+/* Stores of the program's own; false: told the signal that came of it. */
+static bool put_words(pid_t pid, uint64_t addr, const uint64_t *words,
+		      size_t nr, struct answer *a)
+{
+	for (size_t i = 0; i < nr; i++) {
+		struct user_regs_struct regs =
+			blank_regs(STUB_ADDR + stub_offset(stub_put));
+		int status;
+
+		regs.rdi = addr + i * sizeof(*words);
+		regs.rax = words[i];
+		set_regs(pid, &regs);
+		if (resume(pid, PTRACE_CONT, &status) != SIGTRAP) {
+			tell_signal(pid, i * sizeof(*words), a);
+			return false;
+		}
+	}
+	return true;
+}
+
+static uint64_t peek(pid_t pid, uint64_t addr)
+{
+	errno = 0;
+	return (uint64_t)ptrace(PTRACE_PEEKDATA, pid, addr, NULL);
+}
+
+/* What the call needs lies at deed->vec; what it gives back, too. */
+static void do_call_at(pid_t pid, const struct deed *deed, struct answer *a)
+{
+	const uint64_t at = deed->vec, *n = (const uint64_t *)&deed->op.read;
+	uint64_t words[WORDS_MAX];
+	int64_t ret;
+
+	if (!put_words(pid, at, words, deed_words(deed, words), a))
+		return;
+	switch (deed->op.code) {
+	case OP_PIPE:
+		ret = CALL(pid, SYS_pipe2, at, n[0]);
+		break;
+	case OP_SPLICE:
+		ret = CALL(pid, SYS_splice, n[0],
+			   deed->op.splice.off_in == NO_OFFSET ? 0 : at, n[2],
+			   deed->op.splice.off_out == NO_OFFSET ? 0 : at + 8,
+			   n[4], n[5]);
+		break;
+	case OP_VMSPLICE:
+		ret = CALL(pid, SYS_vmsplice, n[0], at, DEED_RANGES, n[1]);
+		break;
+	default:
+		ret = CALL(pid, SYS_sendfile, n[0], n[1],
+			   deed->op.sendfile.offset == NO_OFFSET ? 0 : at, n[3]);
+		break;
+	}
+	outcome_words(a, ret, peek(pid, at), peek(pid, at + 8));
+}
+
 static void do_deed(struct puppets *side, const struct deed *deed,
 		    struct answer *a)
 {
@@ -750,6 +823,12 @@ static void do_deed(struct puppets *side, const struct deed *deed,
 		break;
 	case OP_MEM_WRITE:
 		do_write(pid, deed, a);
+		break;
+	case OP_PIPE:
+	case OP_SPLICE:
+	case OP_VMSPLICE:
+	case OP_SENDFILE:
+		do_call_at(pid, deed, a);
 		break;
 	case OP_MINCORE:
 		outcome_return(a, CALL(pid, SYS_mincore, op->mincore.addr,

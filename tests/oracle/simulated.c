@@ -105,10 +105,69 @@ static void run_mincore(struct simulated *side, const struct deed *deed,
 	outcome_return(a, res.ret);
 }
 
+/* One store of words; false: told the signal that came of it. */
+static bool put_words(struct simulated *side, const struct deed *deed,
+		      const uint64_t *words, size_t nr, struct answer *a)
+{
+	struct op store = { .code = OP_MEM_WRITE, .pid = deed->op.pid };
+	struct op_result res;
+
+	store.mem_write.addr = deed->vec;
+	store.data = (const uint8_t *)words;
+	store.data_len = nr * sizeof(*words);
+	res = host_run(side->machine, &store);
+	if (res.outcome == OUT_SIGNAL && a)
+		outcome_signal(a, res.signo, res.si_code, res.fault_addr,
+			       res.done);
+	return res.outcome != OUT_SIGNAL;
+}
+
+/* What the kernel left at deed->vec. */
+static void left_words(const struct op *op, const struct op_result *res,
+		       uint64_t words[2])
+{
+	if (res->outcome != OUT_OK)
+		return;
+	if (op->code == OP_PIPE)
+		words[0] = (uint64_t)(uint32_t)res->fds[1] << 32 |
+			   (uint32_t)res->fds[0];
+	if (op->code == OP_SENDFILE && op->sendfile.offset != NO_OFFSET)
+		words[0] = res->offset;
+	if (op->code != OP_SPLICE || !op->splice.len)
+		return;
+	if (op->splice.off_in != NO_OFFSET)
+		words[0] = res->offset;
+	else if (op->splice.off_out != NO_OFFSET)
+		words[1] = res->offset;
+}
+
+/* Calls that find something in memory, or leave it there. */
+static void run_call_at(struct simulated *side, const struct deed *deed,
+			struct answer *a)
+{
+	const struct op op = deed_op(deed);
+	uint64_t words[WORDS_MAX];
+	const size_t nr = deed_words(deed, words);
+	struct op_result res;
+	struct op load = { .code = OP_MEM_READ, .pid = op.pid,
+			   .mem_read = { deed->vec, 16 }, .buf = side->bytes };
+
+	if (!put_words(side, deed, words, nr, a))
+		return;
+	res = host_run(side->machine, &op);
+	if (op.code != OP_VMSPLICE) {
+		left_words(&op, &res, words);
+		put_words(side, deed, words, 2, NULL);
+	}
+	host_run(side->machine, &load);
+	memcpy(words, side->bytes, 16);
+	outcome_words(a, res.ret, words[0], words[1]);
+}
+
 static void run(struct simulated *side, const struct deed *deed,
 		struct answer *a)
 {
-	struct op op = deed->op;
+	struct op op = deed_op(deed);
 	struct op_result res;
 
 	if (op.code == OP_MEM_WRITE) {
@@ -118,6 +177,11 @@ static void run(struct simulated *side, const struct deed *deed,
 	}
 	if (op.code == OP_MINCORE) {
 		run_mincore(side, deed, a);
+		return;
+	}
+	if (op.code == OP_PIPE || op.code == OP_SPLICE ||
+	    op.code == OP_VMSPLICE || op.code == OP_SENDFILE) {
+		run_call_at(side, deed, a);
 		return;
 	}
 	if (op.code == OP_MEM_READ)

@@ -15,6 +15,7 @@ extern const uint8_t stub_syscall[];	/* rax, rdi, rsi, rdx, r10, r8, r9 */
 extern const uint8_t stub_load[];	/* one byte a page: rdi; end rsi */
 extern const uint8_t stub_store[];	/* likewise; keeps what is there */
 extern const uint8_t stub_read[];	/* rdi, rcx bytes; hash in rax */
+extern const uint8_t stub_put[];	/* rax, eight bytes, to rdi */
 extern const uint8_t stub_write[];	/* rdi, rcx bytes; phase rax, table rsi */
 
 /* Where the tables are put in the stub page. */

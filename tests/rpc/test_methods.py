@@ -19,7 +19,7 @@ def wrong_values(param):
     if kind in ("size", "integer", "u32", "u8", "i32", "i64", "pfn"):
         values = ["x", 1.5, True, {}, "99999999999999999999"]
         if "max" in param:
-            values.append(param["max"] + 1)
+            values.append(str(param["max"] + 1))
         if kind not in ("i32", "i64"):
             values.append(-1)
         return values
