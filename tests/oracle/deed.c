@@ -92,6 +92,36 @@ static size_t plain_size(enum op_code code)
 	return (size_t)nr_numbers[code] * sizeof(uint64_t);
 }
 
+/* Those whose last number is where something lies in memory. */
+static bool has_vec(enum op_code code)
+{
+	return code == OP_MINCORE || code == OP_PIPE || code == OP_SPLICE ||
+	       code == OP_VMSPLICE || code == OP_SENDFILE;
+}
+
+/* The words of the operation itself, of ranges beside it, and the place. */
+static void numbers_with_vec(const struct deed *d, uint64_t n[MAX_NUMBERS])
+{
+	const size_t nr = (size_t)nr_numbers[d->op.code] - 1;
+	const bool ranges = d->op.code == OP_VMSPLICE;
+
+	memcpy(n, plain_words(&d->op), (ranges ? 2 : nr) * sizeof(*n));
+	if (ranges)
+		memcpy(n + 2, d->iov, sizeof(d->iov));
+	n[nr] = d->vec;
+}
+
+static void set_with_vec(struct deed *d, const uint64_t n[MAX_NUMBERS])
+{
+	const size_t nr = (size_t)nr_numbers[d->op.code] - 1;
+	const bool ranges = d->op.code == OP_VMSPLICE;
+
+	memcpy((void *)plain_words(&d->op), n, (ranges ? 2 : nr) * sizeof(*n));
+	if (ranges)
+		memcpy(d->iov, n + 2, sizeof(d->iov));
+	d->vec = n[nr];
+}
+
 static void numbers_of(const struct deed *d, uint64_t n[MAX_NUMBERS])
 {
 	const struct op *op = &d->op;
@@ -101,9 +131,6 @@ static void numbers_of(const struct deed *d, uint64_t n[MAX_NUMBERS])
 		n[0] = op->mmap.addr, n[1] = op->mmap.len;
 		n[2] = op->mmap.prot, n[3] = op->mmap.flags;
 		n[4] = (uint64_t)op->mmap.fd, n[5] = op->mmap.offset;
-		break;
-	case OP_MUNMAP:
-		n[0] = op->munmap.addr, n[1] = op->munmap.len;
 		break;
 	case OP_MPROTECT:
 		n[0] = op->mprotect.addr, n[1] = op->mprotect.len;
@@ -129,9 +156,6 @@ static void numbers_of(const struct deed *d, uint64_t n[MAX_NUMBERS])
 		n[0] = op->mem_touch.addr, n[1] = op->mem_touch.len;
 		n[2] = op->mem_touch.access;
 		break;
-	case OP_MINCORE:
-		n[0] = op->mincore.addr, n[1] = op->mincore.len, n[2] = d->vec;
-		break;
 	case OP_MEMFD_CREATE:
 		n[0] = op->memfd_create.flags;
 		break;
@@ -143,22 +167,7 @@ static void numbers_of(const struct deed *d, uint64_t n[MAX_NUMBERS])
 		n[0] = (uint64_t)op->fcntl.fd, n[1] = op->fcntl.cmd;
 		n[2] = op->fcntl.arg;
 		break;
-	case OP_VMSPLICE:
-		n[0] = (uint64_t)op->vmsplice.fd, n[1] = op->vmsplice.flags;
-		memcpy(n + 2, d->iov, sizeof(d->iov));
-		n[6] = d->vec;
-		break;
-	case OP_PIPE:
-		n[0] = op->pipe.flags, n[1] = d->vec;
-		break;
-	case OP_SPLICE:
-		memcpy(n, &op->splice, sizeof(op->splice));
-		n[6] = d->vec;
-		break;
-	case OP_SENDFILE:
-		memcpy(n, &op->sendfile, sizeof(op->sendfile));
-		n[4] = d->vec;
-		break;
+	case OP_MUNMAP:
 	case OP_MREMAP:
 	case OP_CLOSE:
 	case OP_DUP:
@@ -179,6 +188,8 @@ static void numbers_of(const struct deed *d, uint64_t n[MAX_NUMBERS])
 		memcpy(n, plain_words(op), plain_size(op->code));
 		break;
 	default:
+		if (has_vec(op->code))
+			numbers_with_vec(d, n);
 		break;
 	}
 }
@@ -191,9 +202,6 @@ static void set_numbers(struct deed *d, const uint64_t n[MAX_NUMBERS])
 	case OP_MMAP:
 		op->mmap = (struct op_mmap){ n[0], n[1], n[2], n[3],
 					     (int64_t)n[4], n[5] };
-		break;
-	case OP_MUNMAP:
-		op->munmap = (struct op_munmap){ n[0], n[1] };
 		break;
 	case OP_MPROTECT:
 		op->mprotect = (struct op_mprotect){ n[0], n[1], n[2] };
@@ -220,10 +228,6 @@ static void set_numbers(struct deed *d, const uint64_t n[MAX_NUMBERS])
 		op->mem_touch = (struct op_mem_touch){ n[0], n[1],
 						       (uint32_t)n[2] };
 		break;
-	case OP_MINCORE:
-		op->mincore = (struct op_mincore){ n[0], n[1] };
-		d->vec = n[2];
-		break;
 	case OP_MEMFD_CREATE:
 		op->memfd_create.flags = n[0];
 		memcpy(op->memfd_create.name, MEMFD_NAME, sizeof(MEMFD_NAME));
@@ -236,22 +240,7 @@ static void set_numbers(struct deed *d, const uint64_t n[MAX_NUMBERS])
 		op->fcntl = (struct op_fcntl){ (int64_t)n[0], n[2],
 					       (uint32_t)n[1] };
 		break;
-	case OP_VMSPLICE:
-		op->vmsplice = (struct op_vmsplice){ (int64_t)n[0], n[1] };
-		memcpy(d->iov, n + 2, sizeof(d->iov));
-		d->vec = n[6];
-		break;
-	case OP_PIPE:
-		op->pipe.flags = n[0], d->vec = n[1];
-		break;
-	case OP_SPLICE:
-		memcpy(&op->splice, n, sizeof(op->splice));
-		d->vec = n[6];
-		break;
-	case OP_SENDFILE:
-		memcpy(&op->sendfile, n, sizeof(op->sendfile));
-		d->vec = n[4];
-		break;
+	case OP_MUNMAP:
 	case OP_MREMAP:
 	case OP_CLOSE:
 	case OP_DUP:
@@ -272,6 +261,8 @@ static void set_numbers(struct deed *d, const uint64_t n[MAX_NUMBERS])
 		memcpy((void *)plain_words(op), n, plain_size(op->code));
 		break;
 	default:
+		if (has_vec(op->code))
+			set_with_vec(d, n);
 		break;
 	}
 }
