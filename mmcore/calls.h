@@ -35,6 +35,7 @@ int64_t sys_munmap(struct step *s, const struct op_munmap *a);
 int64_t sys_mprotect(struct step *s, const struct op_mprotect *a);
 int64_t sys_brk(struct step *s, const struct op_brk *a);
 
+int64_t sys_madvise(struct step *s, const struct op_madvise *a); /* madvise.c */
 int64_t sys_mremap(struct step *s, const struct op_mremap *a);	/* mremap.c */
 
 /* mlock.c, mseal.c, mincore.c, msync.c, fremap.c */

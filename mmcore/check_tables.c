@@ -93,6 +93,13 @@ static void check_pte(struct table_walk *w, uint64_t addr, pte_t pte)
 	const struct vm_area_struct *vma = vma_here(w, addr);
 	const pfn_t pfn = pte_pfn(c->m, pte);
 
+	if (!pte_present(c->m, pte)) {
+		check_law(c, LAW_pte_marker,
+			  is_guard_pte(c->m, pte) && vma &&
+			  (vma->vm_flags & (VM_MAYBE_GUARD | VM_SPECIAL)) ==
+				  VM_MAYBE_GUARD);
+		return;
+	}
 	if (!check_law(c, LAW_pte_vma, vma && pte_present(c->m, pte) &&
 		       (page_is_managed(c->m, pfn) ||
 			pfn == kernel_at(c->m)->zero_pfn)))

@@ -16,7 +16,7 @@ static void exit_mmap(struct step *s, mm_ref mm)
 
 	for (v = mm_at(m, mm)->mmap; !vma_none(v); v = vma_at(m, v)->vm_next)
 		zap_page_range(s, v, vma_at(m, v)->vm_start,
-			       vma_at(m, v)->vm_end);
+			       vma_at(m, v)->vm_end, ZAP_DROP_MARKERS);
 	free_pgtables(s, mm, 0, end, 0, 0);
 	for (v = mm_at(m, mm)->mmap; !vma_none(v); v = next) {
 		next = vma_at(m, v)->vm_next;

@@ -43,6 +43,7 @@ const struct file_operations file_operations[NR_FILE_OPS] = {
 		.splice_read = generic_file_splice_read,
 		.splice_write = generic_file_splice_write,
 		.adopt_page = generic_adopt_page,
+		.punch_hole = disk_punch_hole,
 	},
 	[FILE_OPS_DIR] = {
 		.name = "directory",
@@ -63,6 +64,7 @@ const struct file_operations file_operations[NR_FILE_OPS] = {
 		.splice_read = shmem_splice_read,
 		.splice_write = generic_file_splice_write,
 		.adopt_page = shmem_adopt_page,
+		.punch_hole = shmem_punch_hole,
 	},
 	[FILE_OPS_PIPE] = {
 		.name = "pipe",

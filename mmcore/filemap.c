@@ -293,7 +293,7 @@ void truncate_inode_pages_range(struct step *s, mapping_ref mapping,
 	pfn_t pfn;
 
 	if (radix_tree_next(s->m, mapping, &(uint64_t){ first }, &pfn))
-		unmap_mapping_pages(s, mapping, first, end);
+		unmap_mapping_pages(s, mapping, first, end, false);
 	igrab(s, inode);
 	while (radix_tree_next(s->m, mapping, &first, &pfn) && first < end) {
 		remove_from_page_cache(s, pfn);
@@ -357,7 +357,7 @@ int64_t vmtruncate(struct step *s, inode_ref inode, uint64_t size)
 		return err;
 	i_size_write(s, inode, size);
 	if (old > first << PAGE_SHIFT)
-		unmap_mapping_pages(s, mapping, first, UINT64_MAX);
+		unmap_mapping_pages(s, mapping, first, UINT64_MAX, true);
 	truncate_inode_pages(s, mapping, first);
 	return 0;
 }

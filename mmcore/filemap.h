@@ -114,7 +114,7 @@ int64_t vmtruncate(struct step *s, inode_ref inode, uint64_t size);
 
 /* All pages at or after @first leave the cache. They are mapped nowhere. */
 void truncate_inode_pages(struct step *s, mapping_ref mapping, uint64_t first);
-/* Those in [@first, @end), also from mappings and private copies: a hole. */
+/* Those in [@first, @end), also from mappings; private copies stay. A hole. */
 void truncate_inode_pages_range(struct step *s, mapping_ref mapping,
 				uint64_t first, uint64_t end);
 

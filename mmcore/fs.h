@@ -63,6 +63,10 @@ struct file_operations {
 	 */
 	uint64_t (*seek_data)(const struct machine *m, file_ref file,
 			      uint64_t at, bool data);
+	/* Pages [@first, @end) become a hole, the size stays. 0, or a negative
+	 * errno, told. Linux: fallocate with FALLOC_FL_PUNCH_HOLE. */
+	int64_t (*punch_hole)(struct step *s, file_ref file, uint64_t first,
+			      uint64_t end);
 	/* The last reference to the open file goes. */
 	void (*release)(struct step *s, file_ref file);
 };
@@ -175,6 +179,9 @@ void disk_drop_inode(struct step *s, inode_ref inode);
 /* Another size of a regular file: vmtruncate(). 0, or a negative errno, told. */
 int64_t disk_truncate(struct step *s, inode_ref inode, uint64_t size);
 
+int64_t disk_punch_hole(struct step *s, file_ref file, uint64_t first,
+			uint64_t end);
+
 /* Methods of A_OPS_DISK: readpage, writepage, get_block. */
 int64_t disk_readpage(struct step *s, mapping_ref mapping, pfn_t page);
 int64_t disk_writepage(struct step *s, mapping_ref mapping, pfn_t page);
@@ -222,6 +229,10 @@ int64_t shmem_mmap(struct step *s, file_ref file, struct vm_area_struct *vma);
 int64_t shmem_truncate(struct step *s, file_ref file, uint64_t size);
 uint64_t shmem_seek_data(const struct machine *m, file_ref file, uint64_t at,
 			 bool data);
+int64_t shmem_punch_hole(struct step *s, file_ref file, uint64_t first,
+			 uint64_t end);
+/* A clean page that nobody maps leaves its object: it reads as zeros again. */
+void shmem_release_page(struct step *s, pfn_t pfn);
 int64_t noop_fsync(struct step *s, file_ref file);
 void shmem_drop_inode(struct step *s, inode_ref inode);
 

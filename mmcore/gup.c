@@ -13,25 +13,37 @@
 #include "mmcore/task.h"
 #include "mmcore/vma.h"
 
+/* FOLL_TOUCH: the page was used, and perhaps will be written to. */
+static void touch_page(struct step *s, pte_t pte, bool write)
+{
+	const pfn_t pfn = pte_pfn(s->m, pte);
+
+	if (pte_special(s->m, pte) || !page_has(s->m, pfn, PG_lru))
+		return;
+	if (write && !(pte & s->m->arch->dirty))
+		set_page_dirty(s, pfn);
+	mark_page_accessed(s, pfn);
+}
+
 /* 0, -EFAULT or -ENOMEM, not told. */
 static int64_t populate_page(struct step *s, mm_ref mm, vma_ref vma,
 			     uint64_t addr, bool write)
 {
 	uint64_t pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
+	pte_t pte = pte_pa ? entry_read(s->m, pte_pa) : 0;
 	enum vm_fault fault;
 
-	if (pte_pa) {
-		pte_t pte = entry_read(s->m, pte_pa);
-
-		if (pte & s->m->arch->present && (!write || pte_write(s->m, pte)))
-			return 0;
+	if (!(pte & s->m->arch->present) || (write && !pte_write(s->m, pte))) {
+		fault = handle_fault_at(s, mm, vma, addr, pte_pa, write);
+		if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_SIGSEGV)
+			return -EFAULT;
+		if (fault == VM_FAULT_OOM)
+			return -ENOMEM;
+		count_fault(s, fault);
+		pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
+		pte = entry_read(s->m, pte_pa);
 	}
-	fault = handle_fault_at(s, mm, vma, addr, pte_pa, write);
-	if (fault == VM_FAULT_SIGBUS)
-		return -EFAULT;
-	if (fault == VM_FAULT_OOM)
-		return -ENOMEM;
-	count_fault(s, fault);
+	touch_page(s, pte, write);
 	return 0;
 }
 
@@ -86,6 +98,25 @@ static bool vma_permits(const struct vm_area_struct *vma, bool write)
 {
 	return !(vma->vm_flags & (VM_IO | VM_PFNMAP)) &&
 	       vma->vm_flags & (write ? VM_WRITE : VM_READ);
+}
+
+/* A guard page is no page; without memory there is none either. */
+int64_t faultin_page_range(struct step *s, mm_ref mm, uint64_t start,
+			   uint64_t end, bool write)
+{
+	vma_ref ref = vma_make(0);
+	int64_t err = 0;
+
+	for (; !err && start < end; start += PAGE_SIZE) {
+		if (vma_none(ref) || start >= vma_at(s->m, ref)->vm_end)
+			ref = vma_lookup(s->m, mm, start);
+		if (vma_none(ref) || start < vma_at(s->m, ref)->vm_start)
+			return -ENOMEM;
+		if (!vma_permits(vma_at(s->m, ref), write))
+			return -EINVAL;
+		err = populate_page(s, mm, ref, start, write);
+	}
+	return err;
 }
 
 /* gup_must_unshare(): it is private memory, and not known to be ours alone. */

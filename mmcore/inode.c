@@ -241,6 +241,18 @@ uint64_t dir_seek_data(const struct machine *m, file_ref file, uint64_t at,
 	return data ? at : INT64_MAX;
 }
 
+int64_t disk_punch_hole(struct step *s, file_ref file, uint64_t first,
+			uint64_t end)
+{
+	const inode_ref inode = file_at(s->m, file)->f_inode;
+	const uint64_t ino = inode_at(s->m, inode)->i_ino;
+
+	truncate_inode_pages_range(s, inode_mapping(inode), first, end);
+	disk_free_range(s, ino, first, end);
+	refresh_inode(s, ino);
+	return 0;
+}
+
 int64_t generic_read_dir(struct step *s, file_ref file, struct user_buffer *to,
 			 uint64_t *pos, uint64_t count)
 {

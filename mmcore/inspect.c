@@ -53,6 +53,7 @@ struct mm_pagemap pagemap_of(const struct machine *m, pte_t pte)
 	struct mm_pagemap entry = { 0 };
 	const struct page_rest *page;
 
+	entry.guard = is_guard_pte(m, pte);
 	if (!pte_present(m, pte))
 		return entry;
 	entry.present = true;

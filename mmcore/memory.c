@@ -32,15 +32,10 @@ const struct vm_operations_struct vm_operations[NR_VM_OPS] = {
 	},
 };
 
-static bool vma_is_anonymous(const struct vm_area_struct *vma)
-{
-	return vma->vm_ops == VM_OPS_NONE;
-}
-
 /* ---- counters ---- */
 
 /* The counter a page of this VMA belongs to (mm_counter(), 6.18). */
-static uint64_t *rss_counter(struct step *s, mm_ref mm, pfn_t pfn)
+uint64_t *rss_counter(struct step *s, mm_ref mm, pfn_t pfn)
 {
 	const struct page_rest *page = page_at(s->m, pfn);
 	struct mm_struct *mms = mm_mut(s, mm);
@@ -51,7 +46,7 @@ static uint64_t *rss_counter(struct step *s, mm_ref mm, pfn_t pfn)
 						: &mms->_file_rss;
 }
 
-static void update_hiwater_rss(struct step *s, mm_ref mm)
+void update_hiwater_rss(struct step *s, mm_ref mm)
 {
 	struct mm_struct *mms = mm_mut(s, mm);
 	uint64_t rss = mms->_anon_rss + mms->_file_rss + mms->_shmem_rss;
@@ -244,11 +239,29 @@ static enum vm_fault handle_pte_fault(struct step *s, mm_ref mm, vma_ref ref,
 		return vm_operations[vma->vm_ops].fault(s, mm, ref, addr,
 							pte_pa, write);
 	}
+	if (is_guard_pte(s->m, pte))
+		return VM_FAULT_SIGSEGV;
 	MM_ASSERT(pte_present(s->m, pte));
 	if (write && !pte_write(s->m, pte))
 		return do_wp_page(s, mm, ref, addr, pte_pa, pte);
 	set_pte(s, pte_pa, pte | a->accessed | (write ? a->dirty : 0));
 	return VM_FAULT_MINOR;
+}
+
+static uint32_t pte_entries(const struct arch *a)
+{
+	return 1U << a->level[a->nr_levels - 1].bits;
+}
+
+/* Are all entries of a run none? */
+static bool is_empty(const struct machine *m, const struct pte_run *run)
+{
+	const void *ptes = ram_at(m, run->pte_pa);
+
+	for (uint32_t i = 0; i < run->nr; i++)
+		if (!pte_none(table_load(ptes, i, m->arch->entry_shift)))
+			return false;
+	return true;
 }
 
 /*
@@ -263,12 +276,9 @@ static void drop_unused_table(struct step *s, mm_ref mm, uint64_t addr)
 	uint64_t at = first;
 	struct pte_run run;
 
-	if (!next_pte_run(s->m, mm_at(s->m, mm), &at, first + span, &run))
+	if (!next_pte_run(s->m, mm_at(s->m, mm), &at, first + span, &run) ||
+	    !is_empty(s->m, &run))
 		return;
-	for (uint32_t i = 0; i < run.nr; i++)
-		if (!pte_none(table_load(ram_at(s->m, run.pte_pa), i,
-					 a->entry_shift)))
-			return;
 	free_pgtables(s, mm, addr, addr + PAGE_SIZE, first, first + span);
 }
 
@@ -403,6 +413,9 @@ struct access_fault do_page_fault(struct step *s, uint64_t addr,
 	if (fault == VM_FAULT_SIGBUS)
 		return bad_area(s, addr, SIGBUS, BUS_ADRERR,
 				"the mapped object ends before the address");
+	if (fault == VM_FAULT_SIGSEGV)
+		return bad_area(s, addr, SIGSEGV, SEGV_MAPERR,
+				"the page is a guard page");
 	if (fault == VM_FAULT_OOM)
 		return bad_area(s, addr, SIGKILL, 0, "no free frame is left");
 	count_fault(s, fault);
@@ -438,7 +451,8 @@ static void drop_last_anon_map(struct step *s, pfn_t pfn)
 	put_page(s, pfn);
 }
 
-static uint64_t zap_anon_run(struct step *s, const struct pte_run *run)
+static uint64_t zap_anon_run(struct step *s, const struct pte_run *run,
+			     unsigned int zap_flags)
 {
 	const struct arch *a = s->m->arch;
 	const uint8_t shift = a->entry_shift;
@@ -451,10 +465,11 @@ static uint64_t zap_anon_run(struct step *s, const struct pte_run *run)
 		struct page_counts *counts;
 		pfn_t pfn;
 
-		if (!pte)
+		if (!pte || (is_guard_pte(s->m, pte) &&
+			     !(zap_flags & ZAP_DROP_MARKERS)))
 			continue;
 		table_store(ptes, i, shift, 0);
-		if (pte & a->special)
+		if (!pte_present(s->m, pte) || pte & a->special)
 			continue;
 		zapped++;
 		pfn = pte_pfn(s->m, pte);
@@ -482,8 +497,17 @@ static void note_pte_bits(struct step *s, const struct vm_area_struct *vma,
 		mark_page_accessed(s, pfn);
 }
 
+/* Does zapping leave this entry as it is? */
+static bool is_kept(const struct machine *m, pte_t pte, unsigned int zap_flags)
+{
+	if (!pte_present(m, pte))
+		return !(zap_flags & ZAP_DROP_MARKERS);
+	return zap_flags & ZAP_KEEP_COWS && !pte_special(m, pte) &&
+	       page_at(m, pte_pfn(m, pte))->mapping & PAGE_MAPPING_ANON;
+}
+
 static uint64_t zap_file_run(struct step *s, const struct vm_area_struct *vma,
-			     const struct pte_run *run)
+			     const struct pte_run *run, unsigned int zap_flags)
 {
 	const struct arch *a = s->m->arch;
 	void *ptes = ram_mut(s, run->pte_pa);
@@ -493,10 +517,10 @@ static uint64_t zap_file_run(struct step *s, const struct vm_area_struct *vma,
 		pte_t pte = table_load(ptes, i, a->entry_shift);
 		pfn_t pfn;
 
-		if (!pte)
+		if (!pte || is_kept(s->m, pte, zap_flags))
 			continue;
 		table_store(ptes, i, a->entry_shift, 0);
-		if (pte & a->special)
+		if (!pte_present(s->m, pte) || pte & a->special)
 			continue;
 		zapped++;
 		pfn = pte_pfn(s->m, pte);
@@ -508,7 +532,20 @@ static uint64_t zap_file_run(struct step *s, const struct vm_area_struct *vma,
 	return zapped;
 }
 
-void zap_page_range(struct step *s, vma_ref ref, uint64_t start, uint64_t end)
+/*
+ * zap_pte_range() with reclaim_pt: nothing is left in a PTE table of which the
+ * range takes all.
+ */
+static void reclaim_table(struct step *s, mm_ref mm, const struct pte_run *run)
+{
+	const uint64_t end = run->addr + ((uint64_t)run->nr << PAGE_SHIFT);
+
+	if (run->nr == pte_entries(s->m->arch) && is_empty(s->m, run))
+		free_pgtables(s, mm, run->addr, end, run->addr, end);
+}
+
+void zap_page_range(struct step *s, vma_ref ref, uint64_t start, uint64_t end,
+		    unsigned int zap_flags)
 {
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
 	const mm_ref mm = vma->vm_mm;
@@ -518,16 +555,19 @@ void zap_page_range(struct step *s, vma_ref ref, uint64_t start, uint64_t end)
 
 	update_hiwater_rss(s, mm);
 	while (next_pte_run(s->m, mm_at(s->m, mm), &addr, end, &run)) {
-		n = anon ? zap_anon_run(s, &run) : zap_file_run(s, vma, &run);
+		n = anon ? zap_anon_run(s, &run, zap_flags)
+			 : zap_file_run(s, vma, &run, zap_flags);
 		if (anon)
 			mm_mut(s, mm)->_anon_rss -= n;
 		zapped += n;
+		if (zap_flags & ZAP_RECLAIM_TABLES)
+			reclaim_table(s, mm, &run);
 	}
 	trace_event(s, zap, start, end, zapped);
 }
 
 static void unmap_mapping_vma(struct step *s, vma_ref ref, uint64_t begin,
-			      uint64_t end)
+			      uint64_t end, unsigned int zap_flags)
 {
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
 	const uint64_t first = vma->vm_pgoff;
@@ -540,17 +580,19 @@ static void unmap_mapping_vma(struct step *s, vma_ref ref, uint64_t begin,
 	if (begin >= end)
 		return;
 	zap_page_range(s, ref, vma->vm_start + ((begin - first) << PAGE_SHIFT),
-		       vma->vm_start + ((end - first) << PAGE_SHIFT));
+		       vma->vm_start + ((end - first) << PAGE_SHIFT),
+		       zap_flags);
 }
 
 void unmap_mapping_pages(struct step *s, mapping_ref mapping, uint64_t begin,
-			 uint64_t end)
+			 uint64_t end, bool even_cows)
 {
 	const uint64_t count = ++mapping_mut(s, mapping)->truncate_count;
 	vma_ref vma;
 
 	vma_interval_tree_foreach(s->m, vma, mapping, begin, end - 1) {
-		unmap_mapping_vma(s, vma, begin, end);
+		unmap_mapping_vma(s, vma, begin, end,
+				  even_cows ? 0 : ZAP_KEEP_COWS);
 		vma_mut(s, vma)->vm_truncate_count = count;
 	}
 }
@@ -625,6 +667,10 @@ static void copy_run(struct step *s, struct copy *c, const struct pte_run *run,
 
 		if (!pte)
 			continue;
+		if (is_guard_pte(s->m, pte)) {
+			table_store(dst, i, shift, pte);
+			continue;
+		}
 		if (pte & shed) {
 			pte &= ~shed;
 			table_store(src, i, shift, pte);
@@ -658,7 +704,7 @@ int64_t copy_page_range(struct step *s, mm_ref dst, mm_ref src, vma_ref ref)
 	 * What a fault can bring back is left to fault. Else the child's upper
 	 * tables become as deep as the parent's, even above nothing.
 	 */
-	if (anon_vma_none(vma->anon_vma) && !(vma->vm_flags & VM_PFNMAP))
+	if (anon_vma_none(vma->anon_vma) && !(vma->vm_flags & VM_COPY_ON_FORK))
 		return 0;
 	while (!failed && next_table_span(s->m, mm_at(s->m, src), &addr,
 					  vma->vm_end, &run)) {

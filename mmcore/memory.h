@@ -11,6 +11,7 @@ enum vm_fault {
 	VM_FAULT_MINOR,
 	VM_FAULT_MAJOR,
 	VM_FAULT_SIGBUS,	/* BUS_ADRERR */
+	VM_FAULT_SIGSEGV,	/* a guard page: SEGV_MAPERR */
 	VM_FAULT_OOM,
 };
 
@@ -28,6 +29,11 @@ struct vm_operations_struct {
 	 * mapping is writable from the start. */
 	bool (*page_mkwrite)(struct step *s, vma_ref vma, pfn_t pfn);
 };
+
+static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
+{
+	return vma->vm_ops == VM_OPS_NONE;
+}
 
 extern const struct vm_operations_struct vm_operations[NR_VM_OPS];
 
@@ -69,6 +75,11 @@ enum vm_fault do_unshare_page(struct step *s, mm_ref mm, vma_ref vma,
 /* A fault that was repaired counts for the caller, whoever's memory it was in. */
 void count_fault(struct step *s, enum vm_fault fault);
 
+/* The counter that a page of an address space is counted in, by its kind. */
+uint64_t *rss_counter(struct step *s, mm_ref mm, pfn_t pfn);
+/* To be called before a counter of it is lowered. */
+void update_hiwater_rss(struct step *s, mm_ref mm);
+
 /* What a user-mode access led to. */
 struct access_fault {
 	int signo;		/* 0: the access may go on */
@@ -96,6 +107,11 @@ void make_pages_present(struct step *s, mm_ref mm, uint64_t start,
 int64_t __mm_populate(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
 		      bool ignore_errors);
 
+/* As MADV_POPULATE_READ and _WRITE do, up to the first page that cannot be had:
+ * -ENOMEM (a hole, or no RAM), -EINVAL (no permission) or -EFAULT, not told. */
+int64_t faultin_page_range(struct step *s, mm_ref mm, uint64_t start,
+			   uint64_t end, bool write);
+
 /**
  * pin_user_pages_remote - hold on to pages of an address space
  * @addr:  page aligned; any pattern
@@ -116,7 +132,13 @@ void unpin_user_pages(struct step *s, const pfn_t *pages, uint64_t nr,
 		      bool written);
 
 /* Take the pages of [start, end) of one VMA away: PTEs none, rss down. */
-void zap_page_range(struct step *s, vma_ref vma, uint64_t start, uint64_t end);
+void zap_page_range(struct step *s, vma_ref vma, uint64_t start, uint64_t end,
+		    unsigned int zap_flags);
+
+#define ZAP_DROP_MARKERS	1u	/* guard pages go, too */
+#define ZAP_KEEP_COWS		2u	/* private copies of a file's pages stay */
+#define ZAP_RECLAIM_TABLES	4u	/* a PTE table whose whole span lies in
+					 * the range is freed if it is empty */
 
 /* New protection for the present PTEs of [start, end) of one VMA. */
 void change_protection(struct step *s, vma_ref vma, uint64_t start,
@@ -127,10 +149,11 @@ int64_t copy_page_range(struct step *s, mm_ref dst, mm_ref src, vma_ref vma);
 
 /*
  * Take the pages of [@begin, @end) of an object, in pages, out of every mapping
- * of it, private copies as well. Linux: unmap_mapping_range(…, even_cows 1).
+ * of it, with @even_cows private copies as well; guard pages stay. Linux:
+ * mm/memory.c, 6.18.
  */
 void unmap_mapping_pages(struct step *s, mapping_ref mapping, uint64_t begin,
-			 uint64_t end);
+			 uint64_t end, bool even_cows);
 
 /**
  * get_user_pages - take hold of pages of the current process, to be read

@@ -23,7 +23,7 @@ static uint8_t page_in_core(const struct machine *m,
 	const uint64_t pte_pa = pte_lookup(m, mm_at(m, vma->vm_mm), addr);
 	const pte_t pte = pte_pa ? entry_read(m, pte_pa) : 0;
 
-	if (pte_none(pte))
+	if (pte_none(pte) || is_guard_pte(m, pte))
 		return in_cache(m, vma, addr);
 	return pte_present(m, pte);
 }

@@ -44,7 +44,7 @@ static int64_t mlock_fixup(struct step *s, mm_ref mm, vma_ref ref,
 	if (err)
 		return err;
 	*next = vma_at(s->m, ref)->vm_end;
-	vma_mut(s, ref)->vm_flags = new_flags;
+	vm_flags_reset(vma_mut(s, ref), new_flags);
 	if (!(new_flags & VM_LOCKED))
 		mm_mut(s, mm)->locked_vm -= pages;
 	else if (!(old_flags & VM_LOCKED))

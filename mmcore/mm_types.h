@@ -53,11 +53,17 @@
 #define VM_DROPPABLE	0x0000004000000000ULL
 #define VM_SEALED	0x0000008000000000ULL
 #define VM_SYNC		0x0000010000000000ULL
+#define VM_MAYBE_GUARD	0x0000020000000000ULL	/* it had guard pages once */
 
 #define VM_ACCESS_FLAGS	(VM_READ | VM_WRITE | VM_EXEC)
 #define VM_LOCKED_MASK	(VM_LOCKED | VM_LOCKONFAULT)
 /* Never merged, never populated by mlock (today's VM_SPECIAL). */
 #define VM_SPECIAL	(VM_IO | VM_DONTEXPAND | VM_PFNMAP)
+
+/* No hindrance to a merge: the result has it if one of those merged had. */
+#define VM_STICKY	VM_MAYBE_GUARD
+/* Fork copies the page tables, though faults could bring the pages back. */
+#define VM_COPY_ON_FORK	(VM_PFNMAP | VM_MAYBE_GUARD)
 
 /* vma->vm_ops: ids into the constant table vm_operations[] (memory.c). */
 enum vm_ops_id {

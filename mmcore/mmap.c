@@ -135,7 +135,8 @@ static void unmap_region(struct step *s, const struct munmap *u)
 	for (vma_ref ref = u->first; !vma_same(ref, u->next);
 	     ref = vma->vm_next) {
 		vma = vma_at(s->m, ref);
-		zap_page_range(s, ref, vma->vm_start, vma->vm_end);
+		zap_page_range(s, ref, vma->vm_start, vma->vm_end,
+			       ZAP_DROP_MARKERS);
 	}
 	floor = vma_none(u->prev) ? 0 : vma_at(s->m, u->prev)->vm_end;
 	ceiling = vma_none(u->next) ? 0 : vma_at(s->m, u->next)->vm_start;

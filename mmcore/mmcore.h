@@ -205,7 +205,7 @@ void mm_entry_flags(const struct machine *m, uint64_t entry,
 
 struct mm_pagemap {
 	bool present, swapped, dirty, accessed, writable, file, exclusive;
-	bool soft_dirty;
+	bool soft_dirty, guard;
 	pfn_t pfn;
 	uint64_t swap;
 };

@@ -46,7 +46,7 @@ static int64_t apply_flags(struct step *s, vma_ref ref, uint64_t start,
 		return err;
 	trace_event(s, mprotect_fixup, start, end, old_flags, new_flags);
 	vma = vma_mut(s, ref);
-	vma->vm_flags = new_flags;
+	vm_flags_reset(vma, new_flags);
 	vma->vm_page_prot = vma_page_prot(s->m, vma);
 	change_protection(s, ref, start, end, vma->vm_page_prot);
 	vm_stat_account(s, mm, old_flags, vma->vm_file, -pages);

@@ -44,7 +44,7 @@ int64_t sys_mseal(struct step *s, const struct op_mseal *a)
 					       &err);
 			if (err)
 				return err;
-			vma_mut(s, ref)->vm_flags = flags;
+			vm_flags_reset(vma_mut(s, ref), flags);
 			trace_event(s, mseal, at, stop);
 		}
 		at = stop;

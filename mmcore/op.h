@@ -44,6 +44,7 @@ struct op_mmap2 {
 };
 struct op_munmap { uint64_t addr, len; };
 struct op_mprotect { uint64_t addr, len, prot; };
+struct op_madvise { uint64_t addr, len; uint32_t advice; };	/* MADV_* */
 struct op_brk { uint64_t addr; };
 struct op_mremap {
 	uint64_t addr, old_len, new_len, flags, new_addr;	/* MREMAP_* */

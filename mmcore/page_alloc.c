@@ -449,6 +449,18 @@ void del_page_from_lru(struct step *s, pfn_t pfn)
 	page->flags &= ~(1ULL << PG_lru | 1ULL << PG_active);
 }
 
+void activate_page(struct step *s, pfn_t pfn)
+{
+	del_page_from_lru(s, pfn);
+	lru_cache_add_active(s, pfn);
+}
+
+void deactivate_page(struct step *s, pfn_t pfn)
+{
+	del_page_from_lru(s, pfn);
+	lru_cache_add(s, pfn);
+}
+
 /* ---- boot ---- */
 
 /* Free [start, end) in the largest aligned blocks, lowest first. */

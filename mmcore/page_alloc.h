@@ -154,6 +154,9 @@ uint64_t totalreserve_pages(const struct machine *m);
  */
 void lru_cache_add_active(struct step *s, pfn_t pfn);
 void lru_cache_add(struct step *s, pfn_t pfn);
+/* Of a page on a list: to the head of the other, or of the same. */
+void activate_page(struct step *s, pfn_t pfn);
+void deactivate_page(struct step *s, pfn_t pfn);
 void del_page_from_lru(struct step *s, pfn_t pfn);
 
 #endif

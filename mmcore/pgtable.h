@@ -60,6 +60,19 @@ static inline pte_t swp_entry_to_pte(const struct machine *m, swp_entry_t entry)
 	       (offset & mask) << a->swp_offset_shift;
 }
 
+/*
+ * A guard page's entry (MADV_GUARD_INSTALL): a marker, neither none nor
+ * present, that no frame stands behind. Linux: PTE_MARKER_GUARD, 6.18.
+ */
+#define SWP_PTE_MARKER	  ((1u << SWP_TYPE_BITS) - 1)
+#define PTE_MARKER_GUARD  4
+
+static inline pte_t make_guard_pte(const struct machine *m)
+{
+	return swp_entry_to_pte(m, (swp_entry_t){ SWP_PTE_MARKER,
+						  PTE_MARKER_GUARD });
+}
+
 static inline swp_entry_t pte_to_swp_entry(const struct machine *m, pte_t pte)
 {
 	const struct arch *a = m->arch;
@@ -70,6 +83,12 @@ static inline swp_entry_t pte_to_swp_entry(const struct machine *m, pte_t pte)
 		(uint32_t)(pte >> a->swp_type_shift) & ((1u << SWP_TYPE_BITS) - 1),
 		(a->swp_offset_inverted ? ~offset : offset) & mask,
 	};
+}
+
+static inline bool is_guard_pte(const struct machine *m, pte_t pte)
+{
+	return unlikely(pte && !pte_present(m, pte)) &&
+	       pte == make_guard_pte(m);
 }
 
 static inline bool pte_write(const struct machine *m, pte_t pte)

@@ -18,6 +18,7 @@
 #define PM_PRESENT		(1ULL << 63)
 #define PM_SWAP			(1ULL << 62)
 #define PM_FILE			(1ULL << 61)
+#define PM_GUARD_REGION		(1ULL << 58)
 #define PM_MMAP_EXCLUSIVE	(1ULL << 56)
 #define PM_SOFT_DIRTY		(1ULL << 55)
 #define PM_PFRAME_MASK		((1ULL << 55) - 1)
@@ -26,6 +27,9 @@ static uint64_t pagemap_bits(const struct mm_pagemap *e)
 {
 	uint64_t bits = (e->swapped ? e->swap : e->pfn) & PM_PFRAME_MASK;
 
+	if (e->guard)	/* type and offset of the marker, as of a swap entry */
+		bits |= PM_GUARD_REGION | PM_SWAP | SWP_PTE_MARKER |
+			(uint64_t)PTE_MARKER_GUARD << SWP_TYPE_BITS;
 	if (e->present)
 		bits |= PM_PRESENT;
 	if (e->swapped)

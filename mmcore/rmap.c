@@ -67,7 +67,8 @@ static bool nearly_mergeable(const struct vm_area_struct *left,
 {
 	return left->vm_end == right->vm_start &&
 	       file_same(left->vm_file, right->vm_file) &&
-	       !((left->vm_flags ^ right->vm_flags) & ~VM_ACCESS_FLAGS) &&
+	       !((left->vm_flags ^ right->vm_flags) &
+		 ~(VM_ACCESS_FLAGS | VM_STICKY)) &&
 	       right->vm_pgoff == left->vm_pgoff + vma_pages(left);
 }
 
@@ -143,7 +144,10 @@ void page_add_new_anon_rmap(struct step *s, pfn_t pfn, vma_ref ref,
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
 	struct page_rest *page = page_mut(s, pfn);
 
-	page->flags |= 1ULL << PG_swapbacked | 1ULL << PG_uptodate;
+	/* What may be dropped at any time needs no place in swap. */
+	page->flags |= (uint64_t)!(vma->vm_flags & VM_DROPPABLE)
+			       << PG_swapbacked |
+		       1ULL << PG_uptodate;
 	page->mapping = vma->anon_vma.pa | PAGE_MAPPING_ANON;
 	page->index = linear_page_index(vma, addr);
 	page_counts_mut(s, pfn)->_mapcount = 0;

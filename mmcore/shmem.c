@@ -56,20 +56,39 @@ static void shmem_drop_page(struct step *s, inode_ref ref, uint64_t index)
 	vm_unacct_memory(s, 1);
 }
 
-/* All pages from @index on. */
-static void shmem_drop_pages(struct step *s, inode_ref ref, uint64_t index)
+void shmem_release_page(struct step *s, pfn_t pfn)
+{
+	const struct page_rest *page = page_at(s->m, pfn);
+
+	shmem_drop_page(s, mapping_at(s->m, mapping_make(page->mapping))->host,
+			page->index);
+}
+
+/* Those in [@index, @end). */
+static void shmem_drop_pages(struct step *s, inode_ref ref, uint64_t index,
+			     uint64_t end)
 {
 	const mapping_ref mapping = inode_mapping(ref);
 	pfn_t pfn;
 
-	while (radix_tree_next(s->m, mapping, &index, &pfn))
+	while (radix_tree_next(s->m, mapping, &index, &pfn) && index < end)
 		shmem_drop_page(s, ref, index);
+}
+
+int64_t shmem_punch_hole(struct step *s, file_ref file, uint64_t first,
+			 uint64_t end)
+{
+	const inode_ref inode = file_at(s->m, file)->f_inode;
+
+	unmap_mapping_pages(s, inode_mapping(inode), first, end, false);
+	shmem_drop_pages(s, inode, first, end);
+	return 0;
 }
 
 /* The object is gone from every mapping: its pages go, then its charge. */
 void shmem_drop_inode(struct step *s, inode_ref ref)
 {
-	shmem_drop_pages(s, ref, 0);
+	shmem_drop_pages(s, ref, 0, UINT64_MAX);
 	vm_unacct_memory(s, inode_at(s->m, ref)->i_accounted);
 	if (inode_at(s->m, ref)->i_name)
 		kmem_cache_free(s, CACHE_NAME, inode_at(s->m, ref)->i_name);
@@ -316,8 +335,8 @@ int64_t shmem_truncate(struct step *s, file_ref file, uint64_t size)
 	if (size >= old)
 		return 0;
 	if (old > first << PAGE_SHIFT)
-		unmap_mapping_pages(s, mapping, first, UINT64_MAX);
-	shmem_drop_pages(s, ref, first);
+		unmap_mapping_pages(s, mapping, first, UINT64_MAX, true);
+	shmem_drop_pages(s, ref, first, UINT64_MAX);
 	pfn = radix_tree_lookup(s->m, mapping, size >> PAGE_SHIFT);
 	if (size & ~PAGE_MASK && pfn && !ram_frame_is_blank(s->m, pfn))
 		memset((uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +

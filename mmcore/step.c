@@ -150,6 +150,8 @@ static int64_t run_call(struct step *s, const struct op *op)
 		return sys_munmap(s, &op->munmap);
 	case OP_MPROTECT:
 		return sys_mprotect(s, &op->mprotect);
+	case OP_MADVISE:
+		return sys_madvise(s, &op->madvise);
 	case OP_MREMAP:
 		return sys_mremap(s, &op->mremap);
 	case OP_MLOCK:
@@ -399,6 +401,24 @@ static uint64_t pages_spliced(const struct machine *m, const struct op *op)
 	}
 }
 
+/* Pages that advice brings in, or tables; and tables of areas far apart. */
+static uint64_t pages_advised_in(const struct mm_struct *mm,
+				 const struct op_madvise *a)
+{
+	const uint64_t pages = pages_spanned(a->addr, a->len);
+
+	switch (a->advice) {
+	case MADV_POPULATE_READ:
+	case MADV_POPULATE_WRITE:
+	case MADV_WILLNEED:
+		return pages + 3;
+	case MADV_GUARD_INSTALL:
+		return mm ? (pages >> 8) + 3 * (uint64_t)mm->map_count : 0;
+	default:
+		return mm ? (uint64_t)mm->map_count / 4 : 0;
+	}
+}
+
 /* The pages an operation may bring in, capped by what could exist. */
 static uint64_t pages_named(const struct machine *m, const struct op *op)
 {
@@ -436,6 +456,9 @@ static uint64_t pages_named(const struct machine *m, const struct op *op)
 	case OP_VMSPLICE:
 	case OP_FCNTL:
 		pages = pages_spliced(m, op);
+		break;
+	case OP_MADVISE:
+		pages = pages_advised_in(op_mm(m, op), &op->madvise);
 		break;
 	case OP_PROCESS_VM_READV:
 	case OP_PROCESS_VM_WRITEV:
@@ -509,6 +532,9 @@ static uint64_t pages_passed(const struct machine *m, const struct op *op)
 		break;
 	case OP_MREMAP:
 		pages = pages_spanned(op->mremap.addr, op->mremap.old_len);
+		break;
+	case OP_MADVISE:
+		pages = pages_spanned(op->madvise.addr, op->madvise.len);
 		break;
 	default:
 		return 0;

@@ -327,7 +327,7 @@ static bool anon_vma_compatible(const struct vm_area_struct *vma,
 static bool same_kind(const struct vm_area_struct *vma,
 		      const struct vma_merge *mg)
 {
-	return vma->vm_flags == mg->vm_flags &&
+	return !((vma->vm_flags ^ mg->vm_flags) & ~VM_STICKY) &&
 	       file_same(vma->vm_file, mg->file) &&
 	       anon_vma_compatible(vma, mg);
 }
@@ -407,6 +407,19 @@ static void move_border(struct step *s, mm_ref mm, vma_ref lower,
 	}
 }
 
+/* What sticks to whoever grows. */
+static uint64_t sticky_flags(const struct machine *m,
+			     const struct vma_merge *mg, bool left, bool right)
+{
+	uint64_t flags = mg->vm_flags;
+
+	if (left)
+		flags |= vma_at(m, mg->prev)->vm_flags;
+	if (right)
+		flags |= vma_at(m, mg->next)->vm_flags;
+	return flags & VM_STICKY;
+}
+
 vma_ref vma_merge_new_range(struct step *s, const struct vma_merge *mg)
 {
 	bool left = can_merge_left(s->m, mg);
@@ -416,6 +429,8 @@ vma_ref vma_merge_new_range(struct step *s, const struct vma_merge *mg)
 	if (!left && !right)
 		return vma_make(0);
 	trace_event(s, vma_merge, mg->start, mg->end, left, right);
+	vma_mut(s, left ? mg->prev : mg->next)->vm_flags |=
+		sticky_flags(s->m, mg, left, right);
 	if (!left) {
 		move_start(s, mg->mm, mg->next, mg->start);
 		return mg->next;
@@ -477,6 +492,8 @@ static vma_ref vma_merge_existing_range(struct step *s,
 	if (!left && !right)
 		return vma_make(0);
 	trace_event(s, vma_merge, mg->start, mg->end, left, right);
+	vma_mut(s, left ? mg->prev : mg->next)->vm_flags |=
+		sticky_flags(s->m, mg, left, right);
 	if (left)
 		return merge_into_prev(s, mg, middle, right);
 	return merge_into_next(s, mg, middle);

@@ -136,12 +136,18 @@ vma_ref vma_merge_new_range(struct step *s, const struct vma_merge *mg);
  * the tail. A front that was split off stays so when the tail cannot be.
  *
  * Returns: the VMA that now covers at least [start, end), or none. Its
- * vm_flags are the caller's to write. O(log n).
+ * vm_flags are the caller's to write, by vm_flags_reset(). O(log n).
  * Linux: mm/vma.c vma_modify_flags(), 6.18.
  */
 vma_ref vma_modify_flags(struct step *s, mm_ref mm, vma_ref vma,
 			 uint64_t start, uint64_t end, uint64_t new_flags,
 			 int64_t *err);
+
+/* Give a VMA its flags; what sticks to it from a merge stays. */
+static inline void vm_flags_reset(struct vm_area_struct *vma, uint64_t vm_flags)
+{
+	vma->vm_flags = vm_flags | (vma->vm_flags & VM_STICKY);
+}
 
 /* ---- room ---- */
 

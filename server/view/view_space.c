@@ -288,5 +288,6 @@ void view_pagemap(struct json_writer *out, const struct machine *m, mm_ref mm,
 	json_pair_bool(out, "file", e.file);
 	json_pair_bool(out, "exclusive", e.exclusive);
 	json_pair_bool(out, "soft_dirty", e.soft_dirty);
+	json_pair_bool(out, "guard", e.guard);
 	json_object_close(out);
 }

@@ -106,6 +106,10 @@ static void fill_op(struct input *in, const struct machine *m, struct op *op)
 		op->mremap = (struct op_mremap){ address(in), length(in),
 			length(in), byte(in) & 7, address(in) };
 		break;
+	case OP_MADVISE:
+		op->madvise = (struct op_madvise){ address(in), length(in),
+						   byte(in) & 127 };
+		break;
 	case OP_BRK:
 		op->brk.addr = address(in);
 		break;
@@ -140,6 +144,9 @@ static void fill_op(struct input *in, const struct machine *m, struct op *op)
 /* The zero page is mapped for ever: twice the RAM is enough of it. */
 static bool populates_much(const struct op *op)
 {
+	if (op->code == OP_MADVISE)
+		return op->madvise.len > 2 * RAM &&
+		       op->madvise.advice >= MADV_POPULATE_READ;
 	return (op->code == OP_MMAP || op->code == OP_MMAP2) &&
 	       op->mmap.flags & (MAP_POPULATE | MAP_LOCKED) &&
 	       op->mmap.len > 2 * RAM;

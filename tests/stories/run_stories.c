@@ -84,6 +84,10 @@ static bool parse(const char *line, struct op *op, uint8_t *byte)
 	} else if (!strncmp(line, "mprotect", 8)) {
 		op->code = OP_MPROTECT;
 		op->mprotect = (struct op_mprotect){ addr, len, prot(line) };
+	} else if (!strncmp(line, "madvise", 7)) {
+		op->code = OP_MADVISE;
+		op->madvise = (struct op_madvise){ addr, len,
+			(uint32_t)number(line, "advice", 0) };
 	} else if (!strncmp(line, "brk", 3)) {
 		op->code = OP_BRK;
 		op->brk.addr = addr;
@@ -179,6 +183,9 @@ static void tell_pages(const struct telling *t, mm_ref mm, vma_ref ref)
 		const struct mm_pagemap e = mm_pagemap_entry(t->m, mm, addr);
 		struct page page;
 
+		if (e.guard)
+			tell(t, "  PTE %llx -> GUARD\n",
+			     (unsigned long long)addr);
 		if (!e.present)
 			continue;
 		page = page_read(t->m, e.pfn);

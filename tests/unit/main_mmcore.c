@@ -29,6 +29,7 @@
 	X(mmap)		\
 	X(mprotect)	\
 	X(mremap)	\
+	X(madvise)	\
 	X(mlock)	\
 	X(boot)		\
 	X(inspect)	\

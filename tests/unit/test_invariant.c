@@ -190,7 +190,9 @@ static void free_twin(struct step *s)
 	PLANT(table_count, mm_mut(s, sc->mm)->nr_p4ds++)		\
 	PLANT(table_entry, set_pte(s, table_entry(s, sc), entry_read(s->m, table_entry(s, sc)) ^ s->m->arch->accessed)) \
 	PLANT(pte_bits, set_pte(s, sc->pte_pa, entry_read(s->m, sc->pte_pa) | UNKNOWN_BIT(s))) \
-	PLANT(pte_vma, set_pte(s, sc->pte_pa, 0x12))			\
+	PLANT(pte_marker, set_pte(s, sc->pte_pa, 0x12))			\
+	PLANT(pte_marker, set_pte(s, sc->pte_pa, make_guard_pte(s->m)))	\
+	PLANT(pte_vma, set_pte(s, sc->pte_pa, pfn_pte(s->m, kernel_at(s->m)->ram_frames, s->m->arch->protection_map[3])))	\
 	PLANT(pte_write, vma_mut(s, sc->vma)->vm_flags &= ~VM_WRITE)	\
 	PLANT(pte_write, set_pte(s, sc->pte_pa, entry_read(s->m, sc->pte_pa) & ~s->m->arch->exclusive)) \
 	PLANT(pte_exclusive, set_pte(s, NEXT_PTE(s, sc), entry_read(s->m, NEXT_PTE(s, sc)) | s->m->arch->exclusive)) \
