@@ -342,9 +342,12 @@ void free_zeroed_page(struct step *s, pfn_t pfn)
 static void orphan_page(struct step *s, pfn_t pfn)
 {
 	const uint64_t kept = 1ULL << PG_uptodate | 1ULL << PG_dirty;
-	struct page_rest *page = page_mut(s, pfn);
+	struct page_rest *page;
 
-	if (!(page->flags >> PG_lru & 1) || page->flags >> PG_swapcache & 1 ||
+	if (!page_has(s->m, pfn, PG_lru))
+		return;
+	page = page_mut(s, pfn);
+	if (page->flags >> PG_swapcache & 1 ||
 	    (page->mapping && !(page->mapping & PAGE_MAPPING_ANON)))
 		return;
 	del_page_from_lru(s, pfn);

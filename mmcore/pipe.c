@@ -198,18 +198,22 @@ const struct pipe_buf_operations pipe_buf_operations[NR_PIPE_BUF_OPS] = {
 
 void pipe_push(struct step *s, pipe_ref pipe, const struct pipe_buffer *buf)
 {
-	MM_ASSERT(!pipe_full(s->m, pipe));
-	*pipe_buf_mut(s, pipe, pipe_at(s->m, pipe)->nrbufs) = *buf;
-	pipe_mut(s, pipe)->nrbufs++;
+	struct pipe_inode_info *p = pipe_mut(s, pipe);
+	struct pipe_buffer *slot = ram_mut(s, pipe_buf_pa(p, pipe, p->nrbufs));
+
+	MM_ASSERT(p->nrbufs < p->max_usage);
+	*slot = *buf;
+	p->nrbufs++;
 }
 
 void pipe_pop(struct step *s, pipe_ref pipe)
 {
 	struct pipe_inode_info *p = pipe_mut(s, pipe);
+	struct pipe_buffer *slot = ram_mut(s, pipe_buf_pa(p, pipe, 0));
 
 	MM_ASSERT(p->nrbufs > 0);
-	*pipe_buf_mut(s, pipe, 0) = (struct pipe_buffer){ 0 };
-	p->curbuf = (p->curbuf + 1) & (p->max_usage - 1);
+	*slot = (struct pipe_buffer){ 0 };
+	p->curbuf = pipe_slot(p, 1);
 	p->nrbufs--;
 }
 
@@ -400,7 +404,8 @@ static int64_t fill_slot(struct step *s, pipe_ref pipe,
 				: PIPE_BUF_FLAG_CAN_MERGE,
 	});
 	trace_event(s, pipe_write,
-		    pipe_slot(s->m, pipe, pipe_at(s->m, pipe)->nrbufs - 1),
+		    pipe_slot(pipe_at(s->m, pipe),
+			      pipe_at(s->m, pipe)->nrbufs - 1),
 		    pfn, n, n);
 	return 0;
 }

@@ -63,36 +63,32 @@ static inline uint64_t pipe_room(const struct machine *m, pipe_ref pipe)
 	return p->nrbufs < p->max_usage ? p->max_usage - p->nrbufs : 0;
 }
 
-/* Where slot @slot of the ring lies. */
-static inline uint64_t pipe_slot_pa(const struct machine *m, pipe_ref pipe,
-				    uint32_t slot)
+/* The slot of buffer @i, 0 being the oldest. Sizes are powers of two. */
+static inline uint32_t pipe_slot(const struct pipe_inode_info *p, uint32_t i)
 {
-	const struct pipe_inode_info *p = pipe_at(m, pipe);
+	return (p->curbuf + i) & (p->max_usage - 1);
+}
+
+/* Where that slot lies. */
+static inline uint64_t pipe_buf_pa(const struct pipe_inode_info *p,
+				   pipe_ref pipe, uint32_t i)
+{
 	const uint64_t ring = p->ring ? p->ring
 		: pipe.pa + offsetof(struct pipe_inode_info, bufs);
 
-	return ring + slot * sizeof(struct pipe_buffer);
-}
-
-/* The slot of buffer @i, 0 being the oldest. Sizes are powers of two. */
-static inline uint32_t pipe_slot(const struct machine *m, pipe_ref pipe,
-				 uint32_t i)
-{
-	const struct pipe_inode_info *p = pipe_at(m, pipe);
-
-	return (p->curbuf + i) & (p->max_usage - 1);
+	return ring + pipe_slot(p, i) * sizeof(struct pipe_buffer);
 }
 
 static inline const struct pipe_buffer *pipe_buf_at(const struct machine *m,
 						    pipe_ref pipe, uint32_t i)
 {
-	return ram_at(m, pipe_slot_pa(m, pipe, pipe_slot(m, pipe, i)));
+	return ram_at(m, pipe_buf_pa(pipe_at(m, pipe), pipe, i));
 }
 
 static inline struct pipe_buffer *pipe_buf_mut(struct step *s, pipe_ref pipe,
 					       uint32_t i)
 {
-	return ram_mut(s, pipe_slot_pa(s->m, pipe, pipe_slot(s->m, pipe, i)));
+	return ram_mut(s, pipe_buf_pa(pipe_at(s->m, pipe), pipe, i));
 }
 
 /* Queue a buffer, whose reference the pipe takes over; there is a free slot. */

@@ -39,7 +39,9 @@ static int64_t verify_area(struct step *s, int64_t pos, uint64_t count)
 
 static uint64_t last_slot(const struct machine *m, pipe_ref pipe)
 {
-	return pipe_slot(m, pipe, pipe_at(m, pipe)->nrbufs - 1);
+	const struct pipe_inode_info *p = pipe_at(m, pipe);
+
+	return pipe_slot(p, p->nrbufs - 1);
 }
 
 /* splice_folio_into_pipe(): @n bytes at @pos, which lie in one page. */
@@ -359,12 +361,13 @@ static int64_t splice_pipe_to_pipe(struct step *s, pipe_ref in, pipe_ref out,
 static int64_t link_pipe(struct step *s, pipe_ref in, pipe_ref out,
 			 uint64_t len)
 {
+	const struct pipe_inode_info *from = pipe_at(s->m, in);
+	const uint64_t room = pipe_room(s->m, out);
 	uint64_t done = 0;
 
-	for (uint32_t i = 0; done < len && i < pipe_at(s->m, in)->nrbufs &&
-	     !pipe_full(s->m, out); i++) {
-		struct pipe_buffer to =
-			pipe_buf_share(s, pipe_buf_at(s->m, in, i));
+	for (uint32_t i = 0; done < len && i < from->nrbufs && i < room; i++) {
+		const uint64_t pa = pipe_buf_pa(from, in, i);
+		struct pipe_buffer to = pipe_buf_share(s, ram_at(s->m, pa));
 
 		if (to.len > len - done)
 			to.len = (uint32_t)(len - done);

@@ -51,6 +51,10 @@ static const struct race races[] = {
 	{ "core/maps_1000", PAIR(maps), 1000, BAR_AT_MOST, .3, 31, 5 },
 	{ "core/maps_60000", PAIR(maps), MANY_VMAS, BAR_AT_MOST, .3, 11, 3 },
 	{ "core/smaps", PAIR(smaps), MANY_VMAS, BAR_AT_MOST, .2, 11, 3 },
+	{ "core/splice_64k", PAIR(splice), 0, BAR_AT_MOST, .2, 31, 5 },
+	{ "core/tee_64k", PAIR(tee), 0, BAR_AT_MOST, .2, 31, 5 },
+	{ "core/vmsplice_64k", PAIR(vmsplice), 0, BAR_AT_MOST, .2, 31, 5 },
+	{ "core/pipe_4k", PAIR(pipe), 0, BAR_AT_MOST, .8, 31, 5 },
 	{ "core/fork_exit_60000", PAIR(fork_exit_comb), MANY_VMAS,
 	  BAR_AT_MOST, .15, 11, 3 },
 };

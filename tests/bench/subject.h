@@ -21,6 +21,7 @@ struct subject {
 #define REGION_PAGES	4096		/* pages faulted in */
 #define MANY_VMAS	60000
 #define FLIPS		20000
+#define PIPE_BYTES	65536
 
 /*
  * A VMA of one page every second page, from here: none can merge. Each page is
@@ -57,7 +58,11 @@ static inline uint64_t comb_page(uint64_t *state, uint64_t nr_vmas)
 	X(flip)			/* arg: VMAs; mprotect of a random one */ \
 	X(maps)			/* arg: VMAs; printing maps once */	\
 	X(smaps)		/* arg: VMAs; printing smaps once */	\
-	X(fork_exit_comb)	/* arg: VMAs */
+	X(fork_exit_comb)	/* arg: VMAs */				\
+	X(splice)		/* PIPE_BYTES, file to pipe to /dev/null */ \
+	X(tee)			/* the same, pipe to pipe to /dev/null */ \
+	X(vmsplice)		/* the same, memory to pipe to /dev/null */ \
+	X(pipe)			/* a write and a read of 4 KiB */
 
 #define X(name) extern const struct subject ours_##name, reference_##name;
 SUBJECTS(X)
