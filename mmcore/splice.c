@@ -535,9 +535,12 @@ int64_t sys_splice(struct step *s, const struct op_splice *a)
 
 /* ---- vmsplice ---- */
 
-/* iter_to_pipe(), one batch: bytes queued, or a negative errno, told. */
+/*
+ * iter_to_pipe(), one batch: bytes queued, or a negative errno, told. The pages
+ * are brought in before it is seen that there is no slot for them.
+ */
 static int64_t push_user_pages(struct step *s, pipe_ref pipe, uint64_t addr,
-			       uint64_t len, uint32_t flags)
+			       uint64_t len, uint32_t flags, bool *full)
 {
 	const uint64_t nr = (((addr & ~PAGE_MASK) + len - 1) >> PAGE_SHIFT) + 1;
 	pfn_t pages[GUP_BATCH];
@@ -553,6 +556,7 @@ static int64_t push_user_pages(struct step *s, pipe_ref pipe, uint64_t addr,
 
 		if (pipe_full(s->m, pipe)) {
 			put_user_page(s, pages[i]);
+			*full = true;
 			continue;
 		}
 		pipe_push(s, pipe, &(struct pipe_buffer){
@@ -577,22 +581,22 @@ static int64_t vmsplice_to_pipe(struct step *s, pipe_ref pipe,
 	const uint32_t gift = flags & SPLICE_F_GIFT ? PIPE_BUF_FLAG_GIFT : 0;
 	int64_t n = wait_for_space(s, pipe, flags & SPLICE_F_NONBLOCK);
 	uint64_t done = 0;
+	bool full = false;
 
-	for (uint64_t i = 0; !n && done < total && i < iov->nr; i++) {
+	for (uint64_t i = 0; n >= 0 && !full && done < total && i < iov->nr;
+	     i++) {
 		uint64_t addr = iov->vec[i].base, left = iov->vec[i].len;
 
 		if (left > total - done)
 			left = total - done;
-		for (; left && !pipe_full(s->m, pipe); left -= (uint64_t)n) {
-			n = push_user_pages(s, pipe, addr, left, gift);
+		while (n >= 0 && left && !full) {
+			n = push_user_pages(s, pipe, addr, left, gift, &full);
 			if (n < 0)
 				break;
 			addr += (uint64_t)n;
+			left -= (uint64_t)n;
 			done += (uint64_t)n;
 		}
-		if (n < 0 || left)
-			break;
-		n = 0;
 	}
 	if (!done)
 		return n;

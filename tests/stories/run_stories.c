@@ -64,6 +64,58 @@ static uint64_t map_flags(const char *line)
 	       (strstr(line, " growsdown") ? MAP_GROWSDOWN : 0);
 }
 
+#define FILE_BYTES 65536	/* of one read or write */
+
+/* Descriptors: files that are memory, pipes, and what goes between them. */
+static bool parse_file(const char *line, struct op *op)
+{
+	static uint8_t bytes[FILE_BYTES];
+	static struct op_iovec vec;
+	const int64_t fd = (int64_t)number(line, "fd", 0);
+	const int64_t in = (int64_t)number(line, "in", 0);
+	const int64_t out = (int64_t)number(line, "out", 0);
+	const uint64_t len = number(line, "len", 1);
+
+	op->buf = bytes;
+	if (!strncmp(line, "memfd", 5)) {
+		op->code = OP_MEMFD_CREATE;
+		memcpy(op->memfd_create.name, "file", 5);
+	} else if (!strncmp(line, "pipe", 4)) {
+		op->code = OP_PIPE;
+	} else if (!strncmp(line, "close", 5)) {
+		op->code = OP_CLOSE;
+		op->close.fd = fd;
+	} else if (!strncmp(line, "ftruncate", 9)) {
+		op->code = OP_FTRUNCATE;
+		op->ftruncate = (struct op_ftruncate){ fd, len };
+	} else if (!strncmp(line, "fwrite", 6) && len <= FILE_BYTES) {
+		op->code = OP_WRITE;
+		op->write = (struct op_write){ fd, NO_BUFFER, 0 };
+		memset(bytes, (int)number(line, "byte", 0), len);
+		op->data = bytes;
+		op->data_len = len;
+	} else if (!strncmp(line, "fread", 5) && len <= FILE_BYTES) {
+		op->code = OP_READ;
+		op->read = (struct op_read){ fd, len, NO_BUFFER };
+	} else if (!strncmp(line, "splice", 6)) {
+		op->code = OP_SPLICE;
+		op->splice = (struct op_splice){ in,
+			(int64_t)number(line, "from", (uint64_t)NO_OFFSET), out,
+			(int64_t)number(line, "to", (uint64_t)NO_OFFSET), len,
+			strstr(line, " move") ? SPLICE_F_MOVE : 0 };
+	} else if (!strncmp(line, "tee", 3)) {
+		op->code = OP_TEE;
+		op->tee = (struct op_tee){ in, out, len, 0 };
+	} else if (!strncmp(line, "vmsplice", 8)) {
+		op->code = OP_VMSPLICE;
+		vec = (struct op_iovec){ number(line, "addr", 0), len };
+		op->vmsplice = (struct op_vmsplice){ fd,
+			strstr(line, " gift") ? SPLICE_F_GIFT : 0 };
+		op->iov = (struct op_iov){ &vec, 1 };
+	}
+	return op->code != OP_NONE;
+}
+
 static bool parse(const char *line, struct op *op, uint8_t *byte)
 {
 	const uint64_t addr = number(line, "addr", 0), len = number(line, "len", 1);
@@ -113,7 +165,7 @@ static bool parse(const char *line, struct op *op, uint8_t *byte)
 			? SYSCTL_overcommit_memory : SYSCTL_max_map_count;
 		op->sysctl.value = number(line, "value", 0);
 	}
-	return op->code != OP_NONE;
+	return op->code != OP_NONE || parse_file(line, op);
 }
 
 /* ---- telling ---- */
@@ -196,6 +248,33 @@ static void tell_pages(const struct telling *t, mm_ref mm, vma_ref ref)
 	}
 }
 
+/* The pipes that a process may read from, and what is in them. */
+static void tell_pipes(const struct telling *t, task_ref task)
+{
+	for (int64_t fd = 0; fd < NR_OPEN_DEFAULT; fd++) {
+		const pipe_ref pipe = mm_pipe(t->m, task, fd);
+		const struct pipe_inode_info *p;
+
+		if (pipe_none(pipe) ||
+		    !(file_at(t->m, mm_fd_file(t->m, task_at(t->m, task)->files,
+					       (uint32_t)fd))->f_mode &
+		      FMODE_READ))
+			continue;
+		p = pipe_at(t->m, pipe);
+		tell(t, " PIPE fd=%lld slots=%u readers=%u writers=%u\n",
+		     (long long)fd, p->max_usage, p->readers, p->writers);
+		for (uint32_t i = 0; i < p->nrbufs; i++) {
+			const struct pipe_buffer *buf =
+				mm_pipe_buffer(t->m, pipe, i);
+
+			tell(t, "  BUF -> FRAME %llu offset=%u len=%u %s count=%d\n",
+			     (unsigned long long)buf->page, buf->offset,
+			     buf->len, mm_pipe_ops_name(buf->ops),
+			     page_read(t->m, (pfn_t)buf->page)._count);
+		}
+	}
+}
+
 static void tell_state(const struct telling *t)
 {
 	for (task_ref k = mm_first_task(t->m); !task_none(k);
@@ -220,6 +299,7 @@ static void tell_state(const struct telling *t)
 			     mm_vma_name(t->m, v, path));
 			tell_pages(t, mm, v);
 		}
+		tell_pipes(t, k);
 	}
 }
 

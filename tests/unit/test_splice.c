@@ -672,6 +672,21 @@ START_TEST(a_full_pipe_takes_what_fits)
 }
 END_TEST
 
+/* Pages are brought in by the batch, and those without a slot let go again. */
+START_TEST(pages_that_do_not_fit_were_touched_all_the_same)
+{
+	space_map(&sp, 0, 40, RW);
+	ck_assert_int_eq(vmsplice(p[1], page_addr(0), 40 * PAGE_SIZE, 0),
+			 (int64_t)CAPACITY);
+	ck_assert_uint_eq(last.minor, 32);
+	map_and_fill(40, 20);
+	get(p[0], PAGE_SIZE);
+	ck_assert_int_eq(vmsplice(p[1], page_addr(40), 20 * PAGE_SIZE, 0),
+			 (int64_t)PAGE_SIZE);
+	host_check(sp.m);
+}
+END_TEST
+
 /* {vms.15,16}: from the pipe into the program's memory by copying. */
 START_TEST(the_other_way_bytes_are_copied)
 {
@@ -829,6 +844,7 @@ Suite *suite_splice(void)
 	tcase_add_test(tc, munmap_leaves_the_pipe_its_page);
 	tcase_add_test(tc, pages_that_are_not_there);
 	tcase_add_test(tc, a_full_pipe_takes_what_fits);
+	tcase_add_test(tc, pages_that_do_not_fit_were_touched_all_the_same);
 	tcase_add_test(tc, the_other_way_bytes_are_copied);
 	tcase_add_test(tc, sendfile_goes_through_a_pipe_of_its_own);
 	tcase_add_test(tc, nothing_changes_where_it_would_sleep);
