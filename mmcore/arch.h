@@ -27,6 +27,8 @@ struct arch_level {
 
 struct arch {
 	const char *name;	/* "x86_64" */
+	const char *platform;	/* AT_PLATFORM */
+	uint16_t elf_machine;	/* e_machine of its programs */
 
 	/* tables */
 	uint8_t nr_levels;	/* level[0] is the top, the last is "pte" */
@@ -68,7 +70,7 @@ struct arch {
 	uint64_t map_window;	/* mmap stays below it unless the hint does not */
 	uint64_t unmapped_base;	/* TASK_UNMAPPED_BASE: the bottom-up search */
 	uint64_t stack_top;	/* end of the first stack */
-	uint64_t dyn_base;	/* ELF_ET_DYN_BASE: where a PIE goes */
+	uint64_t dyn_base;	/* ELF_ET_DYN_BASE: a PIE goes to its page */
 	uint64_t exec_base;	/* where a linker puts a static program */
 	uint64_t max_lfs_filesize;	/* bytes of the largest file */
 	uint64_t huge_size[2];	/* of huge pages: the default, another; 0: none */

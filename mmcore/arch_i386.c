@@ -29,6 +29,8 @@
 	.unmapped_base = T / 3,						\
 	.stack_top = T,							\
 	.dyn_base = 0x400000,						\
+	.platform = "i686",						\
+	.elf_machine = 3,						\
 	.exec_base = 0x8048000,						\
 	.max_lfs_filesize = ULONG_MAX_32 << PAGE_SHIFT,			\
 	.vmalloc_kb = 122880

@@ -22,7 +22,9 @@
 	.map_window = T47,						\
 	.unmapped_base = PAGE_ALIGN(T47 / 3),				\
 	.stack_top = T47,						\
-	.dyn_base = (T47 / 3 * 2) & PAGE_MASK,				\
+	.dyn_base = T47 / 3 * 2,					\
+	.platform = "x86_64",						\
+	.elf_machine = 62,						\
 	.exec_base = 0x400000,						\
 	.max_lfs_filesize = INT64_MAX,					\
 	.huge_size = { 2ULL << 20, 1ULL << 30 },			\

@@ -101,17 +101,38 @@ static bool hits_mapping(const struct machine *m, mm_ref mm, uint64_t from,
 	       vm_start_gap(m, vma_at(m, next)) < to + PAGE_SIZE;
 }
 
-static int64_t grow(struct step *s, mm_ref mm, uint64_t from, uint64_t to)
+/* check_brk_limits(): may there be heap in [@from, @to)? */
+static int64_t check_brk_limits(struct step *s, mm_ref mm, uint64_t from,
+				uint64_t to)
 {
 	const uint64_t def_flags = mm_at(s->m, mm)->def_flags;
-	int64_t err;
+	int64_t at = get_unmapped_area(s, mm, file_make(0), from, to - from, 0,
+				       MAP_FIXED);
 
-	err = get_unmapped_area(s, mm, file_make(0), from, to - from, 0,
-				MAP_FIXED);
-	if (err < 0)
-		return err;
+	if (at < 0)
+		return at;
 	if (!mlock_future_ok(s, mm, def_flags, to - from))
 		return refuse(s, EAGAIN, "locked memory would exceed RLIMIT_MEMLOCK");
+	return 0;
+}
+
+int64_t vm_brk_flags(struct step *s, uint64_t addr, uint64_t len,
+		     uint64_t vm_flags)
+{
+	const mm_ref mm = current_mm(s);
+	int64_t err = check_brk_limits(s, mm, addr, addr + len);
+
+	if (!err)
+		err = do_munmap(s, mm, addr, len);
+	return err ? err : do_brk(s, mm, addr, len, vm_flags);
+}
+
+static int64_t grow(struct step *s, mm_ref mm, uint64_t from, uint64_t to)
+{
+	int64_t err = check_brk_limits(s, mm, from, to);
+
+	if (err)
+		return err;
 	if (hits_mapping(s->m, mm, from, to))
 		return refuse(s, ENOMEM, "another mapping is in the way of the heap");
 	return do_brk(s, mm, from, to - from, 0);

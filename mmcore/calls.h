@@ -115,7 +115,15 @@ uint64_t copy_from_user(struct step *s, void *to, uint64_t from, uint64_t n);
 uint64_t user_readable(const struct step *s, uint64_t addr, uint64_t n);
 
 /* fork.c, exit.c, exec.c, task.c */
-int64_t do_spawn(struct step *s, const struct op_spawn *a);
+/* @data: a struct exec_image where a->image says so. */
+int64_t do_spawn(struct step *s, const struct op_spawn *a, const uint8_t *data,
+		 size_t len);
+/*
+ * Another program for the current process; fills s->res. What Linux finds out
+ * before it lets go of the old one is refused with an errno, what later is
+ * SIGSEGV; neither changes anything unless the signal is delivered.
+ */
+void do_execve(struct step *s, const uint8_t *data, size_t len);
 int64_t do_fork(struct step *s, const struct op_fork *a);
 void do_exit(struct step *s);
 int64_t sys_setrlimit(struct step *s, const struct op_setrlimit *a);

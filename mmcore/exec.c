@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A new process, as execve(2) would leave it: limits, descriptors, the layout
- * of its address space and the areas of its image.
+ * A new process, or a new program in an old one: limits, descriptors, the layout
+ * of its address space. What a program's own file says is binfmt_elf.c's.
  *
- *	"none"	a stack and nothing else
- *	"demo"	a small static program, where the architecture's linker puts one:
- *
- *	+0000 r--	ELF header		+4000 rw-	data and bss
- *	+1000 r-x	text			+6000 rw-	[heap]
- *	+3000 r--	read-only data		mmap_base	[vdso], [vvar]
- *
- * The program's segments are anonymous memory until there are files (D-006).
+ * Linux lets go of the old program before it maps the new one, and kills who
+ * cannot be given either. Here the new address space is made beside the old one
+ * and takes its place at the end: a signal that is only reported (no "deliver")
+ * must leave a process that can go on.
  */
 #include <string.h>
 
+#include "mmcore/binfmts.h"
+#include "mmcore/cstring.h"
 #include "mmcore/memory.h"
+#include "mmcore/namei.h"
 #include "mmcore/slab.h"
 #include "mmcore/task.h"
 #include "mmcore/vma.h"
 
-#define STACK_INITIAL_BYTES	(33 * PAGE_SIZE)
+#define STACK_EXPAND_PAGES	32	/* 128 KiB more than the strings need */
+#define ARG_MAX			(128ULL << 10)
+#define ARG_SHARE_MAX		(6ULL << 20)	/* three quarters of 8 MiB */
+#define MAX_ARG_STRLEN		(128ULL << 10)
 #define STACK_FLAGS (VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | \
 		     VM_MAYEXEC | VM_GROWSDOWN | VM_ACCOUNT)
 #define MAY_FLAGS (VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)
@@ -94,13 +96,68 @@ static bool map_area(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
 	return true;
 }
 
-static bool map_stack(struct step *s, mm_ref mm)
+/* The strings of a program, from the top of the stack down. */
+static uint64_t strings_bytes(const struct linux_binprm *bprm)
+{
+	return string_length(bprm->path) + 1 + bprm->args_len + bprm->envs_len;
+}
+
+/* bprm_stack_limits(): what argv and envp may take, their pointers included. */
+static int64_t check_argument_limits(struct step *s,
+				     const struct linux_binprm *bprm)
+{
+	const uint64_t nr = (uint64_t)bprm->image->argc + bprm->image->envc;
+	const uint64_t share = rlimit(s, RLIMIT_STACK) / 4;
+	uint64_t limit = share < ARG_SHARE_MAX ? share : ARG_SHARE_MAX;
+	const char *string = bprm->strings;
+
+	if (limit < ARG_MAX)
+		limit = ARG_MAX;
+	if (strings_bytes(bprm) + nr * arch_word(s->m->arch) > limit)
+		return refuse(s, E2BIG, "arguments and environment are too long for the stack");
+	for (uint64_t i = 0; i < nr; i++) {
+		const size_t len = string_length(string) + 1;
+
+		if (len > MAX_ARG_STRLEN)
+			return refuse(s, E2BIG, "an argument is longer than 128 KiB");
+		string += len;
+	}
+	return 0;
+}
+
+/* The area of the stack, at least @pages long. */
+static bool map_stack(struct step *s, mm_ref mm, uint64_t pages, bool exec)
 {
 	const uint64_t top = s->m->arch->stack_top;
+	const uint64_t limit = rlimit(s, RLIMIT_STACK) >> PAGE_SHIFT;
+	uint64_t size = pages + STACK_EXPAND_PAGES;
 
+	if (size > limit)
+		size = limit > pages ? limit : pages;
 	mm_mut(s, mm)->start_stack = top - 16;
-	return map_area(s, mm, top - STACK_INITIAL_BYTES, top, STACK_FLAGS,
-			VM_OPS_NONE, 0);
+	return map_area(s, mm, top - (size << PAGE_SHIFT), top,
+			STACK_FLAGS | (exec ? VM_EXEC : 0), VM_OPS_NONE, 0);
+}
+
+int64_t setup_arg_pages(struct step *s, struct linux_binprm *bprm)
+{
+	const uint64_t top = s->m->arch->stack_top;
+	const uint64_t path_len = string_length(bprm->path) + 1;
+	const uint64_t path = top - arch_word(s->m->arch) - path_len;
+	int64_t err = check_argument_limits(s, bprm);
+
+	if (err)
+		return err;
+	bprm->p = path - bprm->args_len - bprm->envs_len;
+	if (!map_stack(s, current_mm(s),
+		       (top - (bprm->p & PAGE_MASK)) >> PAGE_SHIFT,
+		       bprm->image->stack_exec))
+		return -ENOMEM;
+	if (copy_to_user(s, path, bprm->path, path_len) ||
+	    copy_to_user(s, bprm->p, bprm->strings,
+			 bprm->args_len + bprm->envs_len))
+		return refuse(s, ENOMEM, "no memory for the program's arguments");
+	return 0;
 }
 
 /* ---- [vdso] and its data ---- */
@@ -110,8 +167,9 @@ static bool map_stack(struct step *s, mm_ref mm)
 #define VDSO_FLAGS (VM_READ | VM_EXEC | MAY_FLAGS | VM_DONTEXPAND)
 
 /* map_vdso(): where a mapping of all three would go, one after another. */
-static bool map_vdso(struct step *s, mm_ref mm)
+int64_t arch_setup_additional_pages(struct step *s)
 {
+	const mm_ref mm = current_mm(s);
 	const struct arch *a = s->m->arch;
 	const uint64_t len = (a->vvar_pages + a->vclock_pages +
 			      a->vdso_pages) * PAGE_SIZE;
@@ -119,7 +177,7 @@ static bool map_vdso(struct step *s, mm_ref mm)
 	uint64_t vclock, vdso;
 
 	if (at < 0)
-		return false;
+		return at;
 	vclock = (uint64_t)at + a->vvar_pages * PAGE_SIZE;
 	vdso = vclock + a->vclock_pages * PAGE_SIZE;
 	mm_mut(s, mm)->vdso = vdso;
@@ -129,7 +187,7 @@ static bool map_vdso(struct step *s, mm_ref mm)
 		map_area(s, mm, vclock, vdso, VVAR_FLAGS, VM_OPS_SPECIAL,
 			 SPECIAL_VVAR_VCLOCK)) &&
 	       map_area(s, mm, vdso, (uint64_t)at + len, VDSO_FLAGS,
-			VM_OPS_SPECIAL, SPECIAL_VDSO);
+			VM_OPS_SPECIAL, SPECIAL_VDSO) ? 0 : -ENOMEM;
 }
 
 /* The machine's frame behind page @index of a special mapping; 0: no RAM. */
@@ -177,101 +235,68 @@ enum vm_fault special_mapping_fault(struct step *s, mm_ref mm, vma_ref ref,
 
 /* ---- images ---- */
 
-static void set_code(struct mm_struct *mms, uint64_t start, uint64_t end)
+/* The bytes at *@at that end with NUL before @end; NULL: there is no NUL. */
+static const char *take_string(const char **at, const char *end)
 {
-	mms->start_code = start;
-	mms->end_code = end;
+	const char *text = *at;
+
+	while (*at < end && **at)
+		++*at;
+	if (*at == end)
+		return NULL;
+	++*at;
+	return text;
 }
 
-static void set_data(struct mm_struct *mms, uint64_t start, uint64_t end,
-		     uint64_t start_brk, uint64_t brk)
+static bool take_strings(const char **at, const char *end, uint32_t nr,
+			 uint64_t *len)
 {
-	mms->start_data = start;
-	mms->end_data = end;
-	mms->start_brk = start_brk;
-	mms->brk = brk;
-}
+	const char *begin = *at;
 
-/* @value as the machine's words are: the bytes of a program's vectors. */
-static void put_word(const struct machine *m, uint8_t *to, uint64_t index,
-		     uint64_t value)
-{
-	const uint64_t bytes = arch_word(m->arch);
-
-	for (uint64_t i = 0; i < bytes; i++)
-		to[index * bytes + i] = (uint8_t)(value >> 8 * i);
-}
-
-/*
- * The strings at the top of the stack, as execve(2) leaves them: the program's
- * name, no environment, argv[0], and below it argc and the vectors.
- */
-static bool put_arguments(struct step *s, mm_ref mm)
-{
-	static const char argv0[] = "/demo";
-	const uint64_t top = s->m->arch->stack_top;
-	const uint64_t file = top - 8 - sizeof(argv0);
-	const uint64_t arg = file - sizeof(argv0);
-	const uint64_t vectors = (arg - 64) & ~15ULL;
-	struct mm_struct *mms = mm_mut(s, mm);
-	uint8_t *page;
-	uint64_t pte_pa;
-
-	if (handle_mm_fault(s, mm, vma_lookup(s->m, mm, arg), arg, true) ==
-	    VM_FAULT_OOM) {
-		refuse(s, ENOMEM, "no free frame for the stack");
-		return false;
-	}
-	pte_pa = pte_lookup(s->m, mms, arg);
-	page = ram_mut(s, pfn_to_pa(pte_pfn(s->m, entry_read(s->m, pte_pa))));
-	memcpy(page + (file & ~PAGE_MASK), argv0, sizeof(argv0));
-	memcpy(page + (arg & ~PAGE_MASK), argv0, sizeof(argv0));
-	put_word(s->m, page + (vectors & ~PAGE_MASK), 0, 1);	/* argc */
-	put_word(s->m, page + (vectors & ~PAGE_MASK), 1, arg);
-	mms->start_stack = vectors;
-	mms->arg_start = arg;
-	mms->arg_end = file;
-	mms->env_start = file;
-	mms->env_end = file;
-	return true;
-}
-
-static bool load_demo(struct step *s, mm_ref mm)
-{
-	static const struct {
-		uint64_t start, end, flags;
-	} area[] = {
-		{ 0x0, 0x1000, VM_READ },
-		{ 0x1000, 0x3000, VM_READ | VM_EXEC },
-		{ 0x3000, 0x4000, VM_READ },
-		{ 0x4000, 0x6000, VM_READ | VM_WRITE | VM_ACCOUNT },
-		{ 0x6000, 0x27000, VM_READ | VM_WRITE | VM_ACCOUNT },
-	};
-	const uint64_t base = s->m->arch->exec_base;
-
-	for (size_t i = 0; i < sizeof(area) / sizeof(area[0]); i++)
-		if (!map_area(s, mm, base + area[i].start, base + area[i].end,
-			      area[i].flags | MAY_FLAGS, VM_OPS_NONE, 0))
+	for (uint32_t i = 0; i < nr; i++)
+		if (!take_string(at, end))
 			return false;
-	set_code(mm_mut(s, mm), base + 0x1000, base + 0x2f00);
-	set_data(mm_mut(s, mm), base + 0x4000, base + 0x4800, base + 0x6000,
-		 base + 0x27000);
-	return map_vdso(s, mm) && put_arguments(s, mm);
+	*len = (uint64_t)(*at - begin);
+	return true;
 }
 
-static bool load_image(struct step *s, mm_ref mm, uint32_t image)
+static bool path_ok(const char *path)
 {
-	uint64_t brk;
+	return path && path[0] == '/' && string_length(path) < PATH_MAX;
+}
 
-	arch_pick_mmap_layout(s, mm);
-	if (!map_stack(s, mm))
+bool exec_image_parse(const uint8_t *data, size_t len,
+		      struct linux_binprm *bprm)
+{
+	const struct exec_image *image = (const struct exec_image *)data;
+	size_t segments;
+	const char *at, *end;
+
+	*bprm = (struct linux_binprm){ .image = image };
+	if (!data || len < sizeof(*image) || len > EXEC_IMAGE_MAX ||
+	    (uintptr_t)data & (sizeof(uint64_t) - 1) ||
+	    !image->program.nr_segments ||
+	    image->program.nr_segments > EXEC_SEGMENTS_MAX ||
+	    image->interp.nr_segments > EXEC_SEGMENTS_MAX)
 		return false;
-	if (image == IMAGE_DEMO)
-		return load_demo(s, mm);
-	/* Where the heap of a small PIE begins. */
-	brk = s->m->arch->dyn_base + 5 * PAGE_SIZE;
-	set_data(mm_mut(s, mm), brk, brk, brk, brk);
-	return true;
+	segments = sizeof(struct exec_segment) *
+		   (image->program.nr_segments + image->interp.nr_segments);
+	if (image->strings_len > len ||
+	    len != sizeof(*image) + segments + image->strings_len)
+		return false;
+	bprm->segments = (const struct exec_segment *)(image + 1);
+	bprm->interp_segments = bprm->segments + image->program.nr_segments;
+	at = (const char *)data + sizeof(*image) + segments;
+	end = at + image->strings_len;
+	bprm->path = take_string(&at, end);
+	bprm->interp_path = take_string(&at, end);
+	if (!path_ok(bprm->path) || !bprm->interp_path ||
+	    (image->interp.nr_segments && !path_ok(bprm->interp_path)))
+		return false;
+	bprm->strings = at;
+	return image->argc &&
+	       take_strings(&at, end, image->argc, &bprm->args_len) &&
+	       take_strings(&at, end, image->envc, &bprm->envs_len) && at == end;
 }
 
 /* ---- descriptors ---- */
@@ -312,7 +337,100 @@ static void set_limits(const struct machine *m, struct task_struct *task,
 						  a->rlim[r].hard);
 }
 
-static bool start_task(struct step *s, task_ref t, const struct op_spawn *a)
+/* ---- a program into an address space ---- */
+
+static int64_t load_program(struct step *s, struct linux_binprm *bprm)
+{
+	int64_t err = setup_arg_pages(s, bprm);
+
+	return err ? err : load_elf_binary(s, bprm);
+}
+
+/* A stack and nothing else, with a heap that has not begun. */
+static int64_t load_none(struct step *s, mm_ref mm)
+{
+	/* Where the heap of a small PIE begins. */
+	const uint64_t brk = (s->m->arch->dyn_base & PAGE_MASK) + 5 * PAGE_SIZE;
+	struct mm_struct *mms = mm_mut(s, mm);
+
+	if (!map_stack(s, mm, 1, false))
+		return -ENOMEM;
+	mms->start_data = brk;
+	mms->end_data = brk;
+	mms->start_brk = brk;
+	mms->brk = brk;
+	return 0;
+}
+
+/* Order of checks: fs/exec.c do_open_execat(), 6.18. */
+int64_t open_exec(struct step *s, const char *path, file_ref *file)
+{
+	const uint32_t uid = capable(s) ? 0 : DISK_USER;
+	const int64_t ino = path_lookup(s->m, uid, path, string_length(path));
+	inode_ref inode;
+
+	if (ino < 0)
+		return refuse(s, (int)-ino, path_why(ino));
+	if (!ino_is(s->m, (uint64_t)ino, S_IFREG) ||
+	    !inode_permission(s->m, (uint64_t)ino, uid, MAY_EXEC))
+		return refuse(s, EACCES,
+			      "the file is no regular one, or has no x bit for its user");
+	inode = iget(s, (uint64_t)ino);
+	*file = inode_none(inode) ? file_make(0)
+		: alloc_file(s, inode, FILE_OPS_DISK, O_RDONLY);
+	if (!file_none(*file))
+		return 0;
+	if (!inode_none(inode))
+		iput(s, inode);
+	return refuse(s, ENOMEM, "no memory for an open file");
+}
+
+/* The files of an image, open; 0, or a negative errno, told. */
+static int64_t open_program(struct step *s, struct linux_binprm *bprm)
+{
+	int64_t err = open_exec(s, bprm->path, &bprm->file);
+
+	if (err || !bprm->image->interp.nr_segments)
+		return err;
+	err = open_exec(s, bprm->interp_path, &bprm->interp);
+	if (err)
+		fput(s, bprm->file);
+	return err;
+}
+
+static void close_program(struct step *s, const struct linux_binprm *bprm)
+{
+	fput(s, bprm->file);
+	if (!file_none(bprm->interp))
+		fput(s, bprm->interp);
+}
+
+/* ---- spawn ---- */
+
+static int64_t load_image(struct step *s, const struct op_spawn *a,
+			  const uint8_t *data, size_t len)
+{
+	struct linux_binprm bprm;
+	struct demo_image demo;
+	int64_t err;
+
+	arch_pick_mmap_layout(s, current_mm(s));
+	if (a->image == IMAGE_NONE)
+		return load_none(s, current_mm(s));
+	if (a->image == IMAGE_DEMO)
+		err = demo_program(s, &demo, &bprm);
+	else
+		err = exec_image_parse(data, len, &bprm)
+			      ? open_program(s, &bprm) : -ENOEXEC;
+	if (err)
+		return err;
+	err = load_program(s, &bprm);
+	close_program(s, &bprm);
+	return err || a->image != IMAGE_DEMO ? err : demo_start(s);
+}
+
+static int64_t start_task(struct step *s, task_ref t, const struct op_spawn *a,
+			  const uint8_t *data, size_t len)
 {
 	struct task_struct *task = task_mut(s, t);
 
@@ -321,15 +439,15 @@ static bool start_task(struct step *s, task_ref t, const struct op_spawn *a)
 		task->flags |= PF_PRIVILEGED;
 	s->current = t;
 	task->mm = mm_alloc(s);
-	if (mm_none(task->mm) || !open_files(s, t)) {
-		refuse(s, ENOMEM, "no memory for a process");
-		return false;
-	}
-	return load_image(s, task->mm, a->image);
+	if (mm_none(task->mm) || !open_files(s, t))
+		return refuse(s, ENOMEM, "no memory for a process");
+	return load_image(s, a, data, len);
 }
 
-int64_t do_spawn(struct step *s, const struct op_spawn *a)
+int64_t do_spawn(struct step *s, const struct op_spawn *a, const uint8_t *data,
+		 size_t len)
 {
+	int64_t err;
 	task_ref t;
 
 	if (kernel_at(s->m)->last_pid >= MAX_PID)
@@ -337,13 +455,96 @@ int64_t do_spawn(struct step *s, const struct op_spawn *a)
 	t = alloc_task(s, a->name);
 	if (task_none(t))
 		return refuse(s, ENOMEM, "no memory for a task_struct");
-	if (!start_task(s, t, a)) {
+	err = start_task(s, t, a, data, len);
+	if (err) {
 		if (!mm_none(task_at(s->m, t)->mm))
 			mmput(s, task_at(s->m, t)->mm);
 		exit_files(s, t);
 		undo_alloc_task(s, t);
 		s->current = task_make(0);
-		return -ENOMEM;
+		return err;
 	}
 	return task_at(s->m, t)->pid;
+}
+
+/* ---- exec ---- */
+
+/* __set_task_comm(): the path's last component, cut. */
+static void set_comm(struct step *s, const char *path)
+{
+	struct task_struct *task = task_mut(s, s->current);
+	const char *name = path;
+	size_t len;
+
+	for (const char *c = path; *c; c++)
+		if (*c == '/')
+			name = c + 1;
+	len = string_length(name);
+	memset(task->comm, 0, sizeof(task->comm));
+	memcpy(task->comm, name, len < TASK_COMM_LEN ? len : TASK_COMM_LEN - 1);
+}
+
+/* exec_mmap() and begin_new_exec(): the old program is gone. */
+static void begin_new_exec(struct step *s, const struct linux_binprm *bprm,
+			   mm_ref old)
+{
+	mmput(s, old);
+	do_close_on_exec(s);
+	set_comm(s, bprm->path);
+	task_mut(s, s->current)->flags &= ~(uint64_t)PF_VFORK;
+	trace_event(s, exec, mm_at(s->m, current_mm(s))->start_code,
+		    mm_at(s->m, current_mm(s))->start_brk,
+		    mm_at(s->m, current_mm(s))->start_stack);
+}
+
+static void exec_refused(struct step *s, int64_t err)
+{
+	s->res->outcome = OUT_ERRNO;
+	s->res->err = (int32_t)-err;
+	s->res->ret = err;
+}
+
+/* After the point of no return Linux has no program to give an errno to. */
+static void exec_killed(struct step *s)
+{
+	s->res->outcome = OUT_SIGNAL;
+	s->res->signo = SIGSEGV;
+	s->res->si_code = SI_KERNEL;
+}
+
+void do_execve(struct step *s, const uint8_t *data, size_t len)
+{
+	struct task_struct *task = task_mut(s, s->current);
+	const mm_ref old = task->mm;
+	struct linux_binprm bprm;
+	int64_t err = exec_image_parse(data, len, &bprm) ? 0 : -ENOEXEC;
+
+	if (!err)
+		err = open_program(s, &bprm);
+	if (err) {
+		exec_refused(s, err);
+		return;
+	}
+	task->mm = mm_alloc(s);
+	if (mm_none(task->mm)) {
+		err = refuse(s, ENOMEM, "no memory for an mm_struct");
+	} else {
+		arch_pick_mmap_layout(s, task->mm);
+		err = setup_arg_pages(s, &bprm);
+	}
+	if (err) {
+		exec_refused(s, err);
+	} else {
+		err = load_elf_binary(s, &bprm);
+		if (err)
+			exec_killed(s);
+	}
+	if (!err) {
+		begin_new_exec(s, &bprm, old);
+	} else {
+		if (!mm_none(task->mm))
+			mmput(s, task->mm);
+		task->mm = old;
+	}
+	close_program(s, &bprm);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "mmcore/arch.h"
+#include "mmcore/cstring.h"
 #include "mmcore/disk.h"
 #include "mmcore/filemap.h"
 #include "mmcore/slab.h"
@@ -207,19 +208,10 @@ static uint64_t memfd_name(struct step *s, const char *name, size_t len)
 _Static_assert(FILE_NAME_LEN >= 7 + MFD_NAME_MAX + 10 + 1,
 	       "the longest name fits");
 
-static size_t name_length(const char *name)
-{
-	size_t len = 0;
-
-	while (name[len])
-		len++;
-	return len;
-}
-
 /* Order of checks: mm/memfd.c sys_memfd_create(), 6.18. */
 int64_t sys_memfd_create(struct step *s, const struct op_memfd_create *a)
 {
-	const size_t len = name_length(a->name);
+	const size_t len = string_length(a->name);
 	uint64_t name;
 	file_ref file;
 	int64_t fd;

@@ -140,7 +140,7 @@ struct anon_vma {
 	uint32_t nr_vmas;	/* length of head */
 };
 
-#define AT_VECTOR_SIZE 44
+#define AT_VECTOR_SIZE 48
 #define NR_CPUS_MAX 64
 
 struct mm_struct {
@@ -170,7 +170,7 @@ struct mm_struct {
 	uint64_t start_code, end_code, start_data, end_data;
 	uint64_t start_brk, brk, start_stack;
 	uint64_t arg_start, arg_end, env_start, env_end;
-	uint64_t saved_auxv[AT_VECTOR_SIZE];	/* unused without a program */
+	uint64_t saved_auxv[AT_VECTOR_SIZE];	/* 0 without a program */
 	uint32_t dumpable;	/* 2 bits in Linux; 1 */
 	uint32_t reserved1;
 	uint64_t cpu_vm_mask;	/* CPUs that ran it: bit 0 */

@@ -19,17 +19,47 @@ enum op_code {
 	NR_OPS,
 };
 
-enum spawn_image { IMAGE_DEMO, IMAGE_NONE };
+enum spawn_image { IMAGE_DEMO, IMAGE_NONE, IMAGE_EXEC };
+
+/*
+ * A program to be executed, as an ELF file describes it. In op->data it is this
+ * head, then program.nr_segments and interp.nr_segments segments, then
+ * strings_len bytes of strings with their NULs: the program's path, the
+ * interpreter's path ("" where there is none), argc arguments, envc variables.
+ */
+struct exec_segment {		/* PT_LOAD */
+	uint64_t vaddr, offset, filesz, memsz, align;
+	uint64_t prot;		/* PROT_* */
+};
+
+struct exec_object {
+	uint64_t entry;
+	uint64_t phdr_offset;	/* of the program headers, in the file */
+	uint32_t phnum;
+	uint32_t nr_segments;	/* 0: there is no such object */
+	uint64_t pie;		/* ET_DYN: its addresses are relative */
+};
+
+struct exec_image {
+	struct exec_object program, interp;
+	uint32_t argc, envc;
+	uint64_t stack_exec;	/* PT_GNU_STACK asks for an executable stack */
+	uint64_t strings_len;
+};
+
+#define EXEC_SEGMENTS_MAX	64	/* of each object */
+#define EXEC_IMAGE_MAX		(8ULL << 20)	/* bytes of all of it */
 
 struct op_spawn {
 	char name[16];			/* comm; NUL-terminated */
-	uint32_t image;			/* enum spawn_image */
+	uint32_t image;			/* enum spawn_image; EXEC: in op->data */
 	uint32_t rlimit_set;		/* bit r: rlim[r] overrides the default */
 	struct { uint64_t soft, hard; } rlim[16];
 	bool privileged;		/* all capabilities */
 };
 
 struct op_fork { uint64_t flags; };	/* CLONE_VM, CLONE_VFORK, CLONE_FILES */
+struct op_exec { uint8_t none; };	/* a struct exec_image in op->data */
 struct op_exit { int32_t status; };
 struct op_setrlimit { uint32_t resource; uint64_t soft, hard; };
 struct op_mmap {
@@ -184,6 +214,13 @@ static inline bool op_brings_iov(const struct op *op)
 	return op->code == OP_PROCESS_VM_READV ||
 	       op->code == OP_PROCESS_VM_WRITEV ||
 	       op->code == OP_VMSPLICE;
+}
+
+/* Is op->data a struct exec_image? */
+static inline bool op_brings_program(const struct op *op)
+{
+	return op->code == OP_EXEC ||
+	       (op->code == OP_SPAWN && op->spawn.image == IMAGE_EXEC);
 }
 
 enum outcome {

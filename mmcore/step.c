@@ -2,7 +2,7 @@
 /* mm_step(): the one door. Finds the caller, runs the call, fills the result. */
 #include <string.h>
 
-#include "mmcore/calls.h"
+#include "mmcore/binfmts.h"
 #include "mmcore/page_alloc.h"
 #include "mmcore/task.h"
 
@@ -16,6 +16,13 @@ static bool needs_process(enum op_code code)
 static bool is_there(const struct op_iov *iov)
 {
 	return iov->vec || !iov->nr;
+}
+
+static bool brings_image(const struct op *op)
+{
+	struct linux_binprm bprm;
+
+	return exec_image_parse(op->data, op->data_len, &bprm);
 }
 
 static bool path_is_good(const struct op *op)
@@ -34,8 +41,11 @@ static bool well_formed(const struct op *op)
 		return false;
 	switch (op->code) {
 	case OP_SPAWN:
-		return op->spawn.image <= IMAGE_NONE &&
-		       !op->spawn.name[sizeof(op->spawn.name) - 1];
+		return op->spawn.image <= IMAGE_EXEC &&
+		       !op->spawn.name[sizeof(op->spawn.name) - 1] &&
+		       (op->spawn.image != IMAGE_EXEC || brings_image(op));
+	case OP_EXEC:
+		return brings_image(op);
 	case OP_MEM_READ:
 		return op->buf || !op->mem_read.len;
 	case OP_MINCORE:
@@ -137,7 +147,7 @@ static int64_t run_call(struct step *s, const struct op *op)
 
 	switch (op->code) {
 	case OP_SPAWN:
-		return do_spawn(s, &op->spawn);
+		return do_spawn(s, &op->spawn, op->data, op->data_len);
 	case OP_FORK:
 		return do_fork(s, &op->fork);
 	case OP_SETRLIMIT:
@@ -194,6 +204,9 @@ static int64_t run_call(struct step *s, const struct op *op)
 static bool run_other(struct step *s, const struct op *op)
 {
 	switch (op->code) {
+	case OP_EXEC:
+		do_execve(s, op->data, op->data_len);
+		return true;
 	case OP_EXIT:
 		do_exit(s);
 		return true;
@@ -419,6 +432,31 @@ static uint64_t pages_advised_in(const struct mm_struct *mm,
 	}
 }
 
+/*
+ * What a fault on @pages pages may read of files besides: a window ahead of, or
+ * around, a page in each area that they lie in.
+ */
+static uint64_t pages_ahead(const struct machine *m, const struct op *op,
+			    uint64_t pages)
+{
+	const struct mm_struct *mm = op_mm(m, op);
+	const uint64_t window = kernel_at(m)->read_ahead_kb >> (PAGE_SHIFT - 10);
+	const uint64_t areas = mm ? (uint64_t)mm->map_count : EXEC_SEGMENTS_MAX;
+
+	return window * (pages < areas ? pages : areas);
+}
+
+/* The strings, the stack, and the end of each segment, which becomes zero. */
+static uint64_t pages_of_program(const struct op *op)
+{
+	const struct exec_image *image = (const struct exec_image *)op->data;
+	uint64_t segments = DEMO_SEGMENTS;
+
+	if (op_brings_program(op))
+		segments = image->program.nr_segments + image->interp.nr_segments;
+	return 2 * (op->data_len >> PAGE_SHIFT) + 2 * segments + 4;
+}
+
 /* The pages an operation may bring in, capped by what could exist. */
 static uint64_t pages_named(const struct machine *m, const struct op *op)
 {
@@ -464,10 +502,15 @@ static uint64_t pages_named(const struct machine *m, const struct op *op)
 	case OP_PROCESS_VM_WRITEV:
 		pages = pages_of_iov(&op->iov) + pages_of_iov(&op->remote_iov);
 		break;
+	case OP_SPAWN:
+	case OP_EXEC:
+		pages = pages_of_program(op);
+		break;
 	default:
 		pages = pages_locked_in(op_mm(m, op), op);
 		break;
 	}
+	pages += pages_ahead(m, op, pages);
 	return pages < all ? pages : all;
 }
 

@@ -150,6 +150,8 @@
 #define SEEK_DATA	3
 #define SEEK_HOLE	4
 
+#define PATH_MAX	4096
+
 /* getrlimit(2) */
 #define RLIMIT_CPU	0
 #define RLIMIT_FSIZE	1

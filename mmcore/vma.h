@@ -216,5 +216,11 @@ int64_t do_munmap(struct step *s, mm_ref mm, uint64_t start, uint64_t len);
  */
 int64_t do_brk(struct step *s, mm_ref mm, uint64_t addr, uint64_t len,
 	       uint64_t vm_flags);
+/*
+ * The same for exec, in the current address space: what is in the range goes.
+ * @vm_flags: VM_EXEC or 0. 0 or a negative errno, told. Linux: mm/mmap.c, 6.18.
+ */
+int64_t vm_brk_flags(struct step *s, uint64_t addr, uint64_t len,
+		     uint64_t vm_flags);
 
 #endif

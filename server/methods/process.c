@@ -2,15 +2,19 @@
 /* process.*: what is not one plain operation. */
 #include <string.h>
 
+#include <stdlib.h>
+
 #include "schema/generated/args.h"
+#include "server/exec_image.h"
 #include "server/machines.h"
 #include "server/server.h"
 #include "server/view/view.h"
 
 /* ---- process.spawn ---- */
 
+/* @program: set to what exec_image_decode() made, or empty. */
 static bool take_image(const json_t *image, struct op_spawn *spawn,
-		       struct rpc_error *error)
+		       struct rpc_bytes *program, struct rpc_error *error)
 {
 	const char *name = json_string_value(image);
 
@@ -19,12 +23,12 @@ static bool take_image(const json_t *image, struct op_spawn *spawn,
 	else if (name && !strcmp(name, "none"))
 		spawn->image = IMAGE_NONE;
 	else if (json_is_object(image))
-		return rpc_fail(error, RPC_INVALID_PARAMS, "image",
-				"exec images need files, which this version does not have");
+		spawn->image = IMAGE_EXEC;
 	else
 		return rpc_fail(error, RPC_INVALID_PARAMS, "image",
-				"must be \"demo\" or \"none\"");
-	return true;
+				"must be \"demo\", \"none\" or an object {path, segments, …}");
+	return spawn->image != IMAGE_EXEC ||
+	       exec_image_decode(image, program, error);
 }
 
 struct limit_args {
@@ -104,10 +108,36 @@ static bool take_rlimits(const json_t *rlimits, struct op_spawn *spawn,
 bool exec_process_spawn(struct rpc_call *call)
 {
 	struct op_args *args = call->args;
+	struct rpc_bytes program = { .len = 0 };
+	bool done = take_image(args->image, &args->op.spawn, &program,
+			       &call->error) &&
+		    take_rlimits(args->rlimits, &args->op.spawn, &call->error);
 
-	return take_image(args->image, &args->op.spawn, &call->error) &&
-	       take_rlimits(args->rlimits, &args->op.spawn, &call->error) &&
-	       run_operation(call);
+	args->op.data = program.bytes;
+	args->op.data_len = program.len;
+	done = done && run_operation(call);
+	free((void *)program.bytes);
+	return done;
+}
+
+/* ---- process.exec ---- */
+
+bool exec_process_exec(struct rpc_call *call)
+{
+	struct op_args *args = call->args;
+	struct rpc_bytes program = { .len = 0 };
+	bool done;
+
+	if (!json_is_object(args->image))
+		return rpc_fail(&call->error, RPC_INVALID_PARAMS, "image",
+				"must be an object {path, segments, …}");
+	if (!exec_image_decode(args->image, &program, &call->error))
+		return false;
+	args->op.data = program.bytes;
+	args->op.data_len = program.len;
+	done = run_operation(call);
+	free((void *)program.bytes);
+	return done;
 }
 
 /* ---- looking ---- */

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "server/exec_image.h"
 #include "server/methods/operation.h"
 #include "server/view/view.h"
 
@@ -101,8 +102,9 @@ static bool is_absent(const struct rpc_param *param, const void *at)
 
 static void view_spawn(struct json_writer *out, const struct op_spawn *spawn)
 {
-	json_pair_string(out, "image",
-			 spawn->image == IMAGE_NONE ? "none" : "demo");
+	if (spawn->image != IMAGE_EXEC)
+		json_pair_string(out, "image",
+				 spawn->image == IMAGE_NONE ? "none" : "demo");
 	if (!spawn->rlimit_set)
 		return;
 	json_key(out, "rlimits");
@@ -117,6 +119,19 @@ static void view_spawn(struct json_writer *out, const struct op_spawn *spawn)
 		json_object_close(out);
 	}
 	json_object_close(out);
+}
+
+/* The program that a spawn or an exec brought along. */
+static void view_program(struct json_writer *out, const struct history_entry *e)
+{
+	if (!op_brings_program(e->op))
+		return;
+	if (e->data_dropped) {
+		json_pair_uint(out, "data_dropped", e->op->data_len);
+		return;
+	}
+	json_key(out, "image");
+	exec_image_view(out, e->op->data, e->op->data_len);
 }
 
 static void view_sysctl(struct json_writer *out, const struct op_sysctl *a)
@@ -143,6 +158,9 @@ static void view_op_params(struct json_writer *out,
 	}
 	if (e->op->code == OP_SPAWN)
 		view_spawn(out, &e->op->spawn);
+	view_program(out, e);
+	if (!op_brings_data(e->op))
+		return;
 	if (e->data_dropped) {
 		json_pair_uint(out, "data_dropped", e->op->data_len);
 		return;

@@ -12,7 +12,9 @@
 	X(json_writer)	\
 	X(config)	\
 	X(decode)	\
+	X(exec_image)	\
 	X(rpc)		\
+	X(view)		\
 	X(machines)
 
 #define X(name) Suite *suite_##name(void);

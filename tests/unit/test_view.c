@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Results as people see them: each outcome of api.md section 3 byte for byte,
+ * flags by name, bytes by encoding (RFC 4648's own examples).
+ */
+#include <check.h>
+#include <string.h>
+
+#include "server/view/view.h"
+
+static struct json_writer out;
+
+static void setup(void)
+{
+	json_writer_init(&out, 1 << 20);
+}
+
+static void teardown(void)
+{
+	json_writer_free(&out);
+}
+
+#define expect_text(expected)						\
+	do {								\
+		ck_assert_uint_eq(out.len, strlen(expected));		\
+		ck_assert_mem_eq(out.buf, (expected), out.len);		\
+		json_writer_reset(&out);				\
+	} while (0)
+
+static void show(enum op_code code, const struct op_result *res)
+{
+	const struct op op = { .code = code };
+
+	json_object_begin(&out);
+	view_outcome(&out, &op, res);
+	json_object_close(&out);
+}
+
+START_TEST(yes_is_a_value_and_an_address_is_hex)
+{
+	show(OP_MUNMAP, &(struct op_result){ .ret = 0 });
+	expect_text("{\"ok\":true,\"ret\":0}");
+	show(OP_MMAP, &(struct op_result){ .ret = 0x7ffff7ff5000 });
+	expect_text("{\"ok\":true,\"ret\":\"0x7ffff7ff5000\"}");
+	show(OP_BRK, &(struct op_result){ .ret = 0 });
+	expect_text("{\"ok\":true,\"ret\":\"0x0\"}");
+	show(OP_SPAWN, &(struct op_result){ .ret = 7 });
+	expect_text("{\"ok\":true,\"ret\":7,\"pid\":7}");
+}
+END_TEST
+
+START_TEST(no_has_its_errno_and_says_why)
+{
+	show(OP_MMAP, &(struct op_result){ .outcome = OUT_ERRNO, .ret = -22,
+					   .err = 22, .why = "len is 0" });
+	expect_text("{\"ok\":false,\"ret\":-22,\"errno\":\"EINVAL\",\"why\":\"len is 0\"}");
+	show(OP_WRITE, &(struct op_result){ .outcome = OUT_ERRNO, .ret = -27,
+					    .err = 27, .signo = 25, .why = "x" });
+	expect_text("{\"ok\":false,\"ret\":-27,\"errno\":\"EFBIG\","
+		    "\"signal\":\"SIGXFSZ\",\"why\":\"x\"}");
+}
+END_TEST
+
+START_TEST(a_signal_tells_code_and_address)
+{
+	show(OP_MEM_READ, &(struct op_result){
+		.outcome = OUT_SIGNAL, .signo = 11, .si_code = 1,
+		.fault_addr = 0x8, .done = 3, .minor = 1 });
+	expect_text("{\"ok\":false,\"signal\":\"SIGSEGV\",\"code\":\"SEGV_MAPERR\","
+		    "\"addr\":\"0x8\",\"done\":3,\"minor\":1,\"major\":0}");
+	show(OP_MEM_TOUCH, &(struct op_result){
+		.outcome = OUT_SIGNAL, .signo = 7, .si_code = 2,
+		.fault_addr = 0x1000, .nr_killed = 2, .killed = { 4, 5 } });
+	expect_text("{\"ok\":false,\"signal\":\"SIGBUS\",\"code\":\"BUS_ADRERR\","
+		    "\"addr\":\"0x1000\",\"done\":0,\"minor\":0,\"major\":0,"
+		    "\"killed\":[4,5]}");
+}
+END_TEST
+
+START_TEST(what_would_block_says_so_once)
+{
+	show(OP_READ, &(struct op_result){ .outcome = OUT_BLOCKED,
+					   .why = "pipe is empty" });
+	ck_assert_ptr_nonnull(memmem(out.buf, out.len, "\"ok\":false", 10));
+	ck_assert_ptr_nonnull(memmem(out.buf, out.len,
+				     "\"blocked\":\"pipe is empty\"", 25));
+	ck_assert_ptr_null(memmem(out.buf, out.len, "\"why\"", 5));
+}
+END_TEST
+
+START_TEST(faults_are_told_where_there_were_some)
+{
+	show(OP_READ, &(struct op_result){ .ret = 5, .minor = 2, .major = 1 });
+	expect_text("{\"ok\":true,\"ret\":5,\"minor\":2,\"major\":1}");
+}
+END_TEST
+
+START_TEST(flags_are_names_and_the_rest_is_hex)
+{
+	view_flags(&out, 3, names_prot);
+	expect_text("[\"PROT_READ\",\"PROT_WRITE\"]");
+	view_flags(&out, 0, names_prot);
+	expect_text("[]");
+	view_flags(&out, 1 | 1ULL << 40, names_prot);
+	expect_text("[\"PROT_READ\",\"0x10000000000\"]");
+	view_flag_text(&out, 3, names_prot);
+	expect_text("\"PROT_READ|PROT_WRITE\"");
+}
+END_TEST
+
+START_TEST(bytes_come_out_as_asked)
+{
+	static const struct { const char *raw, *base64; } rfc4648[] = {
+		{ "", "\"\"" }, { "f", "\"Zg==\"" }, { "fo", "\"Zm8=\"" },
+		{ "foo", "\"Zm9v\"" }, { "foob", "\"Zm9vYg==\"" },
+		{ "fooba", "\"Zm9vYmE=\"" }, { "foobar", "\"Zm9vYmFy\"" },
+	};
+	static const uint8_t bytes[] = { 0x00, 0x7f, 0xff, 'a' };
+
+	for (size_t i = 0; i < sizeof(rfc4648) / sizeof(rfc4648[0]); i++) {
+		view_bytes(&out, (const uint8_t *)rfc4648[i].raw,
+			   strlen(rfc4648[i].raw), ENCODING_BASE64);
+		expect_text(rfc4648[i].base64);
+	}
+	view_bytes(&out, bytes, sizeof(bytes), ENCODING_HEX);
+	expect_text("\"007fff61\"");
+	view_bytes(&out, bytes, sizeof(bytes), ENCODING_UTF8);
+	expect_text("\"\\u0000\x7f\\ufffda\"");
+}
+END_TEST
+
+START_TEST(a_step_has_names_for_its_numbers)
+{
+	struct trace_event events[] = {
+		{ .id = TRACE_mmap_map_count, .arg = { 3, 65530 } },
+		{ .id = TRACE_mmap_unmap_old, .note = "nothing is in the way" },
+	};
+	const struct trace trace = { .events = events, .nr = 2, .lost = 5 };
+
+	json_object_begin(&out);
+	view_steps(&out, &trace);
+	json_object_close(&out);
+	expect_text("{\"steps\":[{\"fn\":\"do_mmap_pgoff\",\"step\":\"check map_count\","
+		    "\"n\":4,\"detail\":{\"map_count\":3,\"max_map_count\":65530}},"
+		    "{\"fn\":\"do_mmap_pgoff\",\"step\":\"unmap what is in the way\","
+		    "\"n\":7,\"skipped\":\"nothing is in the way\",\"detail\":{}}],"
+		    "\"steps_lost\":5}");
+}
+END_TEST
+
+Suite *suite_view(void);
+
+Suite *suite_view(void)
+{
+	Suite *suite = suite_create("view");
+	TCase *tc = tcase_create("results");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, yes_is_a_value_and_an_address_is_hex);
+	tcase_add_test(tc, no_has_its_errno_and_says_why);
+	tcase_add_test(tc, a_signal_tells_code_and_address);
+	tcase_add_test(tc, what_would_block_says_so_once);
+	tcase_add_test(tc, faults_are_told_where_there_were_some);
+	tcase_add_test(tc, flags_are_names_and_the_rest_is_hex);
+	tcase_add_test(tc, bytes_come_out_as_asked);
+	tcase_add_test(tc, a_step_has_names_for_its_numbers);
+	suite_add_tcase(suite, tc);
+	return suite;
+}
