@@ -120,7 +120,7 @@ int64_t generic_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 	uint64_t done = 0, left = 0, n;
 	int64_t err = 0;
 
-	if (*pos >= size)
+	if (*pos >= size || !count)
 		return 0;
 	if (count > size - *pos)
 		count = size - *pos;
@@ -214,8 +214,9 @@ static int64_t write_one_page(struct step *s, inode_ref inode,
 		return refuse(s, (int)-err, err == -ENOSPC
 			      ? "the disk is full"
 			      : "no memory for a page of the file");
+	/* As in shmem.c: the file has grown to @pos before the buffer is read. */
 	if (pos > inode_at(s->m, inode)->i_size)
-		zero_from(s, mapping, inode_at(s->m, inode)->i_size);
+		extend_file(s, inode, pos);
 	left = buffer_get(s, from, (uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
 				   (pos & ~PAGE_MASK), n);
 	if (left == n) {
@@ -226,9 +227,40 @@ static int64_t write_one_page(struct step *s, inode_ref inode,
 	}
 	set_page_dirty(s, pfn);
 	if (pos + n - left > inode_at(s->m, inode)->i_size)
-		extend_file(s, inode, pos + n - left);
+		i_size_write(s, inode, pos + n - left);
 	mark_page_accessed(s, pfn);
 	return (int64_t)(n - left);
+}
+
+/*
+ * ext4 writes by folios, as large as what is written allows where nothing is
+ * cached yet: the page behind the one that @pos begins.
+ */
+static uint64_t folio_end(const struct machine *m, mapping_ref mapping,
+			  uint64_t pos, uint64_t bytes)
+{
+	const uint64_t index = pos >> PAGE_SHIFT;
+	uint64_t next = index, pages = 1;
+	pfn_t pfn;
+
+	while (pages * 2 <= bytes >> PAGE_SHIFT && !(index & (pages * 2 - 1)))
+		pages *= 2;
+	if (radix_tree_next(m, mapping, &next, &pfn))
+		while (pages > 1 && next < index + pages)
+			pages /= 2;
+	return index + pages;
+}
+
+/* A write that faulted had blocks for all of its folio. */
+static void reserve_blocks(struct step *s, mapping_ref mapping, uint64_t pos,
+			   uint64_t bytes, uint64_t end)
+{
+	const uint64_t last = (pos + bytes - 1) >> PAGE_SHIFT;
+	uint64_t index = (pos >> PAGE_SHIFT) + 1;
+
+	for (; index < end && index <= last; index++)
+		if (aops(s->m, mapping)->get_block(s, mapping, index))
+			return;
 }
 
 int64_t generic_file_write(struct step *s, file_ref ref,
@@ -236,14 +268,19 @@ int64_t generic_file_write(struct step *s, file_ref ref,
 			   uint64_t count)
 {
 	const inode_ref inode = file_at(s->m, ref)->f_inode;
-	uint64_t done = 0;
+	const mapping_ref mapping = inode_mapping(inode);
+	uint64_t done = 0, end = 0;
 	int64_t n = generic_write_checks(s, ref, pos, &count);
 
 	if (n)
 		return n;
 	while (done < count) {
+		if (*pos >> PAGE_SHIFT >= end)
+			end = folio_end(s->m, mapping, *pos, count - done);
 		n = write_one_page(s, inode, from, *pos,
 				   in_page(*pos, count - done));
+		if (n == -EFAULT)
+			reserve_blocks(s, mapping, *pos, count - done, end);
 		if (n < 0)
 			break;
 		done += (uint64_t)n;

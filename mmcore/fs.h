@@ -176,6 +176,10 @@ void i_size_write(struct step *s, inode_ref inode, uint64_t size);
  */
 void disk_drop_inode(struct step *s, inode_ref inode);
 
+/* A file that is written or cut is not set-user-ID any longer, unless by who may
+ * do everything. Linux: fs/inode.c file_remove_privs(), 6.18. */
+void file_remove_privs(struct step *s, inode_ref inode);
+
 /* Another size of a regular file: vmtruncate(). 0, or a negative errno, told. */
 int64_t disk_truncate(struct step *s, inode_ref inode, uint64_t size);
 

@@ -15,6 +15,7 @@
 #include "mmcore/memory.h"
 #include "mmcore/page_alloc.h"
 #include "mmcore/slab.h"
+#include "mmcore/task.h"
 
 /* ---- found by number ---- */
 
@@ -193,6 +194,7 @@ void mark_inode_dirty(struct step *s, inode_ref ref)
 	if (inode->i_sb != SUPER_DISK)
 		return;
 	to = disk_inode_mut(s, inode->i_ino);
+	to->i_mode = inode->i_mode;
 	to->i_size = inode->i_size;
 	to->i_nlink = inode->i_nlink;
 }
@@ -201,6 +203,20 @@ void i_size_write(struct step *s, inode_ref inode, uint64_t size)
 {
 	inode_mut(s, inode)->i_size = size;
 	mark_inode_dirty(s, inode);
+}
+
+void file_remove_privs(struct step *s, inode_ref ref)
+{
+	struct inode *inode = inode_mut(s, ref);
+	uint32_t lost = inode->i_mode & S_ISUID;
+
+	/* Without group execution the bit means something else. */
+	if (inode->i_mode & S_IXGRP)
+		lost |= inode->i_mode & S_ISGID;
+	if (!lost || capable(s))
+		return;
+	inode->i_mode &= ~lost;
+	mark_inode_dirty(s, ref);
 }
 
 /* ---- truncate ---- */
@@ -212,6 +228,7 @@ int64_t disk_truncate(struct step *s, inode_ref ref, uint64_t size)
 
 	if (err)
 		return err;
+	file_remove_privs(s, ref);
 	disk_free_range(s, ino, PAGE_ALIGN(size) >> PAGE_SHIFT, UINT64_MAX);
 	refresh_inode(s, ino);
 	return 0;

@@ -147,6 +147,8 @@ int64_t generic_write_checks(struct step *s, file_ref file, uint64_t *pos,
 		*count = limit - *pos;
 	if (*count > most - *pos)
 		*count = most - *pos;
+	if (!inode_none(file_at(s->m, file)->f_inode))
+		file_remove_privs(s, file_at(s->m, file)->f_inode);
 	return 0;
 }
 

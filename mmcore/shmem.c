@@ -332,13 +332,16 @@ int64_t shmem_truncate(struct step *s, file_ref file, uint64_t size)
 
 	trace_event(s, truncate, old, size);
 	inode->i_size = size;
-	if (size >= old)
+	if (size > old)
 		return 0;
 	if (old > first << PAGE_SHIFT)
 		unmap_mapping_pages(s, mapping, first, UINT64_MAX, true);
 	shmem_drop_pages(s, ref, first, UINT64_MAX);
 	pfn = radix_tree_lookup(s->m, mapping, size >> PAGE_SHIFT);
-	if (size & ~PAGE_MASK && pfn && !ram_frame_is_blank(s->m, pfn))
+	if (!(size & ~PAGE_MASK) || !pfn)
+		return 0;
+	page_mut(s, pfn)->flags |= 1ULL << PG_dirty;
+	if (!ram_frame_is_blank(s->m, pfn))
 		memset((uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
 		       (size & ~PAGE_MASK), 0, PAGE_SIZE - (size & ~PAGE_MASK));
 	return 0;

@@ -142,7 +142,10 @@
 #define S_IFCHR		0020000
 #define S_IFDIR		0040000
 #define S_IFREG		0100000
+#define S_ISUID		04000
+#define S_ISGID		02000
 #define S_ISVTX		01000
+#define S_IXGRP		00010
 #define S_IALLUGO	07777
 #define SEEK_SET	0
 #define SEEK_CUR	1

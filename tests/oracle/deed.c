@@ -31,6 +31,24 @@ const struct limit_pair limit_pairs[NR_LIMIT_PAIRS] = {
 	{ MIB(8), MIB(16) },	{ MIB(64), MIB(64) },
 };
 
+#define LONG_NAME						\
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+const char *const oracle_paths[NR_ORACLE_PATHS] = {
+	ORACLE_FILE, "g", "h", "d/f", "d/g", "d", "d/", ".", "", "f/", "f/x",
+	"d/../g", "./d//g", "nx/f", "d/nx/../g", "h/", LONG_NAME,
+};
+
+void deed_set_path(struct deed *deed, uint32_t path)
+{
+	deed->path = path;
+	deed->op.path = oracle_paths[path];
+	deed->op.path_len = strlen(oracle_paths[path]);
+}
+
 int limit_pair_index(uint64_t soft, uint64_t hard)
 {
 	for (int i = 0; i < NR_LIMIT_PAIRS; i++)
@@ -54,6 +72,7 @@ static const char *const words[NR_OPS] = {
 	[OP_MINCORE] = "mincore",	[OP_MSYNC] = "msync",
 	[OP_REMAP_FILE_PAGES] = "remap_file_pages",
 	[OP_MREMAP] = "mremap",
+	[OP_OPEN] = "open",		[OP_UNLINK] = "unlink",
 	[OP_MEMFD_CREATE] = "memfd_create", [OP_CLOSE] = "close",
 	[OP_DUP] = "dup",		[OP_FTRUNCATE] = "ftruncate",
 	[OP_FSYNC] = "fsync",		[OP_LSEEK] = "lseek",
@@ -73,6 +92,7 @@ static const int nr_numbers[NR_OPS] = {
 	[OP_MSEAL] = 3,		[OP_MINCORE] = 3,	[OP_MSYNC] = 3,
 	[OP_REMAP_FILE_PAGES] = 5,
 	[OP_MREMAP] = 5,
+	[OP_OPEN] = 3,		[OP_UNLINK] = 1,
 	[OP_MEMFD_CREATE] = 1,	[OP_CLOSE] = 1,		[OP_DUP] = 1,
 	[OP_FTRUNCATE] = 2,	[OP_FSYNC] = 1,		[OP_LSEEK] = 3,
 	[OP_READ] = 3,		[OP_WRITE] = 3,		[OP_PREAD] = 4,
@@ -82,6 +102,16 @@ static const int nr_numbers[NR_OPS] = {
 };
 
 /* Operations whose arguments are 64-bit words and nothing else, in order. */
+static const bool is_plain[NR_OPS] = {
+	[OP_MUNMAP] = true, [OP_TEE] = true,
+	[OP_MREMAP] = true, [OP_CLOSE] = true, [OP_DUP] = true,
+	[OP_FTRUNCATE] = true, [OP_FSYNC] = true, [OP_READ] = true,
+	[OP_WRITE] = true, [OP_PREAD] = true, [OP_PWRITE] = true,
+	[OP_MLOCK] = true, [OP_MLOCK2] = true, [OP_MUNLOCK] = true,
+	[OP_MLOCKALL] = true, [OP_MSEAL] = true, [OP_MSYNC] = true,
+	[OP_REMAP_FILE_PAGES] = true,
+};
+
 static const uint64_t *plain_words(const struct op *op)
 {
 	return &op->mlock.addr;
@@ -122,10 +152,33 @@ static void set_with_vec(struct deed *d, const uint64_t n[MAX_NUMBERS])
 	d->vec = n[nr];
 }
 
+/* Deeds with a path: its index comes first. False: it is none. */
+static bool path_numbers(const struct deed *d, uint64_t n[MAX_NUMBERS])
+{
+	if (!op_has_path(&d->op))
+		return false;
+	n[0] = d->path;
+	if (d->op.code == OP_OPEN)
+		n[1] = d->op.open.flags, n[2] = d->op.open.mode;
+	return true;
+}
+
+static bool set_path_numbers(struct deed *d, const uint64_t n[MAX_NUMBERS])
+{
+	if (!op_has_path(&d->op))
+		return false;
+	deed_set_path(d, (uint32_t)n[0] % NR_ORACLE_PATHS);
+	if (d->op.code == OP_OPEN)
+		d->op.open = (struct op_open){ n[1], n[2] };
+	return true;
+}
+
 static void numbers_of(const struct deed *d, uint64_t n[MAX_NUMBERS])
 {
 	const struct op *op = &d->op;
 
+	if (path_numbers(d, n))
+		return;
 	switch (op->code) {
 	case OP_MMAP:
 		n[0] = op->mmap.addr, n[1] = op->mmap.len;
@@ -167,27 +220,10 @@ static void numbers_of(const struct deed *d, uint64_t n[MAX_NUMBERS])
 		n[0] = (uint64_t)op->fcntl.fd, n[1] = op->fcntl.cmd;
 		n[2] = op->fcntl.arg;
 		break;
-	case OP_MUNMAP:
-	case OP_MREMAP:
-	case OP_CLOSE:
-	case OP_DUP:
-	case OP_FTRUNCATE:
-	case OP_FSYNC:
-	case OP_READ:
-	case OP_WRITE:
-	case OP_PREAD:
-	case OP_PWRITE:
-	case OP_TEE:
-	case OP_MLOCK:
-	case OP_MLOCK2:
-	case OP_MUNLOCK:
-	case OP_MLOCKALL:
-	case OP_MSEAL:
-	case OP_MSYNC:
-	case OP_REMAP_FILE_PAGES:
-		memcpy(n, plain_words(op), plain_size(op->code));
-		break;
 	default:
+		if (is_plain[op->code])
+			memcpy(n, plain_words(op),
+			       plain_size(op->code));
 		if (has_vec(op->code))
 			numbers_with_vec(d, n);
 		break;
@@ -198,6 +234,8 @@ static void set_numbers(struct deed *d, const uint64_t n[MAX_NUMBERS])
 {
 	struct op *op = &d->op;
 
+	if (set_path_numbers(d, n))
+		return;
 	switch (op->code) {
 	case OP_MMAP:
 		op->mmap = (struct op_mmap){ n[0], n[1], n[2], n[3],
@@ -240,27 +278,10 @@ static void set_numbers(struct deed *d, const uint64_t n[MAX_NUMBERS])
 		op->fcntl = (struct op_fcntl){ (int64_t)n[0], n[2],
 					       (uint32_t)n[1] };
 		break;
-	case OP_MUNMAP:
-	case OP_MREMAP:
-	case OP_CLOSE:
-	case OP_DUP:
-	case OP_FTRUNCATE:
-	case OP_FSYNC:
-	case OP_READ:
-	case OP_WRITE:
-	case OP_PREAD:
-	case OP_PWRITE:
-	case OP_TEE:
-	case OP_MLOCK:
-	case OP_MLOCK2:
-	case OP_MUNLOCK:
-	case OP_MLOCKALL:
-	case OP_MSEAL:
-	case OP_MSYNC:
-	case OP_REMAP_FILE_PAGES:
-		memcpy((void *)plain_words(op), n, plain_size(op->code));
-		break;
 	default:
+		if (is_plain[op->code])
+			memcpy((void *)plain_words(op), n,
+			       plain_size(op->code));
 		if (has_vec(op->code))
 			set_with_vec(d, n);
 		break;

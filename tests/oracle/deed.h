@@ -22,6 +22,7 @@ struct deed {
 	uint32_t phase;		/* OP_MEM_WRITE: byte i is pattern_byte(phase + i) */
 	uint64_t vec;		/* where pointers of the call point to */
 	struct op_iovec iov[DEED_RANGES];	/* OP_VMSPLICE: op.iov */
+	uint32_t path;		/* OP_OPEN, OP_UNLINK: index of oracle_paths */
 };
 
 /* The operation, with what of it lies beside it. */
@@ -62,6 +63,19 @@ static inline uint8_t pattern_byte(uint64_t i)
 #define MEMFD_NAME "m"
 
 /*
+ * The paths that open and unlink deeds choose from, relative: the simulated root
+ * is a folder of the host's, in which there are ORACLE_FILE and the folder "d"
+ * to begin with. A deed's text has the index.
+ */
+#define NR_ORACLE_PATHS 17
+#define ORACLE_PATH_LEN 32	/* but for the last one, which is too long */
+extern const char *const oracle_paths[NR_ORACLE_PATHS];
+#define ORACLE_FILE "f"
+#define ORACLE_FILE_BYTES 10000	/* of pattern_byte() */
+/* The first of them can be files; their sizes are part of every answer. */
+#define NR_ORACLE_FILES 5
+
+/*
  * The limits that setrlimit deeds choose from. The puppet has them in its own
  * memory from the start: asking for one changes nothing but the limit.
  */
@@ -79,6 +93,9 @@ static inline uint64_t hash_byte(uint64_t hash, uint8_t byte)
 
 /* The longest line deed_print() makes, with its NUL. */
 #define DEED_LINE 160
+
+/* The deed is about oracle_paths[@path]. */
+void deed_set_path(struct deed *deed, uint32_t path);
 
 /* "mmap 1 0x0 0x2000 0x3 0x22 0x0" */
 void deed_print(const struct deed *deed, char line[DEED_LINE]);

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "mmcore/mmcore.h"
 #include "mmcore/uapi.h"
 #include "tests/oracle/generate.h"
 #include "tests/oracle/sides.h"
@@ -27,7 +28,8 @@ static uint64_t scramble(uint64_t z)
 
 struct dice dice_new(uint64_t seed)
 {
-	return (struct dice){ scramble(seed + 1), seed % 3 == 2 };
+	return (struct dice){ .state = scramble(seed + 1),
+			      .pipes = seed % 3 == 2 };
 }
 
 uint64_t dice_below(struct dice *dice, uint64_t n)
@@ -500,10 +502,53 @@ static void make_transfer(struct dice *dice, const struct machine *m,
 						 count };
 }
 
-static void make_file(struct dice *dice, const struct machine *m, mm_ref mm,
-		      struct op *op)
+static void make_open(struct dice *dice, struct deed *deed)
 {
-	uint64_t kind = dice_below(dice, 100);
+	static const uint32_t flags[] = {
+		O_RDWR, O_RDWR, O_RDWR | O_CREAT, O_RDWR | O_CREAT,
+		O_RDWR | O_CREAT, O_WRONLY | O_CREAT, O_RDONLY,
+		O_RDONLY | O_CREAT, O_RDWR | O_CREAT | O_TRUNC,
+		O_RDWR | O_TRUNC, O_RDWR | O_CREAT | O_EXCL, 3,
+		O_RDWR | O_APPEND, O_WRONLY | O_CREAT | O_APPEND,
+		O_RDONLY | O_TRUNC, O_RDONLY | O_DIRECTORY, O_PATH,
+		O_PATH | O_DIRECTORY, O_RDWR | O_DIRECTORY | O_CREAT,
+		O_RDWR | __O_TMPFILE | O_DIRECTORY, __O_TMPFILE | O_DIRECTORY,
+		O_RDWR | __O_TMPFILE, O_RDWR | O_NOFOLLOW | O_NOATIME,
+		O_RDWR | O_CLOEXEC | O_NONBLOCK | O_LARGEFILE | O_NOCTTY,
+		O_RDWR | O_DSYNC,
+	};
+	static const uint16_t modes[] = { 0644, 0644, 0644, 0666, 0755, 0, 0444,
+					  0222, 07777 };
+
+	deed->op.code = OP_OPEN;
+	deed->op.open = (struct op_open){ PICK(dice, flags), PICK(dice, modes) };
+	deed_set_path(deed, (uint32_t)dice_below(dice, percent(dice, 70)
+				? NR_ORACLE_FILES : NR_ORACLE_PATHS));
+}
+
+static void make_unlink(struct dice *dice, struct deed *deed)
+{
+	deed->op.code = OP_UNLINK;
+	deed_set_path(deed, (uint32_t)dice_below(dice, NR_ORACLE_PATHS));
+}
+
+/* A mapping of a file of the disk: what it shows is compared elsewhere. */
+static bool maps_disk_file(const struct machine *m, const struct op *op)
+{
+	const task_ref task = mm_find_task(m, op->pid);
+	file_ref file;
+
+	if (op->code != OP_MMAP || op->mmap.flags & MAP_ANONYMOUS)
+		return false;
+	file = mm_fd_file(m, task_at(m, task)->files, (uint32_t)op->mmap.fd);
+	return !file_none(file) && file_at(m, file)->f_op == FILE_OPS_DISK;
+}
+
+static void make_file(struct dice *dice, const struct machine *m, mm_ref mm,
+		      struct deed *deed)
+{
+	struct op *op = &deed->op;
+	uint64_t kind = dice_below(dice, dice->disk ? 140 : 100);
 
 	if (kind < 60) {
 		make_transfer(dice, m, mm, op);
@@ -519,6 +564,11 @@ static void make_file(struct dice *dice, const struct machine *m, mm_ref mm,
 		op->code = OP_MEMFD_CREATE;
 		op->memfd_create = (struct op_memfd_create){ MEMFD_NAME,
 			percent(dice, 80) ? 0 : dice_below(dice, 64) & ~4ULL };
+	} else if (kind >= 100) {
+		if (kind < 130)
+			make_open(dice, deed);
+		else
+			make_unlink(dice, deed);
 	} else {
 		op->code = kind < 95 ? OP_CLOSE : kind < 98 ? OP_DUP
 							    : OP_FSYNC;
@@ -692,7 +742,9 @@ static struct deed any_deed(struct dice *dice, const struct machine *m)
 		make_pipe(dice, m, mm, &deed);
 		return deed;
 	}
-	if (kind < 30)
+	if (dice->disk && percent(dice, 20))
+		make_file(dice, m, mm, &deed);
+	else if (kind < 30)
 		make_mmap(dice, m, mm, &deed.op);
 	else if (kind < 39)
 		make_munmap(dice, m, mm, &deed.op);
@@ -718,7 +770,7 @@ static struct deed any_deed(struct dice *dice, const struct machine *m)
 	else if (kind < 86)
 		make_write(dice, m, mm, &deed);
 	else if (kind < 92)
-		make_file(dice, m, mm, &deed.op);
+		make_file(dice, m, mm, &deed);
 	else
 		make_read(dice, m, mm, &deed.op);
 	return deed;
@@ -785,6 +837,6 @@ struct deed generate(struct dice *dice, const struct machine *m)
 
 	do
 		deed = any_deed(dice, m);
-	while (about_stub(&deed));
+	while (about_stub(&deed) || maps_disk_file(m, &deed.op));
 	return deed;
 }

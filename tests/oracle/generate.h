@@ -9,6 +9,7 @@
 struct dice {
 	uint64_t state;
 	bool pipes;		/* half of the deeds are about files and pipes */
+	bool disk;		/* deeds about names as well */
 };
 
 struct dice dice_new(uint64_t seed);

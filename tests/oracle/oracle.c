@@ -7,6 +7,7 @@
  * asked, 99 when something else went wrong.
  */
 #include "tests/lib/host.h"	/* before <signal.h>, which defines si_addr */
+#include "tests/oracle/scratch.h"
 #include "tests/oracle/contest.h"
 #include "tests/oracle/record.h"
 
@@ -64,6 +65,7 @@ static bool run_agrees(struct deeds *deeds, uint64_t seed,
 	struct contest c;
 	bool agree;
 
+	dice.disk = scratch_is_ext4();
 	contest_begin(&c);
 	agree = contest_do(&c, NULL);
 	if (rec->file)

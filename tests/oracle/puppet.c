@@ -13,6 +13,7 @@
  *
  * It runs without capabilities, without THP and without ASLR.
  */
+#include "tests/oracle/scratch.h"
 #include "tests/oracle/sides.h"
 
 #if defined(__linux__) && defined(__x86_64__)
@@ -35,6 +36,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/utsname.h>
@@ -72,6 +74,8 @@ struct puppets {
 	struct puppet all[MAX_PROCESSES + 1];	/* by simulated pid */
 	uint32_t last_pid;
 	uint64_t base_min_flt;
+	struct scratch scratch;
+	bool names;		/* there were deeds about names */
 	struct inodes inodes;
 	char text[TEXT_MAX];
 };
@@ -307,22 +311,25 @@ static void hold_null_alone(void)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-static _Noreturn void become_puppet(int elf)
+static _Noreturn void become_puppet(int elf, int dir)
 {
 	static char name[] = "puppet";
 	static char *argv[] = { name, NULL }, *envp[] = { NULL };
 
 	if (personality(ADDR_NO_RANDOMIZE) < 0 || !set_limits() ||
 	    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) || !drop_capabilities() ||
+	    (dir >= 0 && fchdir(dir)) ||
 	    ptrace(PTRACE_TRACEME, 0, NULL, NULL))
 		_exit(77);
+	umask(022);
 	hold_null_alone();
 	fexecve(elf, argv, envp);
 	_exit(77);
 }
 
-/* The puppet, stopped at its first instruction; 0: this host forbids it. */
-static pid_t exec_puppet(void)
+/* The puppet, in that folder, stopped at its first instruction; 0: this host
+ * forbids it. */
+static pid_t exec_puppet(int dir)
 {
 	int elf = make_elf(), status;
 	pid_t pid = fork();
@@ -330,7 +337,7 @@ static pid_t exec_puppet(void)
 	if (pid < 0)
 		fail("fork");
 	if (!pid)
-		become_puppet(elf);
+		become_puppet(elf, dir);
 	close(elf);
 	if (wait_stop(pid, &status) != SIGTRAP)
 		return 0;
@@ -354,6 +361,11 @@ static void poke(pid_t pid, uint64_t addr, const void *from, size_t len)
 	}
 }
 
+static uint64_t path_addr(uint32_t path)
+{
+	return STUB_ADDR + STUB_PATHS + path * ORACLE_PATH_LEN;
+}
+
 /* The stub page: private anonymous memory, written, then r-x. */
 static void make_stub_page(pid_t pid, uint64_t gadget)
 {
@@ -365,6 +377,9 @@ static void make_stub_page(pid_t pid, uint64_t gadget)
 	poke(pid, STUB_ADDR + STUB_LIMITS, limit_pairs, sizeof(limit_pairs));
 	poke(pid, STUB_ADDR + STUB_PATTERN, pattern, sizeof(pattern));
 	poke(pid, STUB_ADDR + STUB_NAME, MEMFD_NAME, sizeof(MEMFD_NAME));
+	for (int i = 0; i < NR_ORACLE_PATHS; i++)
+		poke(pid, path_addr((uint32_t)i), oracle_paths[i],
+		     strlen(oracle_paths[i]) + 1);
 	must_be(CALL_AT(pid, gadget, SYS_mprotect, STUB_ADDR, STUB_LEN,
 			PROT_READ | PROT_EXEC), 0, "the stub page");
 }
@@ -475,9 +490,12 @@ static void set_stage(struct puppets *side, pid_t pid)
 struct puppets *puppets_start(void)
 {
 	struct puppets *side = calloc(1, sizeof(*side));
-	pid_t host = exec_puppet();
+	pid_t host;
 
-	if (!side || !host)
+	if (!side || !scratch_make(&side->scratch))
+		fail("making a folder for files");
+	host = exec_puppet(side->scratch.fd);
+	if (!host)
 		fail("starting a puppet");
 	adopt(side, 1, host);
 	side->last_pid = 1;
@@ -830,6 +848,15 @@ static void do_deed(struct puppets *side, const struct deed *deed,
 	case OP_SENDFILE:
 		do_call_at(pid, deed, a);
 		break;
+	case OP_OPEN:
+		side->names = true;
+		outcome_return(a, CALL(pid, SYS_open, path_addr(deed->path),
+				       op->open.flags, op->open.mode));
+		break;
+	case OP_UNLINK:
+		side->names = true;
+		outcome_return(a, CALL(pid, SYS_unlink, path_addr(deed->path)));
+		break;
 	case OP_MINCORE:
 		outcome_return(a, CALL(pid, SYS_mincore, op->mincore.addr,
 				       op->mincore.len, deed->vec));
@@ -916,6 +943,8 @@ void puppets_do(struct puppets *side, const struct deed *deed,
 	for (uint32_t pid = 1; pid <= side->last_pid; pid++)
 		if (side->all[pid].host)
 			tell_process(side, pid, a);
+	if (side->names)
+		scratch_sizes(&side->scratch, a);
 	answer_finish(a);
 }
 
@@ -933,6 +962,7 @@ void puppets_stop(struct puppets *side)
 			;
 		drop(p);
 	}
+	scratch_remove(&side->scratch);
 	free(side);
 }
 
@@ -969,7 +999,7 @@ static bool can_scan(pid_t pid)
 
 static const char *try_puppet(void)
 {
-	pid_t pid = exec_puppet();
+	pid_t pid = exec_puppet(AT_FDCWD);
 	uint64_t elf_text = ELF_ADDR + offsetof(struct elf_image, text);
 	const char *why = NULL;
 	int status;

@@ -15,6 +15,7 @@ struct simulated {
 	struct machine *machine;
 	struct inodes inodes;
 	uint64_t base_min_flt;	/* of pid 1, when the stage was set */
+	bool names;		/* there were deeds about names */
 	uint8_t bytes[MAX_ACCESS];
 };
 
@@ -25,6 +26,46 @@ static void make_stub(struct machine *m)
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED);
 	host_touch(m, 1, STUB_ADDR, 1, ACCESS_WRITE);
 	host_mprotect(m, 1, STUB_ADDR, STUB_LEN, PROT_READ | PROT_EXEC);
+}
+
+static void create(struct machine *m, const char *path, size_t len)
+{
+	struct op op = { .code = OP_FILE_CREATE, .path = path,
+			 .path_len = strlen(path) };
+	uint8_t bytes[ORACLE_FILE_BYTES];
+
+	for (uint64_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = pattern_byte(i);
+	op.data = bytes;
+	op.data_len = len;
+	op.file_create.mode = 0644;
+	host_run(m, &op);
+}
+
+/* What scratch_make() makes; an empty folder is what is left of a file in it. */
+static void make_files(struct machine *m)
+{
+	struct op op = { .code = OP_UNLINK, .pid = 1, .path = "d/f",
+			 .path_len = 3 };
+
+	create(m, ORACLE_FILE, ORACLE_FILE_BYTES);
+	create(m, "d/f", 0);
+	host_run(m, &op);
+}
+
+static void tell_sizes(const struct machine *m, struct answer *a)
+{
+	for (int i = 0; i < NR_ORACLE_FILES; i++) {
+		const char *path = oracle_paths[i];
+		const int64_t ino = mm_file_find(m, path, strlen(path));
+		struct mm_file_info info;
+
+		if (ino < 0)
+			continue;
+		info = mm_file_info(m, (uint64_t)ino);
+		answer_line(a, "0 file %s %lld %o", path, (long long)info.size,
+			    info.mode);
+	}
 }
 
 struct simulated *simulated_start(uint64_t mmap_min_addr)
@@ -40,6 +81,7 @@ struct simulated *simulated_start(uint64_t mmap_min_addr)
 	if (host_spawn(side->machine) != 1)
 		abort();
 	make_stub(side->machine);
+	make_files(side->machine);
 	side->base_min_flt = task_at(side->machine,
 				     mm_find_task(side->machine, 1))->min_flt;
 	return side;
@@ -95,6 +137,8 @@ static void run_mincore(struct simulated *side, const struct deed *deed,
 		return;
 	}
 	res = host_run(side->machine, &op);
+	if (!res.ret && deed->vec > USER_MAX)	/* also of no bytes at all */
+		res.ret = -EFAULT;
 	store.pid = op.pid;
 	store.mem_write.addr = deed->vec;
 	store.data = side->bytes;
@@ -276,9 +320,13 @@ void simulated_do(struct simulated *side, const struct deed *deed,
 	answer_clear(a);
 	if (deed)
 		run(side, deed, a);
+	if (deed && op_has_path(&deed->op))
+		side->names = true;
 	for (task_ref t = mm_first_task(m); !task_none(t);
 	     t = mm_next_task(m, t))
 		tell_process(side, (uint32_t)task_at(m, t)->pid,
 			     task_at(m, t)->mm, a);
+	if (side->names)
+		tell_sizes(m, a);
 	answer_finish(a);
 }

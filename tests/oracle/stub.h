@@ -22,5 +22,6 @@ extern const uint8_t stub_write[];	/* rdi, rcx bytes; phase rax, table rsi */
 #define STUB_LIMITS	1024		/* struct limit_pair[NR_LIMIT_PAIRS] */
 #define STUB_PATTERN	2048
 #define STUB_NAME	3072		/* MEMFD_NAME */
+#define STUB_PATHS	3136		/* oracle_paths, ORACLE_PATH_LEN each */
 
 #endif

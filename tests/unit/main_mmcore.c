@@ -21,6 +21,7 @@
 	X(disk)		\
 	X(fdtable)	\
 	X(inode)	\
+	X(namei)	\
 	X(open)		\
 	X(file)		\
 	X(pipe)		\

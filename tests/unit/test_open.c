@@ -537,6 +537,241 @@ START_TEST(a_disk_without_inodes)
 }
 END_TEST
 
+/* ---- what an open file of the disk answers ---- */
+
+static struct op_result call(struct op op)
+{
+	op.pid = sp.pid;
+	return host_run(sp.m, &op);
+}
+
+static int64_t seek(int64_t fd, int64_t offset, uint32_t whence)
+{
+	return call((struct op){ .code = OP_LSEEK,
+		.lseek = { fd, (uint64_t)offset, whence } }).ret;
+}
+
+static int64_t truncate_fd(int64_t fd, uint64_t len)
+{
+	return call((struct op){ .code = OP_FTRUNCATE,
+				 .ftruncate = { fd, len } }).ret;
+}
+
+static struct op_result put(int64_t fd, uint64_t offset, const char *data,
+			    size_t len)
+{
+	return call((struct op){ .code = OP_PWRITE, .data_len = len,
+		.data = (const uint8_t *)data,
+		.pwrite = { fd, offset, NO_BUFFER, 0 } });
+}
+
+static int64_t get(int64_t fd, uint64_t offset, uint8_t *bytes, uint64_t len)
+{
+	return call((struct op){ .code = OP_PREAD, .buf = bytes,
+		.pread = { fd, len, offset, NO_BUFFER } }).ret;
+}
+
+static int64_t map_fd(unsigned int page, uint64_t flags, int64_t fd,
+		      uint64_t offset)
+{
+	struct op op = { .code = OP_MMAP };
+
+	op.mmap = (struct op_mmap){ page_addr(page), 2 * PAGE_SIZE, RW,
+				    flags | MAP_FIXED, fd, offset };
+	return call(op).ret;
+}
+
+START_TEST(positions_reach_as_far_as_ext4s)
+{
+	const int64_t max = (int64_t)DISK_MAXBYTES;
+
+	create_file("/f", 0, "hello");
+	ck_assert_int_eq(open_path("/f", O_RDWR), 3);
+	ck_assert_int_eq(seek(3, max, SEEK_SET), max);
+	ck_assert_int_eq(seek(3, max + 1, SEEK_SET), -EINVAL);
+	ck_assert_int_eq(put(3, (uint64_t)max, "a", 1).ret, -EFBIG);
+	ck_assert_int_eq(put(3, (uint64_t)max - 1, "ab", 2).ret, 1);
+	ck_assert_int_eq(put(3, INT64_MAX - 1, "a", 1).ret, -EFBIG);
+	ck_assert_int_eq(put(3, INT64_MAX, "a", 1).ret, -EINVAL);
+	ck_assert_int_eq(truncate_fd(3, (uint64_t)max), 0);
+	ck_assert_int_eq(truncate_fd(3, (uint64_t)max + 1), -EFBIG);
+	ck_assert_int_eq(seek(3, 0, SEEK_END), max);
+	ck_assert_int_eq(seek(3, 1, SEEK_END), -EINVAL);
+	/* one block at each end of it, and a map four levels high */
+	ck_assert_int_eq(seek(3, 0, SEEK_HOLE), 4096);
+	ck_assert_int_eq(seek(3, 4096, SEEK_DATA), max - 4096);
+	ck_assert_int_eq(seek(3, max - 4096, SEEK_HOLE), max);
+	ck_assert_int_eq(seek(3, max, SEEK_DATA), -ENXIO);
+	ck_assert_uint_eq(info_of("/f").blocks, 2 + 4 + 3);
+}
+END_TEST
+
+START_TEST(holes_are_what_has_no_block)
+{
+	uint8_t bytes[PAGE_SIZE];
+
+	create_file("/f", 5 * PAGE_SIZE + 100, "x");
+	ck_assert_int_eq(open_path("/f", O_RDWR), 3);
+	ck_assert_int_eq(seek(3, 1, SEEK_DATA), 1);
+	ck_assert_int_eq(seek(3, 1, SEEK_HOLE), 4096);
+	ck_assert_int_eq(seek(3, 4096, SEEK_DATA), -ENXIO);
+	/* what is read is in the cache, and still a hole */
+	ck_assert_int_eq(get(3, 2 * PAGE_SIZE, bytes, sizeof(bytes)), 4096);
+	ck_assert_int_eq(seek(3, 4096, SEEK_DATA), -ENXIO);
+	ck_assert_int_eq(put(3, 3 * PAGE_SIZE + 7, "y", 1).ret, 1);
+	ck_assert_int_eq(seek(3, 4096, SEEK_DATA), 3 * 4096);
+	ck_assert_int_eq(seek(3, 3 * 4096, SEEK_HOLE), 4 * 4096);
+	ck_assert_int_eq(seek(3, 5 * 4096, SEEK_HOLE), 5 * 4096);
+}
+END_TEST
+
+START_TEST(a_directory_as_a_file)
+{
+	uint8_t byte;
+
+	ck_assert_int_eq(open_path("/tmp", O_RDONLY), 3);
+	ck_assert_int_eq(get(3, 0, &byte, 1), -EISDIR);
+	ck_assert_int_eq(put(3, 0, "x", 1).ret, -EBADF);
+	ck_assert_int_eq(seek(3, 0, SEEK_END), INT64_MAX);
+	ck_assert_int_eq(seek(3, 5000, SEEK_DATA), 5000);
+	ck_assert_int_eq(seek(3, 0, SEEK_HOLE), INT64_MAX);
+	ck_assert_int_eq(truncate_fd(3, 0), -EINVAL);
+	ck_assert_int_eq(map_fd(0, MAP_PRIVATE, 3, 0), -ENODEV);
+	ck_assert_int_eq(call((struct op){ .code = OP_FSYNC,
+					   .fsync = { 3 } }).ret, 0);
+}
+END_TEST
+
+/* Linux 6.18: private it is anonymous memory with a name, shared an object. */
+START_TEST(dev_zero)
+{
+	uint8_t bytes[3] = { 1, 2, 3 };
+	char *maps;
+
+	ck_assert_int_eq(open_path("/dev/zero", O_RDWR), 3);
+	ck_assert_int_eq(get(3, 77, bytes, 3), 3);
+	ck_assert_mem_eq(bytes, "\0\0\0", 3);
+	ck_assert_int_eq(put(3, 0, "abc", 3).ret, 3);
+	ck_assert_int_eq(seek(3, 5, SEEK_SET), 0);
+	ck_assert_int_eq(truncate_fd(3, 5), -EINVAL);
+	ck_assert_int_eq(map_fd(0, MAP_PRIVATE, 3, 0), (int64_t)page_addr(0));
+	ck_assert_int_eq(map_fd(2, MAP_PRIVATE, 3, 2 * PAGE_SIZE),
+			 (int64_t)page_addr(2));
+	ck_assert_int_eq(map_fd(8, MAP_SHARED, 3, PAGE_SIZE),
+			 (int64_t)page_addr(8));
+	host_store(sp.m, sp.pid, page_addr(1), 'x');
+	host_store(sp.m, sp.pid, page_addr(8), 'y');
+	ck_assert_uint_eq(host_load(sp.m, sp.pid, page_addr(1)), 'x');
+	/* the object is as long as the mapping, which begins at its second page */
+	ck_assert_int_eq(host_touch(sp.m, sp.pid, page_addr(9), 1,
+				    ACCESS_READ).signo, SIGBUS);
+	maps = host_proc(sp.m, "/proc/1/maps");
+	/* two that follow each other are one */
+	ck_assert_ptr_nonnull(strstr(maps, "100000000000-100000004000 rw-p "
+				     "00000000 00:06 4 "));
+	ck_assert_ptr_nonnull(strstr(maps, " /dev/zero\n"));
+	ck_assert_ptr_nonnull(strstr(maps, "rw-s 00001000 00:01 "));
+	ck_assert_ptr_nonnull(strstr(maps, " /dev/zero (deleted)\n"));
+	free(maps);
+	ck_assert_int_ge(host_fork(sp.m, sp.pid, 0), 0);
+	host_check(sp.m);
+}
+END_TEST
+
+START_TEST(dev_null)
+{
+	uint8_t byte;
+
+	ck_assert_int_eq(open_path("/dev/null", O_RDWR), 3);
+	ck_assert_int_eq(get(3, 0, &byte, 1), 0);
+	ck_assert_int_eq(put(3, 0, "abc", 3).ret, 3);
+	ck_assert_int_eq(seek(3, 5, SEEK_SET), 0);
+	ck_assert_int_eq(map_fd(0, MAP_PRIVATE, 3, 0), -ENODEV);
+	ck_assert_str_eq(path_of(3), "/dev/null");
+}
+END_TEST
+
+START_TEST(the_limit_of_a_files_size)
+{
+	struct op_result res;
+
+	create_file("/f", 0, "hello");
+	ck_assert_int_eq(open_path("/f", O_RDWR), 3);
+	host_setrlimit(sp.m, sp.pid, RLIMIT_FSIZE, 10);
+	ck_assert_int_eq(put(3, 8, "12345", 5).ret, 2);
+	res = put(3, 10, "x", 1);
+	ck_assert_int_eq(res.ret, -EFBIG);
+	ck_assert_int_eq(res.signo, SIGXFSZ);
+	ck_assert_int_eq(truncate_fd(3, 11), -EFBIG);
+	ck_assert_int_eq(truncate_fd(3, 10), 0);
+	ck_assert_uint_eq(info_of("/f").size, 10);
+}
+END_TEST
+
+/* A write that meets the end of the disk has written what there was room for. */
+START_TEST(a_full_disk_takes_what_it_can)
+{
+	struct mm_config config = mm_config_default();
+	static char data[64 * PAGE_SIZE];
+	uint8_t bytes[PAGE_SIZE];
+	uint64_t offset = 0;
+	int64_t n;
+
+	space_close(&sp);
+	config.disk = MM_DISK_MIN;
+	space_open_with(&sp, &config, false);
+	memset(data, 'x', sizeof(data));
+	ck_assert_int_eq(open_path("/f", O_RDWR | O_CREAT), 3);
+	do {
+		n = put(3, offset, data, sizeof(data)).ret;
+		offset += n > 0 ? (uint64_t)n : 0;
+	} while (n == (int64_t)sizeof(data));
+	ck_assert_int_gt(n, 0);
+	ck_assert_uint_eq(disk_super_at(sp.m)->s_free_blocks, 0);
+	ck_assert_int_eq(put(3, offset, data, 1).ret, -ENOSPC);
+	ck_assert_uint_eq(info_of("/f").size, offset);
+	/* nothing is lost: what was said to be written can be written back */
+	ck_assert_int_eq(call((struct op){ .code = OP_FSYNC,
+					   .fsync = { 3 } }).ret, 0);
+	ck_assert_int_eq(get(3, offset - PAGE_SIZE, bytes, PAGE_SIZE), 4096);
+	ck_assert_mem_eq(bytes, data, PAGE_SIZE);
+	/* over what is there one can write */
+	ck_assert_int_eq(put(3, 5, data, PAGE_SIZE).ret, 4096);
+	host_check(sp.m);
+}
+END_TEST
+
+START_TEST(set_id_bits_go_with_the_first_write)
+{
+	ck_assert_int_eq(open_by(sp.pid, "/f", O_CREAT | O_RDWR, 07777).ret, 3);
+	ck_assert_uint_eq(info_of("/f").mode, S_IFREG | 07755);
+	ck_assert_int_eq(put(3, 0, "", 0).ret, 0);
+	ck_assert_uint_eq(info_of("/f").mode, S_IFREG | 07755);
+	ck_assert_int_eq(put(3, 0, "x", 1).ret, 1);
+	ck_assert_uint_eq(info_of("/f").mode, S_IFREG | 01755);
+	ck_assert_int_eq(open_by(sp.pid, "/g", O_CREAT | O_RDWR, 06744).ret, 4);
+	ck_assert_int_eq(truncate_fd(4, 0), 0);
+	ck_assert_uint_eq(info_of("/g").mode, S_IFREG | 02744);
+	ck_assert_int_eq(open_by(root.pid, "/h", O_CREAT | O_RDWR, 06755).ret, 3);
+	ck_assert_uint_eq(info_of("/h").mode, S_IFREG | 06755);
+}
+END_TEST
+
+START_TEST(o_append_and_o_dsync)
+{
+	uint8_t bytes[8];
+
+	create_file("/f", 0, "hello");
+	ck_assert_int_eq(open_path("/f", O_RDWR | O_APPEND | O_DSYNC), 3);
+	ck_assert_int_eq(put(3, 0, "12", 2).ret, 2);
+	ck_assert_int_eq(get(3, 0, bytes, 8), 7);
+	ck_assert_mem_eq(bytes, "hello12", 7);
+	/* it is on the disk */
+	ck_assert_mem_eq(disk_at(sp.m, disk_bmap(sp.m, info_of("/f").ino, 0)),
+			 "hello12", 7);
+}
+END_TEST
+
 Suite *suite_open(void);
 Suite *suite_open(void)
 {
@@ -559,6 +794,15 @@ Suite *suite_open(void)
 	tcase_add_test(t, what_file_create_refuses);
 	tcase_add_test(t, a_disk_too_small_for_the_file);
 	tcase_add_test(t, a_disk_without_inodes);
+	tcase_add_test(t, positions_reach_as_far_as_ext4s);
+	tcase_add_test(t, holes_are_what_has_no_block);
+	tcase_add_test(t, a_directory_as_a_file);
+	tcase_add_test(t, dev_zero);
+	tcase_add_test(t, dev_null);
+	tcase_add_test(t, the_limit_of_a_files_size);
+	tcase_add_test(t, a_full_disk_takes_what_it_can);
+	tcase_add_test(t, set_id_bits_go_with_the_first_write);
+	tcase_add_test(t, o_append_and_o_dsync);
 	suite_add_tcase(suite, t);
 	return suite;
 }

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "tests/oracle/deed.h"
+#include "tests/oracle/scratch.h"
+
+#define EXT4_MAGIC 0xef53
+
+bool scratch_is_ext4(void)
+{
+	struct statfs fs;
+
+	return !statfs(".", &fs) && fs.f_type == EXT4_MAGIC;
+}
+
+static bool make_file(int dir)
+{
+	uint8_t bytes[ORACLE_FILE_BYTES];
+	int fd = openat(dir, ORACLE_FILE, O_CREAT | O_WRONLY, 0644);
+	bool done;
+
+	for (uint64_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = pattern_byte(i);
+	done = fd >= 0 && write(fd, bytes, sizeof(bytes)) == sizeof(bytes);
+	close(fd);
+	return done;
+}
+
+bool scratch_make(struct scratch *scratch)
+{
+	strcpy(scratch->path, "oracle-scratch-XXXXXX");
+	if (!mkdtemp(scratch->path))
+		return false;
+	scratch->fd = open(scratch->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return scratch->fd >= 0 && !fchmod(scratch->fd, 0755) &&
+	       !mkdirat(scratch->fd, "d", 0755) && make_file(scratch->fd);
+}
+
+void scratch_remove(struct scratch *scratch)
+{
+	for (int i = 0; i < NR_ORACLE_FILES; i++)
+		unlinkat(scratch->fd, oracle_paths[i], 0);
+	unlinkat(scratch->fd, "d", AT_REMOVEDIR);
+	close(scratch->fd);
+	rmdir(scratch->path);
+}
+
+void scratch_sizes(const struct scratch *scratch, struct answer *a)
+{
+	struct stat st;
+
+	for (int i = 0; i < NR_ORACLE_FILES; i++)
+		if (!fstatat(scratch->fd, oracle_paths[i], &st, 0))
+			answer_line(a, "0 file %s %lld %o", oracle_paths[i],
+				    (long long)st.st_size, st.st_mode);
+}

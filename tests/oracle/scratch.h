@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* The folder of the host's that is a puppet's root as far as deeds know. */
+#ifndef TESTS_ORACLE_SCRATCH_H
+#define TESTS_ORACLE_SCRATCH_H
+
+#include "tests/oracle/answer.h"
+
+struct scratch {
+	char path[64];
+	int fd;
+};
+
+/* Made below the working directory, with what oracle_paths expects. */
+bool scratch_make(struct scratch *scratch);
+void scratch_remove(struct scratch *scratch);
+/* Which of the files exist, and how long they are: "0 file f 10000". */
+void scratch_sizes(const struct scratch *scratch, struct answer *a);
+/* Is the working directory on ext4, whose behaviour is compared? */
+bool scratch_is_ext4(void);
+
+#endif
