@@ -532,16 +532,30 @@ static void make_unlink(struct dice *dice, struct deed *deed)
 	deed_set_path(deed, (uint32_t)dice_below(dice, NR_ORACLE_PATHS));
 }
 
-/* A mapping of a file of the disk: what it shows is compared elsewhere. */
-static bool maps_disk_file(const struct machine *m, const struct op *op)
+static bool is_disk_file(const struct machine *m, uint32_t pid, int64_t fd)
 {
-	const task_ref task = mm_find_task(m, op->pid);
-	file_ref file;
+	const files_ref files = task_at(m, mm_find_task(m, pid))->files;
+	const file_ref file = mm_fd_file(m, files, (uint32_t)fd);
 
-	if (op->code != OP_MMAP || op->mmap.flags & MAP_ANONYMOUS)
-		return false;
-	file = mm_fd_file(m, task_at(m, task)->files, (uint32_t)op->mmap.fd);
 	return !file_none(file) && file_at(m, file)->f_op == FILE_OPS_DISK;
+}
+
+/*
+ * What is not asked of a file of the disk: its mappings, whose pages follow the
+ * host's readahead and large folios, and O_DIRECT, which is only accepted here.
+ */
+static bool spares_disk_file(const struct machine *m, const struct op *op)
+{
+	switch (op->code) {
+	case OP_MMAP:
+		return !(op->mmap.flags & MAP_ANONYMOUS) &&
+		       is_disk_file(m, op->pid, op->mmap.fd);
+	case OP_FCNTL:
+		return op->fcntl.arg & O_DIRECT &&
+		       is_disk_file(m, op->pid, op->fcntl.fd);
+	default:
+		return false;
+	}
 }
 
 static void make_file(struct dice *dice, const struct machine *m, mm_ref mm,
@@ -837,6 +851,6 @@ struct deed generate(struct dice *dice, const struct machine *m)
 
 	do
 		deed = any_deed(dice, m);
-	while (about_stub(&deed) || maps_disk_file(m, &deed.op));
+	while (about_stub(&deed) || spares_disk_file(m, &deed.op));
 	return deed;
 }
