@@ -196,28 +196,7 @@ const struct pipe_buf_operations pipe_buf_operations[NR_PIPE_BUF_OPS] = {
 
 /* ---- the ring ---- */
 
-void pipe_push(struct step *s, pipe_ref pipe, const struct pipe_buffer *buf)
-{
-	struct pipe_inode_info *p = pipe_mut(s, pipe);
-	struct pipe_buffer *slot = ram_mut(s, pipe_buf_pa(p, pipe, p->nrbufs));
-
-	MM_ASSERT(p->nrbufs < p->max_usage);
-	*slot = *buf;
-	p->nrbufs++;
-}
-
-void pipe_pop(struct step *s, pipe_ref pipe)
-{
-	struct pipe_inode_info *p = pipe_mut(s, pipe);
-	struct pipe_buffer *slot = ram_mut(s, pipe_buf_pa(p, pipe, 0));
-
-	MM_ASSERT(p->nrbufs > 0);
-	*slot = (struct pipe_buffer){ 0 };
-	p->curbuf = pipe_slot(p, 1);
-	p->nrbufs--;
-}
-
-static void pipe_buf_release(struct step *s, pipe_ref pipe)
+static inline void pipe_buf_release(struct step *s, pipe_ref pipe)
 {
 	struct pipe_buffer *buf = pipe_buf_mut(s, pipe, 0);
 	const uint64_t pfn = buf->page;

@@ -92,9 +92,29 @@ static inline struct pipe_buffer *pipe_buf_mut(struct step *s, pipe_ref pipe,
 }
 
 /* Queue a buffer, whose reference the pipe takes over; there is a free slot. */
-void pipe_push(struct step *s, pipe_ref pipe, const struct pipe_buffer *buf);
+static inline void pipe_push(struct step *s, pipe_ref pipe,
+			     const struct pipe_buffer *buf)
+{
+	struct pipe_inode_info *p = pipe_mut(s, pipe);
+	struct pipe_buffer *slot = ram_mut(s, pipe_buf_pa(p, pipe, p->nrbufs));
+
+	MM_ASSERT(p->nrbufs < p->max_usage);
+	*slot = *buf;
+	p->nrbufs++;
+}
+
 /* Forget the oldest buffer: its reference went elsewhere. */
-void pipe_pop(struct step *s, pipe_ref pipe);
+static inline void pipe_pop(struct step *s, pipe_ref pipe)
+{
+	struct pipe_inode_info *p = pipe_mut(s, pipe);
+	struct pipe_buffer *slot = ram_mut(s, pipe_buf_pa(p, pipe, 0));
+
+	MM_ASSERT(p->nrbufs > 0);
+	*slot = (struct pipe_buffer){ 0 };
+	p->curbuf = pipe_slot(p, 1);
+	p->nrbufs--;
+}
+
 /* @n bytes of the oldest buffer are used up; it goes with its last one. */
 void pipe_consume(struct step *s, pipe_ref pipe, uint32_t n);
 /* Its page's bytes in a second buffer: what a copy may not inherit is off. */

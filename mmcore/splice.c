@@ -159,6 +159,8 @@ static int64_t splice_read(struct step *s, file_ref in, uint64_t *pos,
 {
 	const uint64_t room = pipe_room(s->m, pipe) << PAGE_SHIFT;
 
+	if (!len)
+		return 0;
 	if (len > room)
 		len = room;
 	if (len > MAX_RW_COUNT)
@@ -694,10 +696,12 @@ int64_t sys_vmsplice(struct step *s, const struct op_vmsplice *a,
 static int64_t splice_direct(struct step *s, file_ref in, uint64_t *pos,
 			     file_ref out, uint64_t *out_pos, uint64_t len)
 {
-	const pipe_ref pipe = alloc_pipe_info(s);
+	const pipe_ref pipe = len ? alloc_pipe_info(s) : pipe_make(0);
 	uint64_t done = 0;
 	int64_t n = 1;
 
+	if (!len)
+		return 0;
 	if (pipe_none(pipe))
 		return refuse(s, ENOMEM, "no memory for a pipe");
 	pipe_mut(s, pipe)->readers = 1;

@@ -736,6 +736,23 @@ START_TEST(sendfile_goes_through_a_pipe_of_its_own)
 }
 END_TEST
 
+/* Nothing to send is 0 once somebody could take it, whatever it is from. */
+START_TEST(sendfile_of_nothing)
+{
+	ck_assert_int_eq(sendfile(p[1], q[0], NO_OFFSET, 0), 0);
+	ck_assert_int_eq(sendfile(p[1], 0, NO_OFFSET, 0), 0);
+	ck_assert_int_eq(sendfile(p[1], memfd, NO_OFFSET, 0), 0);
+	ck_assert_int_eq(sendfile(0, memfd, 3, 0), 0);
+	ck_assert_uint_eq(last.offset, 3);
+	ck_assert_int_eq(sendfile(memfd, 0, NO_OFFSET, 0), 0);
+	ck_assert_int_eq(sendfile(0, q[0], NO_OFFSET, 0), -EINVAL);
+	put(p[1], CAPACITY);
+	ck_assert_int_eq(sendfile(p[1], q[0], NO_OFFSET, 0), -EAGAIN);
+	close_fd(q[0]);
+	ck_assert_int_eq(sendfile(q[1], memfd, NO_OFFSET, 0), -EPIPE);
+}
+END_TEST
+
 /* ---- what would sleep ---- */
 
 START_TEST(nothing_changes_where_it_would_sleep)
@@ -847,6 +864,7 @@ Suite *suite_splice(void)
 	tcase_add_test(tc, pages_that_do_not_fit_were_touched_all_the_same);
 	tcase_add_test(tc, the_other_way_bytes_are_copied);
 	tcase_add_test(tc, sendfile_goes_through_a_pipe_of_its_own);
+	tcase_add_test(tc, sendfile_of_nothing);
 	tcase_add_test(tc, nothing_changes_where_it_would_sleep);
 	tcase_add_loop_test(tc, no_frame_stays_of_what_was_in_flight, 0, 2);
 	suite_add_tcase(suite, tc);
