@@ -37,13 +37,14 @@ static int64_t setfl(struct step *s, file_ref ref, uint32_t arg)
 	return 0;
 }
 
-/* A pipe is no large file; all others are opened as such. */
-static int64_t getfl(const struct machine *m, file_ref file)
+/* A pipe is no large file, nor is a mere path; others are opened as such. */
+static int64_t getfl(const struct machine *m, file_ref ref)
 {
-	const uint32_t large = file_at(m, file)->f_op == FILE_OPS_PIPE
-				       ? 0 : O_LARGEFILE;
+	const struct file *file = file_at(m, ref);
+	const bool large = file->f_op != FILE_OPS_PIPE &&
+			   !(file->f_mode & FMODE_PATH);
 
-	return file_at(m, file)->f_flags | large;
+	return file->f_flags | (large ? O_LARGEFILE : 0);
 }
 
 /* check_fcntl_cmd(): what O_PATH leaves. */

@@ -318,6 +318,28 @@ START_TEST(a_directory_does_not_grow_by_coming_and_going)
 }
 END_TEST
 
+/* The room that short names leave side by side is one room. */
+START_TEST(a_long_name_fits_where_short_ones_were)
+{
+	char name[DISK_NAME_MAX];
+
+	for (int i = 0; i < 200; i++)
+		ck_assert_int_eq(disk_add_entry(s, DISK_TMP_INO, name, (size_t)
+			snprintf(name, sizeof(name), "f%d", i), 50), 0);
+	ck_assert_uint_eq(disk_inode_at(m, DISK_TMP_INO)->i_size, PAGE_SIZE);
+	for (int i = 0; i < 200; i++)
+		disk_remove_entry(s, DISK_TMP_INO, name, (size_t)
+			snprintf(name, sizeof(name), "f%d", i * 77 % 200));
+	memset(name, 'x', sizeof(name));
+	for (int i = 0; i < 10; i++) {
+		name[0] = (char)('0' + i);
+		ck_assert_int_eq(disk_add_entry(s, DISK_TMP_INO, name,
+						sizeof(name), 50), 0);
+	}
+	ck_assert_uint_eq(disk_inode_at(m, DISK_TMP_INO)->i_size, PAGE_SIZE);
+}
+END_TEST
+
 START_TEST(a_directory_on_a_full_disk)
 {
 	const uint64_t ino = new_file();
@@ -350,6 +372,7 @@ Suite *suite_disk(void)
 	tcase_add_test(t, a_full_disk_says_so_and_changes_nothing);
 	tcase_add_test(t, a_directory_holds_what_was_put_into_it);
 	tcase_add_test(t, a_directory_does_not_grow_by_coming_and_going);
+	tcase_add_test(t, a_long_name_fits_where_short_ones_were);
 	tcase_add_test(t, a_directory_on_a_full_disk);
 	suite_add_tcase(suite, t);
 	return suite;

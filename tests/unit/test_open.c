@@ -502,6 +502,9 @@ START_TEST(a_disk_too_small_for_the_file)
 	ck_assert_int_eq(create_file("/a/b/big", 0, data), -ENOSPC);
 	ck_assert_uint_eq(host_digest(sp.m), digest);
 	/* two directories, the data, one block of its map: not one block more */
+	data[(free - 2) * PAGE_SIZE] = '\0';
+	ck_assert_int_eq(create_file("/a/b/big", 0, data), -ENOSPC);
+	ck_assert_uint_eq(host_digest(sp.m), digest);
 	data[(free - 3) * PAGE_SIZE] = '\0';
 	data[(free - 3) * PAGE_SIZE - 1] = 'x';
 	ck_assert_int_eq(create_file("/a/b/big", 0, data), 0);
