@@ -698,7 +698,7 @@ static int64_t splice_direct(struct step *s, file_ref in, uint64_t *pos,
 {
 	const pipe_ref pipe = len ? alloc_pipe_info(s) : pipe_make(0);
 	uint64_t done = 0;
-	int64_t n = len > 0;
+	int64_t n = 1;
 
 	if (!len)
 		return 0;

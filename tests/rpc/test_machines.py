@@ -64,6 +64,31 @@ class Machines(Case):
     def test_the_same_story_twice_gives_the_same_digest(self):
         self.assertEqual(self.story("demo"), self.story("again"))
 
+    def test_paths_are_kept_and_lived_through_again(self):
+        """Files made, opened and unlinked: the past is run again with their paths."""
+        c = self.call
+        self.machine()
+        c("file.create", machine="m", path="/lib/\u00e9/so", data="7f454c46", encoding="hex")
+        self.assertEqual(c("sys.open", machine="m", pid=1, path="/tmp/a",
+                           flags="O_RDWR|O_CREAT")["ret"], 3)
+        c("sys.write", machine="m", pid=1, fd=3, data="hello")
+        seq = c("machine.info", machine="m")["seq"]
+        digest = c("machine.digest", machine="m")["digest"]
+        self.assertTrue(c("sys.unlink", machine="m", pid=1, path="tmp/../tmp/a")["ok"])
+        self.refused(-32006, "file.info", machine="m", path="/tmp/a")
+        self.assertEqual(c("proc.read", machine="m", path="/proc/1/fd/3")["text"],
+                         "/tmp/a (deleted)\n")
+        paths = [op["params"].get("path") for op in c("machine.history", machine="m")["ops"]]
+        self.assertEqual(paths[-4:], ["/lib/\u00e9/so", "/tmp/a", None, "tmp/../tmp/a"])
+        self.refused(-32602, "sys.open", machine="m", pid=1, path="x" * 65537)
+        self.refused(-32600, "sys.open", machine="m", pid=1, path="a\0b")
+        c("machine.revert", machine="m", seq=seq)
+        self.assertEqual(c("machine.digest", machine="m")["digest"], digest)
+        self.assertEqual(c("file.info", machine="m", path="/tmp/a")["size"], 5)
+        self.assertEqual(c("sys.pread", machine="m", pid=1, fd=3, count=9, offset=0,
+                           encoding="utf8")["data"], "hello")
+        self.assertEqual(c("machine.check", machine="m")["violations"], [])
+
     def test_refused_operations_count_and_looking_does_not(self):
         self.machine()
         self.assertEqual(self.call("machine.info", machine="m")["seq"], 1)
