@@ -12,7 +12,8 @@ static void check_buffer(struct check *c, const struct pipe_buffer *buf)
 		       buf->ops < NR_PIPE_BUF_OPS && buf->len > 0 &&
 		       buf->offset <= PAGE_SIZE &&
 		       buf->len <= PAGE_SIZE - buf->offset &&
-		       buf->page >= k->zero_pfn && buf->page < k->mem_map_pfn))
+		       (buf->page == k->zero_pfn ||
+			page_is_managed(c->m, buf->page))))
 		return;
 	check_law(c, LAW_pipe_ring, (buf->ops == PIPE_BUF_OPS_ZERO) <=
 				    (buf->page == k->zero_pfn));

@@ -298,14 +298,14 @@ int64_t shmem_adopt_page(struct step *s, file_ref file, uint64_t index,
 
 	if (charged && security_vm_enough_memory(s, current_mm(s), 1))
 		return -ENOSPC;
-	page_mut(s, pfn)->flags = 1ULL << PG_swapbacked | 1ULL << PG_uptodate |
-				  1ULL << PG_dirty;
+	page_mut(s, pfn)->flags = 1ULL << PG_swapbacked | 1ULL << PG_uptodate;
 	if (add_to_page_cache(s, inode_mapping(ref), index, pfn)) {
 		page_mut(s, pfn)->flags = 1ULL << PG_uptodate | 1ULL << PG_pipe;
 		if (charged)
 			vm_unacct_memory(s, 1);
 		return -ENOMEM;
 	}
+	set_page_dirty(s, pfn);
 	inode->i_accounted += charged;
 	kernel_mut(s)->nr_shmem++;
 	if (end > inode->i_size)

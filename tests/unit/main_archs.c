@@ -28,6 +28,7 @@
 	X(open)		\
 	X(file)		\
 	X(pipe)		\
+	X(splice)	\
 	X(access)	\
 	X(mprotect)	\
 	X(mremap)	\
