@@ -184,12 +184,25 @@ void unpin_user_pages(struct step *s, const pfn_t *pages, uint64_t nr,
 	}
 }
 
-/* gup_fast(): what the CPU itself could read now is taken as it is. */
-static pfn_t gup_fast(const struct machine *m, mm_ref mm, uint64_t addr)
+/*
+ * The entry of @addr, given that of the page before it, or 0; likely its
+ * neighbour. 0: there is no table.
+ */
+static uint64_t next_pte_pa(const struct machine *m, mm_ref mm, uint64_t addr,
+			    uint64_t before)
 {
 	const struct arch *a = m->arch;
-	const uint64_t pte_pa = addr < a->task_size
-				    ? pte_lookup(m, mm_at(m, mm), addr) : 0;
+	const struct arch_level *last = &a->level[a->nr_levels - 1];
+
+	if (before && addr >> last->shift & ((1ULL << last->bits) - 1))
+		return before + (1ULL << a->entry_shift);
+	return addr < a->task_size ? pte_lookup(m, mm_at(m, mm), addr) : 0;
+}
+
+/* gup_fast(): what the CPU itself could read now is taken as it is. */
+static pfn_t gup_fast(const struct machine *m, uint64_t pte_pa)
+{
+	const struct arch *a = m->arch;
 	const pte_t pte = pte_pa ? entry_read(m, pte_pa) : 0;
 
 	if ((pte & (a->present | a->user)) != (a->present | a->user) ||
@@ -218,11 +231,12 @@ int64_t get_user_pages(struct step *s, uint64_t addr, uint64_t nr,
 		       pfn_t *pages)
 {
 	const mm_ref mm = current_mm(s);
-	uint64_t got = 0;
+	uint64_t got = 0, pte_pa = 0;
 	int64_t err = 0;
 
 	for (; got < nr; got++, addr += PAGE_SIZE) {
-		pages[got] = gup_fast(s->m, mm, addr);
+		pte_pa = next_pte_pa(s->m, mm, addr, pte_pa);
+		pages[got] = gup_fast(s->m, pte_pa);
 		if (!pages[got])
 			err = gup_slow(s, mm, addr, &pages[got]);
 		if (err)

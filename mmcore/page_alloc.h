@@ -84,6 +84,23 @@ static inline void get_page(struct step *s, pfn_t pfn)
 /* Drop a reference; the last one frees the page (put_page, 2.6.17 mm/swap.c). */
 void put_page(struct step *s, pfn_t pfn);
 
+/*
+ * put_page() of a page that others hold, too. False: this was the last reference,
+ * or the last that keeps it on its LRU list, and nothing has been done.
+ */
+static inline bool put_shared_page(struct step *s, pfn_t pfn)
+{
+	struct page_counts *counts = page_counts_mut(s, pfn);
+	const struct page_rest *page = page_at(s->m, pfn);
+
+	if (counts->_count == 1 ||
+	    (counts->_mapcount < 0 && page->flags >> PG_lru & 1 &&
+	     (!page->mapping || page->mapping & PAGE_MAPPING_ANON)))
+		return false;
+	counts->_count--;
+	return true;
+}
+
 /**
  * page_read - a page as struct page
  * @m:   machine

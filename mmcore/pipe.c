@@ -196,12 +196,14 @@ const struct pipe_buf_operations pipe_buf_operations[NR_PIPE_BUF_OPS] = {
 
 /* ---- the ring ---- */
 
-static inline void pipe_buf_release(struct step *s, pipe_ref pipe)
+/* A page that others hold, too, only loses a reference, whatever its kind. */
+static inline void pipe_buf_release(struct step *s, pipe_ref pipe,
+				    struct pipe_buffer *buf)
 {
-	struct pipe_buffer *buf = pipe_buf_mut(s, pipe, 0);
 	const uint64_t pfn = buf->page;
 
-	pipe_buf_operations[buf->ops].release(s, pipe, buf);
+	if (pfn == kernel_at(s->m)->zero_pfn || !put_shared_page(s, (pfn_t)pfn))
+		pipe_buf_operations[buf->ops].release(s, pipe, buf);
 	trace_event(s, pipe_buf_release, pipe_at(s->m, pipe)->curbuf, pfn,
 		    (uint64_t)page_counts_at(s->m, (pfn_t)pfn)->_count);
 	pipe_pop(s, pipe);
@@ -211,19 +213,35 @@ void pipe_consume(struct step *s, pipe_ref pipe, uint32_t n)
 {
 	struct pipe_buffer *buf = pipe_buf_mut(s, pipe, 0);
 
+	if (n == buf->len) {
+		pipe_buf_release(s, pipe, buf);
+		return;
+	}
 	buf->offset += n;
 	buf->len -= n;
-	if (!buf->len)
-		pipe_buf_release(s, pipe);
 }
 
-struct pipe_buffer pipe_buf_share(struct step *s, const struct pipe_buffer *buf)
+uint64_t pipe_drop(struct step *s, pipe_ref pipe, uint64_t len)
 {
-	struct pipe_buffer copy = *buf;
+	const struct pipe_inode_info *p = pipe_at(s->m, pipe);
+	uint64_t done = 0;
 
-	pipe_buf_operations[buf->ops].get(s, buf);
-	copy.flags &= ~(uint32_t)(PIPE_BUF_FLAG_GIFT | PIPE_BUF_FLAG_CAN_MERGE);
-	return copy;
+	while (done < len && p->nrbufs) {
+		struct pipe_buffer *buf =
+			ram_mut(s, pipe_buf_pa(p, pipe, 0));
+		const uint32_t n = len - done < buf->len
+			? (uint32_t)(len - done) : buf->len;
+
+		trace_event(s, splice_null, buf->page, buf->offset, n, 0);
+		done += n;
+		if (n == buf->len) {
+			pipe_buf_release(s, pipe, buf);
+			continue;
+		}
+		buf->offset += n;
+		buf->len -= n;
+	}
+	return done;
 }
 
 /* ---- waiting ---- */
@@ -511,7 +529,7 @@ void free_pipe_info(struct step *s, pipe_ref pipe)
 	const struct pipe_inode_info *p = pipe_at(s->m, pipe);
 
 	while (p->nrbufs)
-		pipe_buf_release(s, pipe);
+		pipe_buf_release(s, pipe, pipe_buf_mut(s, pipe, 0));
 	if (p->tmp_page)
 		put_page(s, (pfn_t)p->tmp_page);
 	if (p->ring)

@@ -117,8 +117,24 @@ static inline void pipe_pop(struct step *s, pipe_ref pipe)
 
 /* @n bytes of the oldest buffer are used up; it goes with its last one. */
 void pipe_consume(struct step *s, pipe_ref pipe, uint32_t n);
-/* Its page's bytes in a second buffer: what a copy may not inherit is off. */
-struct pipe_buffer pipe_buf_share(struct step *s, const struct pipe_buffer *buf);
+/* At most @len bytes are forgotten; returns how many. */
+uint64_t pipe_drop(struct step *s, pipe_ref pipe, uint64_t len);
+
+/* Queue a second buffer with the first @len bytes of @buf, another pipe's: what
+ * a copy may not inherit is off. There is a free slot. */
+static inline void pipe_share(struct step *s, pipe_ref pipe,
+			      const struct pipe_buffer *buf, uint32_t len)
+{
+	struct pipe_inode_info *p = pipe_mut(s, pipe);
+	struct pipe_buffer *copy = ram_mut(s, pipe_buf_pa(p, pipe, p->nrbufs));
+
+	MM_ASSERT(p->nrbufs < p->max_usage);
+	pipe_buf_operations[buf->ops].get(s, buf);
+	*copy = *buf;
+	copy->len = len;
+	copy->flags &= ~(uint32_t)(PIPE_BUF_FLAG_GIFT | PIPE_BUF_FLAG_CAN_MERGE);
+	p->nrbufs++;
+}
 
 /* A ring of @slots (16, or 2 for who has too many), without ends; none: no RAM. */
 pipe_ref alloc_pipe_info(struct step *s);

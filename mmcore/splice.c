@@ -282,23 +282,11 @@ int64_t generic_file_splice_write(struct step *s, pipe_ref pipe, file_ref out,
 int64_t splice_write_null(struct step *s, pipe_ref pipe, file_ref out,
 			  uint64_t *pos, uint64_t len, uint64_t flags)
 {
-	uint64_t done = 0;
-	int64_t n = wait_for_data(s, pipe, flags & SPLICE_F_NONBLOCK);
+	const int64_t n = wait_for_data(s, pipe, flags & SPLICE_F_NONBLOCK);
 
 	(void)out;
 	(void)pos;
-	if (n <= 0)
-		return n;
-	while (done < len && !pipe_empty(s->m, pipe)) {
-		const struct pipe_buffer *buf = pipe_buf_at(s->m, pipe, 0);
-		const uint32_t want = len - done < buf->len
-			? (uint32_t)(len - done) : buf->len;
-
-		trace_event(s, splice_null, buf->page, buf->offset, want, 0);
-		pipe_consume(s, pipe, want);
-		done += want;
-	}
-	return (int64_t)done;
+	return n <= 0 ? n : (int64_t)pipe_drop(s, pipe, len);
 }
 
 /* do_splice_from() */
@@ -331,19 +319,19 @@ static uint64_t move_buffer(struct step *s, pipe_ref in, pipe_ref out,
 {
 	struct pipe_buffer *from = pipe_buf_mut(s, in, 0);
 	const bool whole = len >= from->len;
-	struct pipe_buffer to = *from;
 
+	if (whole)
+		len = from->len;
+	trace_event(s, splice_pipe, from->page, from->offset, len, whole, 0);
 	if (whole) {
+		pipe_push(s, out, from);
 		pipe_pop(s, in);
 	} else {
-		to = pipe_buf_share(s, from);
-		to.len = (uint32_t)len;
-		from->offset += to.len;
-		from->len -= to.len;
+		pipe_share(s, out, from, (uint32_t)len);
+		from->offset += (uint32_t)len;
+		from->len -= (uint32_t)len;
 	}
-	pipe_push(s, out, &to);
-	trace_event(s, splice_pipe, to.page, to.offset, to.len, whole, 0);
-	return to.len;
+	return len;
 }
 
 static int64_t splice_pipe_to_pipe(struct step *s, pipe_ref in, pipe_ref out,
@@ -368,16 +356,16 @@ static int64_t link_pipe(struct step *s, pipe_ref in, pipe_ref out,
 	uint64_t done = 0;
 
 	for (uint32_t i = 0; done < len && i < from->nrbufs && i < room; i++) {
-		const uint64_t pa = pipe_buf_pa(from, in, i);
-		struct pipe_buffer to = pipe_buf_share(s, ram_at(s->m, pa));
+		const struct pipe_buffer *buf =
+			ram_at(s->m, pipe_buf_pa(from, in, i));
+		const uint64_t n = len - done < buf->len ? len - done
+							 : buf->len;
 
-		if (to.len > len - done)
-			to.len = (uint32_t)(len - done);
-		pipe_push(s, out, &to);
-		trace_event(s, tee, to.page, to.offset, to.len,
-			    (uint64_t)page_counts_at(s->m, (pfn_t)to.page)
+		pipe_share(s, out, buf, (uint32_t)n);
+		trace_event(s, tee, buf->page, buf->offset, n,
+			    (uint64_t)page_counts_at(s->m, (pfn_t)buf->page)
 				    ->_count, 0);
-		done += to.len;
+		done += n;
 	}
 	return (int64_t)done;
 }
