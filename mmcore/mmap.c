@@ -288,37 +288,64 @@ static int64_t area_topdown(const struct machine *m, struct search *se)
 	return ret < 0 ? area_bottomup(m, se) : ret;
 }
 
+/* A search's own place in the file, past the aligned one below @at. */
+static int64_t past_aligned(const struct machine *m, const struct search *se,
+			    uint64_t at, uint64_t off)
+{
+	const uint64_t huge = m->arch->huge_size[0];
+	const uint64_t rest = (off - at) & (huge - 1);
+
+	if (!rest && mm_at(m, se->mm)->get_unmapped_area == MMAP_TOPDOWN)
+		return (int64_t)(at + huge);
+	return (int64_t)(at + rest);
+}
+
 /*
  * Memory that could be huge pages is aligned for them, huge pages or not, but
  * never on 32 bits: the search asks for 2 MiB more than needed and takes the
- * aligned part of what it gets. A gap that would just do is therefore passed by,
- * and a gap found from its aligned lower end gives the next aligned address.
+ * part of what it gets where addresses and offsets (@off, bytes) are aligned
+ * alike. A gap that would just do is therefore passed by, and a gap found from
+ * its aligned lower end gives the next aligned address.
  */
-static int64_t area_aligned(const struct machine *m, struct search *se)
+static int64_t area_aligned(const struct machine *m, struct search *se,
+			    uint64_t off)
 {
 	const uint64_t huge = m->arch->huge_size[0], len = se->len;
+	const uint64_t first = (off + huge - 1) & ~(huge - 1);
 	int64_t ret = -ENOMEM;
-	uint64_t rest;
 
-	if (len + huge <= mm_at(m, se->mm)->task_size) {
+	if (off + len > first && off + len - first >= huge &&
+	    len + huge <= mm_at(m, se->mm)->task_size && off + len + huge > off) {
 		se->len = len + huge;
 		ret = area_topdown(m, se);
 		se->len = len;
 	}
 	if (ret < 0)
 		return area_topdown(m, se);
-	rest = (uint64_t)ret & (huge - 1);
-	return ret + (int64_t)(huge - rest);
+	return (uint64_t)ret == se->hint ? ret
+		: past_aligned(m, se, (uint64_t)ret, off);
+}
+
+/* Whether its get_unmapped_area is thp_get_unmapped_area: ext4's, /dev/zero's. */
+static bool aligns(const struct machine *m, const struct search *se,
+		   file_ref file)
+{
+	const uint64_t ops = file_at(m, file)->f_op;
+
+	return ops == FILE_OPS_DISK ||
+	       (ops == FILE_OPS_ZERO && !(se->flags & MAP_SHARED));
 }
 
 static int64_t choose_area(const struct machine *m, struct search *se,
-			   file_ref file)
+			   file_ref file, uint64_t pgoff)
 {
 	if (se->flags & MAP_FIXED)
 		return (int64_t)se->hint;
+	if (m->arch->thp && !file_none(file) && aligns(m, se, file))
+		return area_aligned(m, se, pgoff << PAGE_SHIFT);
 	if (m->arch->thp && file_none(file) && !(se->flags & MAP_SHARED) &&
 	    !se->hint && !(se->len & (m->arch->huge_size[0] - 1)))
-		return area_aligned(m, se);
+		return area_aligned(m, se, 0);
 	return area_topdown(m, se);
 }
 
@@ -331,7 +358,8 @@ static uint64_t longest_mapping(const struct machine *m, mm_ref mm)
 }
 
 /* get_unmapped_area(); a place that was searched is known to be free. */
-static int64_t find_place(struct step *s, struct search *se, file_ref file)
+static int64_t find_place(struct step *s, struct search *se, file_ref file,
+			  uint64_t pgoff)
 {
 	const uint64_t last = mm_at(s->m, se->mm)->task_size - se->len;
 	int64_t ret;
@@ -341,7 +369,7 @@ static int64_t find_place(struct step *s, struct search *se, file_ref file)
 	/* A fixed place may be any 64-bit number, so it is no return value. */
 	if (se->flags & MAP_FIXED && se->hint > last)
 		return refuse(s, ENOMEM, "the range is not in user space");
-	ret = choose_area(s->m, se, file);
+	ret = choose_area(s->m, se, file, pgoff);
 	if (ret < 0)
 		return refuse(s, ENOMEM, "no free range is long enough");
 	if ((uint64_t)ret > last)
@@ -360,7 +388,7 @@ static int64_t find_place(struct step *s, struct search *se, file_ref file)
  * @file:  of the mapping, or none
  * @addr:  MAP_FIXED: the place; else a hint, or 0
  * @len:   bytes, page aligned, not 0
- * @pgoff: of the mapping; files with large folios will be aligned by it
+ * @pgoff: of the mapping; files with large folios are aligned by it
  *
  * Returns: an address, or -ENOMEM, -EINVAL, -EPERM, told. O(log n).
  * Linux: mm/mmap.c __get_unmapped_area(), generic_get_unmapped_area(),
@@ -374,8 +402,7 @@ int64_t get_unmapped_area(struct step *s, mm_ref mm, file_ref file,
 	struct search se = { .mm = mm, .hint = addr, .len = len,
 			     .flags = flags };
 
-	(void)pgoff;
-	return find_place(s, &se, file);
+	return find_place(s, &se, file, pgoff);
 }
 
 /* ---- mmap ---- */
@@ -446,7 +473,7 @@ static int64_t check_area(struct step *s, struct mmap_state *st)
 	if (st->huge && st->flags & MAP_FIXED && st->addr & (st->huge - 1) &&
 	    st->len <= mm_at(s->m, st->mm)->task_size)
 		return refuse(s, EINVAL, "addr is not a multiple of the huge page size");
-	area = find_place(s, &se, st->file);
+	area = find_place(s, &se, st->file, st->pgoff);
 	if (area < 0)
 		return area;
 	st->addr = (uint64_t)area;

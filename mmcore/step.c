@@ -388,6 +388,16 @@ static uint64_t lesser(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* The ring, the table of descriptors; other commands take nothing for arg. */
+static uint64_t pages_of_fcntl(const struct op_fcntl *a)
+{
+	if (a->cmd == F_SETPIPE_SZ)
+		return (uint32_t)a->arg >> (2 * PAGE_SHIFT - 6);
+	if (a->cmd == F_DUPFD || a->cmd == F_DUPFD_CLOEXEC)
+		return lesser((uint32_t)a->arg, NR_OPEN) / 512;
+	return 0;
+}
+
 /* Of the page cache and of pipes; where a pipe takes part it has so many slots. */
 static uint64_t pages_spliced(const struct machine *m, const struct op *op)
 {
@@ -407,10 +417,8 @@ static uint64_t pages_spliced(const struct machine *m, const struct op *op)
 	case OP_VMSPLICE:
 		in = slots_behind(m, op, op->vmsplice.fd);
 		return lesser(pages_of_iov(&op->iov), in + 16 + 3 * op->iov.nr);
-	default:	/* F_SETPIPE_SZ, F_DUPFD: the ring, the table */
-		return op->fcntl.cmd == F_SETPIPE_SZ
-			? (uint32_t)op->fcntl.arg >> (2 * PAGE_SHIFT - 6)
-			: (uint32_t)op->fcntl.arg / 512;
+	default:
+		return pages_of_fcntl(&op->fcntl);
 	}
 }
 

@@ -273,6 +273,66 @@ START_TEST(an_aligned_hole_that_just_fits_is_used_only_with_a_hint)
 }
 END_TEST
 
+/* A descriptor of a file, made if need be. */
+static int64_t open_file(const char *path, uint64_t size)
+{
+	struct op create = { .code = OP_FILE_CREATE, .path = path };
+	struct op open = { .code = OP_OPEN, .pid = sp.pid, .path = path };
+
+	create.path_len = open.path_len = strlen(path);
+	create.file_create = (struct op_file_create){ .size = size, .mode = 0644 };
+	if (size)
+		host_run(sp.m, &create);
+	return host_run(sp.m, &open).ret;
+}
+
+static int64_t map_file(int64_t fd, uint64_t addr, uint64_t len, uint64_t flags,
+			uint64_t offset)
+{
+	struct op op = { .code = OP_MMAP, .pid = sp.pid };
+
+	op.mmap = (struct op_mmap){ .addr = addr, .len = len,
+				    .prot = PROT_READ, .flags = flags,
+				    .fd = fd, .offset = offset };
+	return host_run(sp.m, &op).ret;
+}
+
+/* Observed with files of ext4, and with /dev/zero. */
+START_TEST(files_of_2_mib_are_aligned_as_their_offsets)
+{
+	const int64_t fd = open_file("/big", 8 * MIB);
+	const int64_t zero = open_file("/dev/zero", 0);
+	int64_t at = map_file(fd, 0, 0x201000, MAP_PRIVATE, 0);
+
+	ck_assert_int_eq(at, 0x7ffff7c00000);
+	at -= 0x201000;
+	ck_assert_int_eq(map_file(fd, 0, 0x201000, MAP_SHARED, 0x1000), at);
+	at -= 0x1ff000;
+	ck_assert_int_eq(map_file(fd, 0, 0x1ff000, MAP_PRIVATE, 0), at);
+	at = map_file(fd, 0, 4 * MIB, MAP_SHARED, 0x101000);
+	ck_assert_int_eq(at % (int64_t)(2 * MIB), 0x101000);
+	at = map_file(zero, 0, 0x201000, MAP_PRIVATE, 0);
+	ck_assert_int_eq(at % (int64_t)(2 * MIB), 0);
+	ck_assert_int_eq(map_file(zero, 0, 0x201000, MAP_SHARED, 0),
+			 at - 0x201000);
+	space_verify(&sp);
+}
+END_TEST
+
+START_TEST(a_file_s_hint_comes_before_its_alignment)
+{
+	const int64_t fd = open_file("/big", 8 * MIB);
+
+	ck_assert_int_eq(map_file(fd, ARENA + 0x3000, 0x201000, MAP_PRIVATE, 0),
+			 ARENA + 0x3000);
+	ck_assert_int_eq(map_file(fd, ARENA + 0x3000, 0x201000, MAP_PRIVATE, 0),
+			 0x7ffff7c00000);
+	ck_assert_int_eq(map_file(fd, ARENA + 0x1000, 0x201000,
+				  MAP_PRIVATE | MAP_FIXED, 0), ARENA + 0x1000);
+	space_verify(&sp);
+}
+END_TEST
+
 /* Observed: from an aligned lower end the next aligned address is taken. */
 START_TEST(map_32bit_searches_upwards_from_1_gib_to_2_gib)
 {
@@ -754,6 +814,8 @@ static void add_place_tests(Suite *suite)
 	tcase_add_test(t, the_highest_gap_that_fits_is_used_at_its_top_end);
 	tcase_add_test(t, hints_are_rounded_down_and_raised_to_the_lowest_address);
 	tcase_add_test(t, a_multiple_of_2_mib_without_a_hint_is_aligned);
+	tcase_add_test(t, files_of_2_mib_are_aligned_as_their_offsets);
+	tcase_add_test(t, a_file_s_hint_comes_before_its_alignment);
 	tcase_add_test(t, an_aligned_hole_that_just_fits_is_used_only_with_a_hint);
 	tcase_add_test(t, map_32bit_searches_upwards_from_1_gib_to_2_gib);
 	tcase_add_test(t, with_nothing_left_below_mmap_base_the_search_goes_up);

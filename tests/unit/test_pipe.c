@@ -500,6 +500,24 @@ END_TEST
 
 /* ---- fcntl ---- */
 
+/* What a command does not look at promises nothing. */
+START_TEST(fcntl_costs_what_its_command_takes)
+{
+	struct op op = { .code = OP_FCNTL, .pid = sp.pid };
+	uint64_t least;
+
+	op.fcntl = (struct op_fcntl){ fds[0], 0, F_GETFD };
+	least = mm_op_bound(sp.m, &op);
+	op.fcntl.arg = UINT64_MAX;
+	ck_assert_uint_eq(mm_op_bound(sp.m, &op), least);
+	op.fcntl.cmd = F_DUPFD;
+	ck_assert_uint_gt(mm_op_bound(sp.m, &op), least);
+	ck_assert_uint_lt(mm_op_bound(sp.m, &op), least + 10000);
+	op.fcntl = (struct op_fcntl){ fds[0], 1 << 20, F_SETPIPE_SZ };
+	ck_assert_uint_gt(mm_op_bound(sp.m, &op), least);
+}
+END_TEST
+
 START_TEST(flags_of_open_files)
 {
 	struct op memfd = { .code = OP_MEMFD_CREATE };
@@ -635,6 +653,7 @@ Suite *suite_pipe(void)
 	tcase_add_test(tc, a_large_ring_takes_more);
 	tcase_add_test(tc, who_has_many_slots_gets_few);
 	tcase_add_test(tc, the_largest_size_is_a_knob);
+	tcase_add_test(tc, fcntl_costs_what_its_command_takes);
 	tcase_add_test(tc, flags_of_open_files);
 	tcase_add_test(tc, descriptors_from_a_number_on);
 	tcase_add_test(tc, pages_of_a_pipe_are_seen_in_the_picture_of_ram);
