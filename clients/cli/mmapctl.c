@@ -16,7 +16,10 @@
 #include <string.h>
 
 #include "clients/cli/cli_table.h"
+#include "clients/cli/elf.h"
 #include "clients/cli/pretty.h"
+#include "clients/cli/record.h"
+#include "clients/cli/replay.h"
 #include "clients/cli/transport.h"
 
 #define DEFAULT_SERVER "http://127.0.0.1:8642"
@@ -270,6 +273,27 @@ static int run_file(const struct cli *cli, char **args)
 	return call(cli, m, params);
 }
 
+/* elf FILE: the exec image of a program. */
+static int elf_command(char **args)
+{
+	char why[ELF_WHY_MAX];
+	json_t *image;
+
+	if (!args[0] || args[1]) {
+		fprintf(stderr, "usage: mmapctl elf FILE\n");
+		return CLI_USAGE;
+	}
+	image = elf_image_of_file(args[0], why);
+	if (!image) {
+		fprintf(stderr, "mmapctl: elf: %s\n", why);
+		return CLI_ERROR;
+	}
+	json_dumpf(image, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(image);
+	return CLI_OK;
+}
+
 static int command(const struct cli *cli, char **args)
 {
 	const struct cli_method *m;
@@ -280,6 +304,13 @@ static int command(const struct cli *cli, char **args)
 		return help(args[1]);
 	if (!strcmp(name, "run"))
 		return run_file(cli, args + 1);
+	if (!strcmp(name, "record"))
+		return record_command(args + 1);
+	if (!strcmp(name, "replay"))
+		return replay_command(cli->server, cli->machine, cli->json,
+				      args + 1);
+	if (!strcmp(name, "elf"))
+		return elf_command(args + 1);
 	for (int i = 0; short_forms[i].word; i++)
 		if (!strcmp(short_forms[i].word, name))
 			name = short_forms[i].method;
