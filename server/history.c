@@ -128,6 +128,12 @@ static bool reserve(struct history *h, size_t need)
 	return true;
 }
 
+/* Is there data that the operation cannot run again without? */
+static bool needs_data(const struct op *op)
+{
+	return op_brings_data(op) || op_brings_program(op);
+}
+
 /* Data that would crowd out everything else is not kept. */
 static size_t data_kept(const struct history *h, const struct op *op)
 {
@@ -260,7 +266,7 @@ static bool finish(struct history *h, struct entry_head *head, uint8_t *at)
 bool history_append(struct history *h, const struct op *op,
 		    const struct op_result *res)
 {
-	const size_t data = op_brings_data(op) ? data_kept(h, op) : 0;
+	const size_t data = needs_data(op) ? data_kept(h, op) : 0;
 	struct entry_head head = {
 		.code = (uint8_t)op->code,
 		.outcome = (uint8_t)res->outcome,
@@ -278,7 +284,7 @@ bool history_append(struct history *h, const struct op *op,
 	if (data) {
 		head.flags |= HAS_DATA;
 		at = put(at, op->data, data);
-	} else if (op_brings_data(op) && op->data_len) {
+	} else if (needs_data(op) && op->data_len) {
 		head.flags |= DATA_DROPPED;
 	}
 	return finish(h, &head, at);
