@@ -5,8 +5,8 @@
  *	mmapctl [--server URL] [-m MACHINE] [--json] METHOD [key=value | value]…
  *
  * A value is JSON if it parses as JSON, else text; a value without a key is the
- * next positional parameter. Short forms: create, ls, rm, spawn, maps, walk,
- * run. See "mmapctl help".
+ * next positional parameter; the image @FILE is that of an ELF file. Short
+ * forms and commands that are no methods: see "mmapctl help".
  */
 #include <curl/curl.h>
 #include <getopt.h>
@@ -14,9 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "clients/cli/batch.h"
 #include "clients/cli/cli_table.h"
 #include "clients/cli/elf.h"
+#include "clients/cli/grade.h"
+#include "clients/cli/live.h"
 #include "clients/cli/pretty.h"
 #include "clients/cli/record.h"
 #include "clients/cli/replay.h"
@@ -29,16 +33,61 @@ struct cli {
 	bool json;		/* print the answer as it came */
 };
 
+/* What is no method, or more than one. */
+static int run_file(const struct cli *cli, char **args);
+static int elf_command(const struct cli *cli, char **args);
+
+static int record_it(const struct cli *cli, char **args)
+{
+	(void)cli;
+	return record_command(args);
+}
+
+static int replay_it(const struct cli *cli, char **args)
+{
+	return replay_command(cli->server, cli->machine, cli->json, args);
+}
+
+static int grade_it(const struct cli *cli, char **args)
+{
+	return grade_command(cli->server, cli->machine, cli->json, args);
+}
+
+static int top_it(const struct cli *cli, char **args)
+{
+	return top_command(cli->server, cli->machine, args);
+}
+
+static int watch_it(const struct cli *cli, char **args)
+{
+	return watch_command(cli->server, cli->machine, args);
+}
+
+static const struct {
+	const char *word;
+	int (*run)(const struct cli *cli, char **args);
+	const char *usage;
+} commands[] = {
+	{ "run", run_file, "run FILE [stop_on=…]: the operations of a JSON array" },
+	{ "grade", grade_it, "grade FILE: run it, and judge every expect" },
+	{ "record", record_it, "record [-o FILE] -- COMMAND …: a program's life" },
+	{ "replay", replay_it, "replay [--keep] [--ram SIZE] FILE: live it again" },
+	{ "elf", elf_command, "elf FILE: the exec image of a program" },
+	{ "top", top_it, "top [-n TIMES] [-d SECONDS]: the processes" },
+	{ "watch", watch_it, "watch [-n TIMES] [-d SECONDS] [SEQ]: operations "
+			     "as they come" },
+	{ NULL, NULL, NULL },
+};
+
 static const struct {
 	const char *word, *method, *usage;
 } short_forms[] = {
 	{ "create", "machine.create", "create [NAME] [ram=SIZE] …" },
 	{ "ls", "machine.list", "ls" },
 	{ "rm", "machine.destroy", "rm NAME" },
-	{ "spawn", "process.spawn", "spawn [NAME] [image=none] …" },
+	{ "spawn", "process.spawn", "spawn [NAME] [image=none | image=@FILE] …" },
 	{ "maps", "mm.maps", "maps PID" },
 	{ "walk", "mm.walk", "walk PID ADDRESS" },
-	{ "run", "machine.run", "run FILE: a JSON array of operations" },
 	{ NULL, NULL, NULL },
 };
 
@@ -108,6 +157,8 @@ static void usage(FILE *to)
 		    "  help [METHOD]\n");
 	for (int i = 0; short_forms[i].word; i++)
 		fprintf(to, "  %s\n", short_forms[i].usage);
+	for (int i = 0; commands[i].word; i++)
+		fprintf(to, "  %s\n", commands[i].usage);
 	fprintf(to, "  METHOD [key=value | value] …\n\nMethods:\n");
 	for (const struct cli_method *m = cli_methods; m->name; m++)
 		fprintf(to, "  %-18s %s\n", m->name, m->summary);
@@ -155,11 +206,36 @@ static const char *next_positional(const struct cli_method *m,
 	return NULL;
 }
 
-static json_t *parse_value(const char *text)
+/* The exec image of an ELF file; NULL having said why not. */
+static json_t *load_image(const char *path)
 {
-	json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
+	char why[ELF_WHY_MAX];
+	json_t *image = elf_image_of_file(path, why);
 
-	return value ? value : json_string(text);
+	if (!image)
+		fprintf(stderr, "mmapctl: %s: %s\n", path, why);
+	return image;
+}
+
+static json_t *parse_value(const char *key, const char *text)
+{
+	json_t *value;
+
+	if (!strcmp(key, "image") && *text == '@')
+		return load_image(text + 1);
+	value = json_loads(text, JSON_DECODE_ANY, NULL);
+	if (!value)
+		value = json_string(text);
+	if (!value)
+		fprintf(stderr, "mmapctl: %s is not valid UTF-8\n", key);
+	return value;
+}
+
+static bool set_param(json_t *params, const char *key, const char *text)
+{
+	json_t *value = parse_value(key, text);
+
+	return value && !json_object_set_new(params, key, value);
 }
 
 static bool add_param(const struct cli_method *m, json_t *params,
@@ -172,8 +248,7 @@ static bool add_param(const struct cli_method *m, json_t *params,
 		memcpy(key, arg, (size_t)(equals - arg));
 		key[equals - arg] = '\0';
 		if (has_param(m, key))
-			return !json_object_set_new(params, key,
-						    parse_value(equals + 1));
+			return set_param(params, key, equals + 1);
 		fprintf(stderr, "mmapctl: %s has no parameter %s\n", m->name,
 			key);
 		return false;
@@ -184,7 +259,7 @@ static bool add_param(const struct cli_method *m, json_t *params,
 			m->name, arg);
 		return false;
 	}
-	return !json_object_set_new(params, equals, parse_value(arg));
+	return set_param(params, equals, arg);
 }
 
 /* An object of the arguments; NULL having said what is wrong. */
@@ -252,18 +327,15 @@ static int run_file(const struct cli *cli, char **args)
 {
 	const struct cli_method *m = find_method("machine.run");
 	json_t *params, *ops;
-	json_error_t error;
 
 	if (!args[0]) {
-		fprintf(stderr, "mmapctl: run needs a file\n");
+		fprintf(stderr, "usage: mmapctl -m MACHINE run FILE [stop_on=…] "
+				"[atomic=true]\n");
 		return CLI_USAGE;
 	}
-	ops = json_load_file(args[0], 0, &error);
-	if (!ops) {
-		fprintf(stderr, "mmapctl: %s:%d: %s\n", args[0], error.line,
-			error.text);
+	ops = load_ops(args[0]);
+	if (!ops)
 		return CLI_USAGE;
-	}
 	params = collect_params(cli, m, args + 1);
 	if (!params) {
 		json_decref(ops);
@@ -274,24 +346,50 @@ static int run_file(const struct cli *cli, char **args)
 }
 
 /* elf FILE: the exec image of a program. */
-static int elf_command(char **args)
+static int elf_command(const struct cli *cli, char **args)
 {
-	char why[ELF_WHY_MAX];
 	json_t *image;
 
+	(void)cli;
 	if (!args[0] || args[1]) {
 		fprintf(stderr, "usage: mmapctl elf FILE\n");
 		return CLI_USAGE;
 	}
-	image = elf_image_of_file(args[0], why);
-	if (!image) {
-		fprintf(stderr, "mmapctl: elf: %s\n", why);
+	image = load_image(args[0]);
+	if (!image)
 		return CLI_ERROR;
-	}
 	json_dumpf(image, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(image);
 	return CLI_OK;
+}
+
+/* Whether one of the arguments is image=@FILE. */
+static bool brings_files(char **args)
+{
+	for (; *args; args++)
+		if (!strncmp(*args, "image=@", 7))
+			return true;
+	return false;
+}
+
+/* The machine has the files of an image, as long as they are here. */
+static bool put_files(const struct cli *cli, const json_t *params,
+		      const json_t *image)
+{
+	json_t *machine = json_object_get(params, "machine"), *done, *params_of;
+	json_t *path = json_object_get(image, "path");
+	struct stat st;
+
+	if (!json_is_object(image) || !machine ||
+	    stat(json_string_value(path), &st))
+		return true;
+	params_of = json_pack("{s:O, s:O, s:I, s:i}", "machine", machine, "path",
+			      path, "size", (json_int_t)st.st_size, "mode",
+			      (int)(st.st_mode & 07777));
+	done = ask(cli->server, "file.create", params_of);
+	json_decref(done);
+	return done && put_files(cli, params, json_object_get(image, "interp"));
 }
 
 static int command(const struct cli *cli, char **args)
@@ -302,15 +400,9 @@ static int command(const struct cli *cli, char **args)
 
 	if (!strcmp(name, "help"))
 		return help(args[1]);
-	if (!strcmp(name, "run"))
-		return run_file(cli, args + 1);
-	if (!strcmp(name, "record"))
-		return record_command(args + 1);
-	if (!strcmp(name, "replay"))
-		return replay_command(cli->server, cli->machine, cli->json,
-				      args + 1);
-	if (!strcmp(name, "elf"))
-		return elf_command(args + 1);
+	for (int i = 0; commands[i].word; i++)
+		if (!strcmp(commands[i].word, name))
+			return commands[i].run(cli, args + 1);
 	for (int i = 0; short_forms[i].word; i++)
 		if (!strcmp(short_forms[i].word, name))
 			name = short_forms[i].method;
@@ -318,6 +410,11 @@ static int command(const struct cli *cli, char **args)
 	if (!m)
 		return unknown_method(name);
 	params = collect_params(cli, m, args + 1);
+	if (params && brings_files(args + 1) &&
+	    !put_files(cli, params, json_object_get(params, "image"))) {
+		json_decref(params);
+		return CLI_ERROR;
+	}
 	return params ? call(cli, m, params) : CLI_USAGE;
 }
 

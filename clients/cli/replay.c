@@ -27,6 +27,10 @@
 void add_op(struct replay *r, struct proc *proc, enum check_kind kind,
 	    json_t *event, const char *method, json_t *params)
 {
+	if (!params) {
+		differ(r, event, "a call", "arguments that make no sense");
+		return;
+	}
 	if (r->nr_checks == r->room) {
 		r->room = r->room ? 2 * r->room : 256;
 		r->checks = realloc(r->checks, r->room * sizeof(*r->checks));

@@ -344,10 +344,10 @@ static void on_open(struct replay *r, struct proc *proc,
 {
 	const int64_t fd = result_of(event);
 	const size_t nr = strlen(call->args);
-	const json_t *kind = arg(event, nr);
+	const char *kind = json_string_value(arg(event, nr));
 	json_t *params;
 
-	if (kind && !strcmp(json_string_value(kind), "other")) {
+	if (kind && !strcmp(kind, "other")) {
 		skip(r, "open of what is not simulated");
 		if (fd < 0)
 			return;
@@ -553,6 +553,8 @@ static void on_fork(struct replay *r, struct proc *proc,
 			 flags ? flags : ""));
 	child->fds = flags && strstr(flags, "CLONE_FILES")
 			     ? fds_share(proc->fds) : fds_copy(proc->fds);
+	if ((size_t)nr > r->last_proc)
+		r->last_proc = (size_t)nr;
 	run_ops(r);
 }
 

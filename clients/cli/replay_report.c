@@ -7,10 +7,22 @@
 
 #define TEXT_MAX 512
 
+/* What an event is of, in a word. */
+static const char *event_name(const json_t *event)
+{
+	static const char *const kinds[] = { "exec", "touch", "access", "maps",
+					     "file" };
+	const char *call = json_string_value(json_object_get(event, "call"));
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !call; i++)
+		if (json_object_get(event, kinds[i]))
+			call = kinds[i];
+	return call ? call : "event";
+}
+
 void differ(struct replay *r, const json_t *event, const char *recorded,
 	    const char *here)
 {
-	const char *call = json_string_value(json_object_get(event, "call"));
 	json_t *args = json_object_get(event, "args");
 	char *text = args ? json_dumps(args, JSON_COMPACT) : NULL;
 	json_t *line = json_object_get(event, "line");
@@ -22,7 +34,7 @@ void differ(struct replay *r, const json_t *event, const char *recorded,
 			"{s:I, s:I, s:s, s:s, s:s, s:s}",
 			"line", json_integer_value(line),
 			"process", json_integer_value(p),
-			"what", call ? call : "", "args", text ? text : "",
+			"what", event_name(event), "args", text ? text : "",
 			"recorded", recorded, "here", here));
 	free(text);
 }
@@ -63,7 +75,7 @@ static void tell_recorded(const json_t *event, char *text)
 	const char *name = json_string_value(json_object_get(event, "errno"));
 	char *ret = json_dumps(json_object_get(event, "ret"), JSON_ENCODE_ANY);
 
-	snprintf(text, TEXT_MAX, "%s%s%.64s%s", ret ? ret : "", name ? " (" : "",
+	snprintf(text, TEXT_MAX, "%s%s%.64s%s", ret ? ret : "success", name ? " (" : "",
 		 name ? name : "", name ? ")" : "");
 	free(ret);
 }
