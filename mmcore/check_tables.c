@@ -50,8 +50,7 @@ static void check_anon_page(struct table_walk *w,
 	w->anon++;
 	check_law(w->c, LAW_anon_rmap,
 		  page->mapping == (vma->anon_vma.pa | PAGE_MAPPING_ANON) &&
-		  page->index == vma->vm_pgoff +
-				 ((addr - vma->vm_start) >> PAGE_SHIFT));
+		  page->index == linear_page_index(vma, addr));
 	check_law(w->c, LAW_pte_write, !pte_write(m, pte) || exclusive);
 	check_law(w->c, LAW_pte_exclusive,
 		  !exclusive || page_counts_at(m, pfn)->_mapcount == 0);
@@ -75,8 +74,7 @@ static void check_file_page(struct table_walk *w,
 		return;
 	check_law(w->c, LAW_file_rmap,
 		  page->mapping == file_at(m, vma->vm_file)->f_mapping.pa &&
-		  page->index == vma->vm_pgoff +
-				 ((addr - vma->vm_start) >> PAGE_SHIFT));
+		  page->index == linear_page_index(vma, addr));
 }
 
 /* Bits that an entry that maps a page may have. */

@@ -315,10 +315,11 @@ int64_t generic_adopt_page(struct step *s, file_ref file, uint64_t index,
 	return 0;
 }
 
-int64_t generic_file_fsync(struct step *s, file_ref file)
+int64_t generic_file_fsync(struct step *s, file_ref file, uint64_t first,
+			   uint64_t end)
 {
-	return filemap_fdatawrite_range(s, file_at(s->m, file)->f_mapping, 0,
-					UINT64_MAX);
+	return filemap_fdatawrite_range(s, file_at(s->m, file)->f_mapping, first,
+					end);
 }
 
 /* ---- truncate, invalidate ---- */
@@ -465,11 +466,6 @@ int64_t generic_file_mmap(struct step *s, file_ref file,
 	return 0;
 }
 
-static uint64_t page_index(const struct vm_area_struct *vma, uint64_t addr)
-{
-	return vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
-}
-
 static bool beyond_end(const struct machine *m,
 		       const struct vm_area_struct *vma, uint64_t index)
 {
@@ -521,7 +517,7 @@ void filemap_map_pages(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr,
 	around_window(s->m, vma, addr, &from, &to);
 	for (uint64_t i = from; i != to; i++) {
 		const uint64_t entry = pte_pa + (i << shift);
-		const uint64_t index = page_index(vma, addr) + i;
+		const uint64_t index = linear_page_index(vma, addr) + i;
 		pfn_t pfn;
 
 		if (beyond_end(s->m, vma, index) ||
@@ -566,7 +562,7 @@ static enum vm_fault find_page(struct step *s, const struct vm_area_struct *vma,
 enum vm_fault filemap_nopage(struct step *s, vma_ref vma, uint64_t addr,
 			     pfn_t *pfn)
 {
-	return find_page(s, vma_at(s->m, vma), page_index(vma_at(s->m, vma), addr),
+	return find_page(s, vma_at(s->m, vma), linear_page_index(vma_at(s->m, vma), addr),
 			 pfn);
 }
 
@@ -593,13 +589,13 @@ enum vm_fault filemap_fault(struct step *s, mm_ref mm, vma_ref ref,
 		filemap_map_pages(s, mm, ref, addr, pte_pa);
 	if (!pte_none(entry_read(s->m, pte_pa)))
 		return VM_FAULT_MINOR;
-	fault = find_page(s, vma, page_index(vma, addr), &pfn);
+	fault = find_page(s, vma, linear_page_index(vma, addr), &pfn);
 	if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_OOM)
 		return fault;
 	/* After a wait for the disk the fault begins anew, its neighbours first. */
 	if (!write && fault == VM_FAULT_MAJOR)
 		filemap_map_pages(s, mm, ref, addr, pte_pa);
-	trace_event(s, filemap_fault, addr, page_index(vma, addr), pfn,
+	trace_event(s, filemap_fault, addr, linear_page_index(vma, addr), pfn,
 		    fault == VM_FAULT_MAJOR);
 	if (!pte_none(entry_read(s->m, pte_pa)))
 		return fault;

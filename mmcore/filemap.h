@@ -101,7 +101,8 @@ int64_t generic_file_write(struct step *s, file_ref file,
 			   uint64_t count);
 int64_t generic_file_mmap(struct step *s, file_ref file,
 			  struct vm_area_struct *vma);
-int64_t generic_file_fsync(struct step *s, file_ref file);
+int64_t generic_file_fsync(struct step *s, file_ref file, uint64_t first,
+			   uint64_t end);
 
 /**
  * vmtruncate - another size for a file with a page cache

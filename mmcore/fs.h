@@ -53,8 +53,10 @@ struct file_operations {
 	/* A new mapping: gives the VMA, not yet linked, its vm_ops (and what else
 	 * the kind wants). 0, or a negative errno, told. */
 	int64_t (*mmap)(struct step *s, file_ref file, struct vm_area_struct *vma);
-	/* Everything written is on the disk. 0, or a negative errno, told. */
-	int64_t (*fsync)(struct step *s, file_ref file);
+	/* What was written to the pages [@first, @end) is on the disk. 0, or a
+	 * negative errno, told. NULL: there is nothing below. */
+	int64_t (*fsync)(struct step *s, file_ref file, uint64_t first,
+			 uint64_t end);
 	/* Another size. 0, or a negative errno, told. */
 	int64_t (*truncate)(struct step *s, file_ref file, uint64_t size);
 	/*
@@ -216,6 +218,13 @@ static inline uint64_t in_page(uint64_t pos, uint64_t count)
 	return room < count ? room : count;
 }
 
+/*
+ * The pages [@first, @end) of a file reach what lies below it. 0, or a negative
+ * errno, told: EINVAL where nothing does. Linux: fs/sync.c, 6.18.
+ */
+int64_t vfs_fsync_range(struct step *s, file_ref file, uint64_t first,
+			uint64_t end);
+
 /* ---- shared memory, memfds (shmem.c) ---- */
 
 /*
@@ -237,7 +246,7 @@ int64_t shmem_punch_hole(struct step *s, file_ref file, uint64_t first,
 			 uint64_t end);
 /* A clean page that nobody maps leaves its object: it reads as zeros again. */
 void shmem_release_page(struct step *s, pfn_t pfn);
-int64_t noop_fsync(struct step *s, file_ref file);
+int64_t noop_fsync(struct step *s, file_ref file, uint64_t first, uint64_t end);
 void shmem_drop_inode(struct step *s, inode_ref inode);
 
 /* ---- files and directories of the disk (inode.c) ---- */

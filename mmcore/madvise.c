@@ -327,12 +327,6 @@ static int64_t advise_reclaim(struct step *s, const struct advised *a)
 	return 0;
 }
 
-/* Pages of the range in the object behind it. */
-static uint64_t page_of(const struct vm_area_struct *vma, uint64_t addr)
-{
-	return vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
-}
-
 /* What would have to be read: nothing of memory that has no disk below. */
 static int64_t advise_willneed(struct step *s, const struct advised *a)
 {
@@ -341,7 +335,7 @@ static int64_t advise_willneed(struct step *s, const struct advised *a)
 
 	if (!file_none(file) &&
 	    mapping_can_writeback(s->m, file_at(s->m, file)->f_mapping))
-		force_page_cache_readahead(s, file, page_of(vma, a->start),
+		force_page_cache_readahead(s, file, linear_page_index(vma, a->start),
 					   (a->end - a->start) >> PAGE_SHIFT);
 	return 0;
 }
@@ -360,8 +354,8 @@ static int64_t advise_remove(struct step *s, const struct advised *a)
 		return refuse(s, EACCES, "the mapping is not shared, or may not write");
 	if (!fops(s->m, file)->punch_hole)
 		return refuse(s, EOPNOTSUPP, "the file cannot have holes");
-	return fops(s->m, file)->punch_hole(s, file, page_of(vma, a->start),
-					    page_of(vma, a->end));
+	return fops(s->m, file)->punch_hole(s, file, linear_page_index(vma, a->start),
+					    linear_page_index(vma, a->end));
 }
 
 /* ---- guard pages ---- */

@@ -8,12 +8,12 @@
 static uint8_t in_cache(const struct machine *m,
 			const struct vm_area_struct *vma, uint64_t addr)
 {
-	uint64_t index = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
 	pfn_t pfn;
 
 	if (file_none(vma->vm_file))
 		return 0;
-	pfn = radix_tree_lookup(m, file_at(m, vma->vm_file)->f_mapping, index);
+	pfn = radix_tree_lookup(m, file_at(m, vma->vm_file)->f_mapping,
+				linear_page_index(vma, addr));
 	return pfn && page_has(m, pfn, PG_uptodate);
 }
 

@@ -402,4 +402,12 @@ static inline uint64_t vma_pages(const struct vm_area_struct *vma)
 	return (vma->vm_end - vma->vm_start) >> PAGE_SHIFT;
 }
 
+/* Where the page of @addr lies in the object behind its VMA; @addr may also be
+ * the VMA's end. Linux: include/linux/pagemap.h, 2.6.17. */
+static inline uint64_t linear_page_index(const struct vm_area_struct *vma,
+					 uint64_t addr)
+{
+	return vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
+}
+
 #endif

@@ -137,7 +137,7 @@ static vma_ref copy_vma(struct step *s, const struct remap *r)
 	struct vma_merge mg = {
 		.mm = r->mm, .start = r->new_addr,
 		.end = r->new_addr + r->new_len,
-		.pgoff = vma->vm_pgoff + ((r->addr - vma->vm_start) >> PAGE_SHIFT),
+		.pgoff = linear_page_index(vma, r->addr),
 		.vm_flags = vma->vm_flags, .file = vma->vm_file,
 		.anon_vma = vma->anon_vma,
 		.anon_vma_ident = vma->anon_vma_ident,
@@ -307,8 +307,7 @@ static int64_t move_vma(struct step *s, struct remap *r)
 static int64_t choose_place(struct step *s, struct remap *r)
 {
 	const struct vm_area_struct *vma = vma_at(s->m, r->vma);
-	const uint64_t pgoff = vma->vm_pgoff +
-			       ((r->addr - vma->vm_start) >> PAGE_SHIFT);
+	const uint64_t pgoff = linear_page_index(vma, r->addr);
 	const uint64_t flags = (r->flags & MREMAP_FIXED ? MAP_FIXED : 0) |
 			       (vma->vm_flags & VM_MAYSHARE ? MAP_SHARED : 0);
 	int64_t place = get_unmapped_area(s, r->mm, vma->vm_file,
@@ -424,8 +423,7 @@ static int64_t check_params(struct step *s, const struct remap *r)
 static int64_t check_growth(struct step *s, struct remap *r,
 			    const struct vm_area_struct *vma)
 {
-	const uint64_t pgoff = vma->vm_pgoff +
-			       ((r->addr - vma->vm_start) >> PAGE_SHIFT);
+	const uint64_t pgoff = linear_page_index(vma, r->addr);
 	const uint64_t delta = r->new_len - r->old_len;
 
 	r->populate = vma->vm_flags & VM_LOCKED;

@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* msync: shared mappings reach their file. */
+#include "mmcore/fs.h"
 #include "mmcore/memory.h"
 #include "mmcore/vma.h"
 
-/* One VMA of the range, from @start. 0, or a negative errno, told. */
+/*
+ * [@start, @end), which lies in the VMA. 0, or a negative errno, told. MS_ASYNC
+ * does nothing since Linux 2.6.17: dirty pages are known to be dirty, and the
+ * flusher takes them in its time.
+ */
 static int64_t msync_vma(struct step *s, const struct vm_area_struct *vma,
-			 uint64_t flags)
+			 uint64_t start, uint64_t end, uint64_t flags)
 {
 	if (flags & MS_INVALIDATE && vma->vm_flags & VM_LOCKED)
 		return refuse(s, EBUSY, "MS_INVALIDATE: a mapping in the range is locked");
-	/* Shared anonymous memory has no disk to reach. */
-	return 0;
+	if (!(flags & MS_SYNC) || file_none(vma->vm_file) ||
+	    !(vma->vm_flags & VM_SHARED))
+		return 0;
+	return vfs_fsync_range(s, vma->vm_file, linear_page_index(vma, start),
+			       linear_page_index(vma, end));
 }
 
 /*
@@ -46,8 +54,9 @@ int64_t sys_msync(struct step *s, const struct op_msync *a)
 			if (a->flags == MS_ASYNC || vma->vm_start >= end)
 				return refuse(s, ENOMEM, hole);
 			holes = true;
+			at = vma->vm_start;
 		}
-		err = msync_vma(s, vma, a->flags);
+		err = msync_vma(s, vma, at, end < vma->vm_end ? end : vma->vm_end, a->flags);
 		if (err)
 			return err;
 		at = vma->vm_end;

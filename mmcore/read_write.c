@@ -182,7 +182,7 @@ static int64_t write_sync(struct step *s, const struct transfer *t,
 	if (done <= 0 || !(file_at(s->m, t->file)->f_flags & O_DSYNC) ||
 	    !fops(s->m, t->file)->fsync)
 		return done;
-	err = fops(s->m, t->file)->fsync(s, t->file);
+	err = vfs_fsync_range(s, t->file, 0, UINT64_MAX);
 	return err ? err : done;
 }
 
@@ -333,13 +333,19 @@ int64_t sys_ftruncate(struct step *s, const struct op_ftruncate *a)
 	return fops(s->m, ref)->truncate(s, ref, a->len);
 }
 
+int64_t vfs_fsync_range(struct step *s, file_ref file, uint64_t first,
+			uint64_t end)
+{
+	if (!fops(s->m, file)->fsync)
+		return refuse(s, EINVAL, "the file has nothing to be written back to");
+	return fops(s->m, file)->fsync(s, file, first, end);
+}
+
 int64_t sys_fsync(struct step *s, const struct op_fsync *a)
 {
 	const file_ref file = fget(s, a->fd);
 
 	if (file_none(file))
 		return refuse(s, EBADF, "fd is not open");
-	if (!fops(s->m, file)->fsync)
-		return refuse(s, EINVAL, "the file has nothing to be written back to");
-	return fops(s->m, file)->fsync(s, file);
+	return vfs_fsync_range(s, file, 0, UINT64_MAX);
 }

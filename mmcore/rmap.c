@@ -132,12 +132,6 @@ int64_t anon_vma_prepare(struct step *s, vma_ref ref)
 	return 0;
 }
 
-static uint64_t linear_page_index(const struct vm_area_struct *vma,
-				  uint64_t addr)
-{
-	return vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
-}
-
 void page_add_new_anon_rmap(struct step *s, pfn_t pfn, vma_ref ref,
 			    uint64_t addr)
 {

@@ -314,10 +314,12 @@ int64_t shmem_adopt_page(struct step *s, file_ref file, uint64_t index,
 }
 
 /* Tmpfs has nothing but its pages. */
-int64_t noop_fsync(struct step *s, file_ref file)
+int64_t noop_fsync(struct step *s, file_ref file, uint64_t first, uint64_t end)
 {
 	(void)s;
 	(void)file;
+	(void)first;
+	(void)end;
 	return 0;
 }
 

@@ -33,6 +33,7 @@
 	X(mprotect)	\
 	X(mremap)	\
 	X(mlock)	\
+	X(msync)	\
 	X(process_vm)	\
 	X(exit)		\
 	X(fork)

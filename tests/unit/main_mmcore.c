@@ -32,6 +32,7 @@
 	X(mremap)	\
 	X(madvise)	\
 	X(mlock)	\
+	X(msync)	\
 	X(boot)		\
 	X(inspect)	\
 	X(step)		\
