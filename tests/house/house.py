@@ -198,8 +198,14 @@ def coverage():
     return problems
 
 
+def mutants():
+    """Every planted bug still has its place in the sources, and its test."""
+    done = run([sys.executable, os.path.join(TOP, "tests/mutants/run"), "--check"])
+    return done.stdout.splitlines() + done.stderr.splitlines()
+
+
 CHECKS = {c.__name__: c for c in (layers, envelope, symbols, alone, functions, divergences,
-                                  unfinished, schema, coverage)}
+                                  unfinished, schema, coverage, mutants)}
 
 
 def main():
