@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A story is a folder: `ops`, one operation a line, and `told`, what the kernel
- * did and what is there at the end, in the notation of docs/notation.md. Each
+ * A story is a folder: `ops`, one operation a line, with remarks after `#`, and
+ * `told`, what the kernel did and what is there at the end, in the notation of
+ * docs/notation.md. Each
  * story is told three times: once to be compared, once more, and once with the
  * machine copied frame by frame into a fresh one between every two operations;
  * all three must end in the same digest. MMAPD_BLESS=1 rewrites `told`.
@@ -18,6 +19,7 @@
 #include <string.h>
 
 #include "mmcore/arch.h"
+#include "mmcore/disk.h"
 #include "mmcore/page_alloc.h"
 #include "mmcore/pgtable.h"
 #include "mmcore/uapi.h"
@@ -43,20 +45,22 @@ static uint64_t number(const char *line, const char *key, uint64_t otherwise)
 	return at ? strtoull(at + strlen(name), NULL, 0) : otherwise;
 }
 
-static uint64_t prot(const char *line)
+static uint64_t prot_letters(const char *at)
 {
-	const char *at = strstr(line, " prot=");
-
-	if (!at)
-		return PROT_READ | PROT_WRITE;
-	at += 6;
 	return (at[0] == 'r' ? PROT_READ : 0) | (at[1] == 'w' ? PROT_WRITE : 0) |
 	       (at[2] == 'x' ? PROT_EXEC : 0);
 }
 
+static uint64_t prot(const char *line)
+{
+	const char *at = strstr(line, " prot=");
+
+	return at ? prot_letters(at + 6) : PROT_READ | PROT_WRITE;
+}
+
 static uint64_t map_flags(const char *line)
 {
-	return MAP_ANONYMOUS |
+	return (strstr(line, " fd=") ? 0 : MAP_ANONYMOUS) |
 	       (strstr(line, " shared") ? MAP_SHARED : MAP_PRIVATE) |
 	       (strstr(line, " fixed") ? MAP_FIXED : 0) |
 	       (strstr(line, " noreplace") ? MAP_FIXED_NOREPLACE : 0) |
@@ -66,10 +70,129 @@ static uint64_t map_flags(const char *line)
 
 #define FILE_BYTES 65536	/* of one read or write */
 
+/* What operations carry besides their numbers. */
+static uint8_t bytes[FILE_BYTES];
+
+/* The operation writes @len bytes that are all the same. */
+static void put_bytes(const char *line, struct op *op, uint64_t len)
+{
+	memset(bytes, (int)number(line, "byte", 0), len);
+	op->data = bytes;
+	op->data_len = len;
+}
+
+/* The path after " path="; it ends where the word does. */
+static void put_path(const char *line, struct op *op)
+{
+	const char *at = strstr(line, " path=");
+
+	op->path = at ? at + 6 : "";
+	op->path_len = strcspn(op->path, " \n");
+}
+
+#define PROGRAM_SEGMENTS 8
+
+static struct {
+	struct exec_image head;
+	struct exec_segment segments[PROGRAM_SEGMENTS];
+	char strings[512];
+} program;
+
+/* " seg=ADDRESS:OFFSET:BYTES:MEMORY:PROT", as often as there are segments. */
+static void put_segments(const char *line)
+{
+	uint32_t nr = 0;
+
+	for (; nr < PROGRAM_SEGMENTS && (line = strstr(line, " seg=")); nr++) {
+		struct exec_segment *seg = &program.segments[nr];
+		char *at;
+
+		seg->vaddr = strtoull(line + 5, &at, 0);
+		seg->offset = strtoull(at + 1, &at, 0);
+		seg->filesz = strtoull(at + 1, &at, 0);
+		seg->memsz = strtoull(at + 1, &at, 0);
+		seg->align = PAGE_SIZE;
+		seg->prot = prot_letters(at + 1);
+		line = at;
+	}
+	program.head.program.nr_segments = nr;
+	program.head.program.phnum = nr;
+}
+
+/* The program of that path, its path being all of its arguments. */
+static void put_program(const char *line, struct op *op)
+{
+	char *strings = (char *)&program.segments;
+	size_t len;
+
+	memset(&program, 0, sizeof(program));
+	put_path(line, op);
+	put_segments(line);
+	len = op->path_len + 1;
+	program.head.program.entry = number(line, "entry", 0);
+	program.head.program.phdr_offset = 64;
+	program.head.program.pie = strstr(line, " pie") != NULL;
+	program.head.argc = 1;
+	program.head.strings_len = 2 * len + 1;
+	strings += program.head.program.nr_segments * sizeof(struct exec_segment);
+	memcpy(strings, op->path, len - 1);
+	memcpy(strings + len + 1, op->path, len - 1);
+	op->data = (const uint8_t *)&program;
+	op->data_len = (size_t)(strings - (char *)&program) + 2 * len + 1;
+}
+
+/* Files of the disk, and what brings their pages there and away. */
+static bool parse_disk(const char *line, struct op *op)
+{
+	const int64_t fd = (int64_t)number(line, "fd", 0);
+	const uint64_t len = number(line, "len", 1), at = number(line, "at", 0);
+
+	if (!strncmp(line, "create", 6) && len <= FILE_BYTES) {
+		op->code = OP_FILE_CREATE;
+		op->file_create = (struct op_file_create){
+			number(line, "size", len), 0755, strstr(line, " cached") };
+		put_path(line, op);
+		put_bytes(line, op, len);
+	} else if (!strncmp(line, "open", 4)) {
+		op->code = OP_OPEN;
+		op->open.flags = strstr(line, " ro") ? O_RDONLY : O_RDWR;
+		put_path(line, op);
+	} else if (!strncmp(line, "unlink", 6)) {
+		op->code = OP_UNLINK;
+		put_path(line, op);
+	} else if (!strncmp(line, "pwrite", 6) && len <= FILE_BYTES) {
+		op->code = OP_PWRITE;
+		op->pwrite = (struct op_pwrite){ fd, at, NO_BUFFER, 0 };
+		put_bytes(line, op, len);
+	} else if (!strncmp(line, "pread", 5) && len <= FILE_BYTES) {
+		op->code = OP_PREAD;
+		op->pread = (struct op_pread){ fd, len, at, NO_BUFFER };
+	} else if (!strncmp(line, "sendfile", 8)) {
+		op->code = OP_SENDFILE;
+		op->sendfile = (struct op_sendfile){
+			(int64_t)number(line, "out", 0),
+			(int64_t)number(line, "in", 0),
+			(int64_t)number(line, "from", (uint64_t)NO_OFFSET), len };
+	} else if (!strncmp(line, "fsync", 5)) {
+		op->code = OP_FSYNC;
+		op->fsync.fd = fd;
+	} else if (!strncmp(line, "tick", 4)) {
+		op->code = OP_TICK;
+		op->tick.jiffies = number(line, "seconds", 1) * HZ;
+	} else if (!strncmp(line, "drop", 4)) {
+		op->code = OP_SYSCTL;
+		op->sysctl = (struct op_sysctl){ SYSCTL_drop_caches, 1 };
+	} else if (!strncmp(line, "execve", 6)) {
+		op->code = OP_EXEC;
+		put_program(line, op);
+	}
+	op->buf = bytes;
+	return op->code != OP_NONE;
+}
+
 /* Descriptors: files that are memory, pipes, and what goes between them. */
 static bool parse_file(const char *line, struct op *op)
 {
-	static uint8_t bytes[FILE_BYTES];
 	static struct op_iovec vec;
 	const int64_t fd = (int64_t)number(line, "fd", 0);
 	const int64_t in = (int64_t)number(line, "in", 0);
@@ -91,9 +214,7 @@ static bool parse_file(const char *line, struct op *op)
 	} else if (!strncmp(line, "fwrite", 6) && len <= FILE_BYTES) {
 		op->code = OP_WRITE;
 		op->write = (struct op_write){ fd, NO_BUFFER, 0 };
-		memset(bytes, (int)number(line, "byte", 0), len);
-		op->data = bytes;
-		op->data_len = len;
+		put_bytes(line, op, len);
 	} else if (!strncmp(line, "fread", 5) && len <= FILE_BYTES) {
 		op->code = OP_READ;
 		op->read = (struct op_read){ fd, len, NO_BUFFER };
@@ -116,12 +237,42 @@ static bool parse_file(const char *line, struct op *op)
 	return op->code != OP_NONE;
 }
 
-static bool parse(const char *line, struct op *op, uint8_t *byte)
+/* What a program does to its memory. */
+static bool parse_access(const char *line, struct op *op)
+{
+	const uint64_t addr = number(line, "addr", 0), len = number(line, "len", 1);
+
+	if (!strncmp(line, "read", 4) || !strncmp(line, "write", 5) ||
+	    !strncmp(line, "exec ", 5)) {
+		op->code = OP_MEM_TOUCH;
+		op->mem_touch = (struct op_mem_touch){ addr, len,
+			*line == 'r' ? ACCESS_READ
+			: *line == 'e' ? ACCESS_EXEC : ACCESS_WRITE };
+	} else if (!strncmp(line, "store", 5)) {
+		op->code = OP_MEM_WRITE;
+		op->mem_write.addr = addr;
+		put_bytes(line, op, 1);
+	} else if (!strncmp(line, "load", 4) && len <= FILE_BYTES) {
+		op->code = OP_MEM_READ;
+		op->mem_read = (struct op_mem_read){ addr, len };
+		op->buf = bytes;
+	} else if (!strncmp(line, "msync", 5)) {
+		op->code = OP_MSYNC;
+		op->msync = (struct op_msync){ addr, len,
+			strstr(line, " async") ? MS_ASYNC : MS_SYNC };
+	} else if (!strncmp(line, "remap", 5)) {
+		op->code = OP_REMAP_FILE_PAGES;
+		op->remap_file_pages = (struct op_remap_file_pages){
+			addr, len, 0, number(line, "pgoff", 0), 0 };
+	}
+	return op->code != OP_NONE;
+}
+
+static bool parse(const char *line, struct op *op)
 {
 	const uint64_t addr = number(line, "addr", 0), len = number(line, "len", 1);
 
 	*op = (struct op){ .pid = (uint32_t)number(line, "pid", 1) };
-	*byte = (uint8_t)number(line, "byte", 0);
 	if (!strncmp(line, "spawn", 5)) {
 		op->code = OP_SPAWN;
 		op->spawn.image = strstr(line, "demo") ? IMAGE_DEMO : IMAGE_NONE;
@@ -129,7 +280,9 @@ static bool parse(const char *line, struct op *op, uint8_t *byte)
 	} else if (!strncmp(line, "mmap", 4)) {
 		op->code = OP_MMAP;
 		op->mmap = (struct op_mmap){ addr, len, prot(line),
-					     map_flags(line), -1, 0 };
+					     map_flags(line),
+					     (int64_t)number(line, "fd", UINT64_MAX),
+					     number(line, "off", 0) };
 	} else if (!strncmp(line, "munmap", 6)) {
 		op->code = OP_MUNMAP;
 		op->munmap = (struct op_munmap){ addr, len };
@@ -143,17 +296,6 @@ static bool parse(const char *line, struct op *op, uint8_t *byte)
 	} else if (!strncmp(line, "brk", 3)) {
 		op->code = OP_BRK;
 		op->brk.addr = addr;
-	} else if (!strncmp(line, "read", 4) || !strncmp(line, "write", 5) ||
-		   !strncmp(line, "exec", 4)) {
-		op->code = OP_MEM_TOUCH;
-		op->mem_touch = (struct op_mem_touch){ addr, len,
-			*line == 'r' ? ACCESS_READ
-			: *line == 'e' ? ACCESS_EXEC : ACCESS_WRITE };
-	} else if (!strncmp(line, "store", 5)) {
-		op->code = OP_MEM_WRITE;
-		op->mem_write.addr = addr;
-		op->data = byte;
-		op->data_len = 1;
 	} else if (!strncmp(line, "fork", 4)) {
 		op->code = OP_FORK;
 		op->fork.flags = strstr(line, " vm") ? CLONE_VM : 0;
@@ -165,7 +307,8 @@ static bool parse(const char *line, struct op *op, uint8_t *byte)
 			? SYSCTL_overcommit_memory : SYSCTL_max_map_count;
 		op->sysctl.value = number(line, "value", 0);
 	}
-	return op->code != OP_NONE || parse_file(line, op);
+	return op->code != OP_NONE || parse_access(line, op) ||
+	       parse_file(line, op) || parse_disk(line, op);
 }
 
 /* ---- telling ---- */
@@ -224,7 +367,43 @@ static void tell_result(const struct telling *t, const struct op_result *r)
 		tell(t, "    = %#llx", (unsigned long long)r->ret);
 	if (r->minor)
 		tell(t, " (%llu faults)", (unsigned long long)r->minor);
+	if (r->major)
+		tell(t, " (%llu faults that read the disk)",
+		     (unsigned long long)r->major);
 	tell(t, "%s%s\n", r->why ? ": " : "", r->why ? r->why : "");
+}
+
+#define RUNS 6	/* that are told; the rest is dots */
+
+/* Bytes, by runs of equal ones. */
+static void tell_bytes(const struct telling *t, const uint8_t *p, uint64_t nr)
+{
+	uint64_t runs = 0;
+
+	while (nr && runs++ < RUNS) {
+		uint64_t n = 1;
+
+		while (n < nr && p[n] == p[0])
+			n++;
+		tell(t, " %02x*%llu", p[0], (unsigned long long)n);
+		p += n;
+		nr -= n;
+	}
+	tell(t, nr ? " ..." : "");
+}
+
+/* What came into the hands of whoever read. */
+static void tell_read(const struct telling *t, const struct op *op,
+		      const struct op_result *r)
+{
+	const bool load = op->code == OP_MEM_READ;
+
+	if (r->outcome != OUT_OK || !op->buf ||
+	    (!load && op->code != OP_READ && op->code != OP_PREAD))
+		return;
+	tell(t, "    bytes");
+	tell_bytes(t, op->buf, load ? op->mem_read.len : (uint64_t)r->ret);
+	tell(t, "\n");
 }
 
 static void tell_pages(const struct telling *t, mm_ref mm, vma_ref ref)
@@ -275,6 +454,69 @@ static void tell_pipes(const struct telling *t, task_ref task)
 	}
 }
 
+/* The name of a file in the root; "(unlinked)" where it has none. */
+static void tell_file_name(const struct telling *t, uint64_t ino)
+{
+	struct mm_dir_entry entry;
+	uint64_t pos = 0;
+
+	while (mm_dir_next(t->m, MM_ROOT_INO, &pos, &entry))
+		if (entry.ino == ino) {
+			tell(t, "FILE /%.*s", (int)entry.len, entry.name);
+			return;
+		}
+	tell(t, "FILE (unlinked)");
+}
+
+/* A page of a file: in memory, on the disk, or both. */
+static void tell_file_page(const struct telling *t, uint64_t ino,
+			   uint64_t index)
+{
+	const uint64_t block = disk_bmap(t->m, ino, index);
+	uint64_t next = index;
+	pfn_t pfn = 0;
+
+	if (!mm_file_next_page(t->m, ino, &next, &pfn) || next != index)
+		pfn = 0;
+	if (!pfn && !block)
+		return;
+	tell(t, " PAGE %llu", (unsigned long long)index);
+	if (pfn) {
+		const struct page page = page_read(t->m, pfn);
+
+		tell(t, " -> FRAME %u %s count=%d mapcount=%d bytes", pfn,
+		     page.flags >> PG_dirty & 1 ? "d" : "-", page._count,
+		     page._mapcount);
+		tell_bytes(t, ram_at(t->m, pfn_to_pa(pfn)), PAGE_SIZE);
+	}
+	if (block) {
+		tell(t, " DISK");
+		tell_bytes(t, disk_at(t->m, block), PAGE_SIZE);
+	}
+	tell(t, "\n");
+}
+
+#define FILES 16	/* of a story, at most, and pages of one */
+#define FILE_PAGES 64
+
+/* The regular files of the disk: what memory and what the disk has of them. */
+static void tell_files(const struct telling *t)
+{
+	for (uint64_t ino = DISK_FIRST_INO; ino < DISK_FIRST_INO + FILES; ino++) {
+		struct mm_file_info info;
+
+		if (!disk_ino_used(t->m, ino))
+			continue;
+		info = mm_file_info(t->m, ino);
+		tell_file_name(t, ino);
+		tell(t, " size=%llu nlink=%u cached=%llu\n",
+		     (unsigned long long)info.size, info.nlink,
+		     (unsigned long long)info.cached);
+		for (uint64_t index = 0; index < FILE_PAGES; index++)
+			tell_file_page(t, ino, index);
+	}
+}
+
 static void tell_state(const struct telling *t)
 {
 	for (task_ref k = mm_first_task(t->m); !task_none(k);
@@ -301,6 +543,7 @@ static void tell_state(const struct telling *t)
 		}
 		tell_pipes(t, k);
 	}
+	tell_files(t);
 }
 
 static bool tell_op(struct telling *t, const char *line)
@@ -309,9 +552,8 @@ static bool tell_op(struct telling *t, const char *line)
 	struct trace trace = { .events = events, .capacity = EVENTS };
 	struct op_result res;
 	struct op op;
-	uint8_t byte;
 
-	if (!parse(line, &op, &byte)) {
+	if (!parse(line, &op)) {
 		fprintf(stderr, "not an operation: %s", line);
 		return false;
 	}
@@ -322,6 +564,7 @@ static bool tell_op(struct telling *t, const char *line)
 	tell(t, "> %s", line);
 	tell_trace(t, &trace);
 	tell_result(t, &res);
+	tell_read(t, &op, &res);
 	host_check(t->m);
 	if (t->move) {
 		struct machine *fresh = host_machine_copy(t->m);
@@ -354,6 +597,8 @@ static bool tell_line(struct telling *t, const char *line)
 {
 	struct machine *m = machine_of(line);
 
+	if (*line == '#')	/* the teller's own words */
+		tell(t, "%s", line);
 	if (*line == '#' || *line == '\n')
 		return true;
 	if (!m)
