@@ -22,6 +22,10 @@ struct subject {
 #define MANY_VMAS	60000
 #define FLIPS		20000
 #define PIPE_BYTES	65536
+#define FAULT_AROUND	16		/* pages that a read fault of a file maps */
+#define ADVISED		16		/* pages of a range synced or dropped */
+#define SYNCS		50		/* to the host's disk: slow */
+#define MAPPED		0x100000000000ULL	/* where the region lies */
 
 /*
  * A VMA of one page every second page, from here: none can merge. Each page is
@@ -59,6 +63,9 @@ static inline uint64_t comb_page(uint64_t *state, uint64_t nr_vmas)
 	X(maps)			/* arg: VMAs; printing maps once */	\
 	X(smaps)		/* arg: VMAs; printing smaps once */	\
 	X(fork_exit_comb)	/* arg: VMAs */				\
+	X(file_fault)		/* read faults of a cached file; one */	\
+	X(msync)		/* arg: a memfd? A store, MS_SYNC of 16 pages */ \
+	X(refault)		/* stores to 16 pages, MADV_DONTNEED */	\
 	X(splice)		/* PIPE_BYTES, file to pipe to /dev/null */ \
 	X(tee)			/* the same, pipe to pipe to /dev/null */ \
 	X(vmsplice)		/* the same, memory to pipe to /dev/null */ \
