@@ -428,7 +428,6 @@ enum rpc_outcome rpc_handle(void *server, const char *body, size_t len,
 	may_wait_here = may_wait;
 	outcome = value ? run_body(server, value, out, progress) : RPC_ANSWER;
 	may_wait_here = true;
-	if (!json_memory_end())
-		json_decref(value);
+	json_memory_end(value);
 	return outcome;
 }

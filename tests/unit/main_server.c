@@ -8,6 +8,7 @@
 	X(http_head)	\
 	X(http_guard)	\
 	X(http_range)	\
+	X(json_memory)	\
 	X(json_scan)	\
 	X(json_writer)	\
 	X(config)	\
