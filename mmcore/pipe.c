@@ -72,11 +72,6 @@ static void generic_unmap(const struct machine *m,
 	(void)buf;
 }
 
-static void generic_get(struct step *s, const struct pipe_buffer *buf)
-{
-	get_page(s, (pfn_t)buf->page);
-}
-
 static void generic_release(struct step *s, pipe_ref pipe,
 			    struct pipe_buffer *buf)
 {
@@ -85,12 +80,6 @@ static void generic_release(struct step *s, pipe_ref pipe,
 }
 
 /* The zero page is nobody's: it is not counted. */
-static void zero_get(struct step *s, const struct pipe_buffer *buf)
-{
-	(void)s;
-	(void)buf;
-}
-
 static void zero_release(struct step *s, pipe_ref pipe,
 			 struct pipe_buffer *buf)
 {
@@ -100,12 +89,6 @@ static void zero_release(struct step *s, pipe_ref pipe,
 }
 
 /* A page of a program's may be the zero page, too. */
-static void user_page_get(struct step *s, const struct pipe_buffer *buf)
-{
-	if (buf->page != kernel_at(s->m)->zero_pfn)
-		get_page(s, (pfn_t)buf->page);
-}
-
 static void user_page_release(struct step *s, pipe_ref pipe,
 			      struct pipe_buffer *buf)
 {
@@ -169,28 +152,27 @@ static bool never_steal(struct step *s, struct pipe_buffer *buf,
 const struct pipe_buf_operations pipe_buf_operations[NR_PIPE_BUF_OPS] = {
 	[PIPE_BUF_OPS_ANON] = {
 		"anon_pipe_buf_ops", always_valid, generic_map, generic_unmap,
-		anon_pipe_buf_release, generic_steal, generic_get,
+		anon_pipe_buf_release, generic_steal,
 	},
 	[PIPE_BUF_OPS_PACKET] = {
 		"packet_pipe_buf_ops", always_valid, generic_map, generic_unmap,
-		anon_pipe_buf_release, generic_steal, generic_get,
+		anon_pipe_buf_release, generic_steal,
 	},
 	[PIPE_BUF_OPS_PAGE_CACHE] = {
 		"page_cache_pipe_buf_ops", page_cache_pin, generic_map,
-		generic_unmap, generic_release, page_cache_steal, generic_get,
+		generic_unmap, generic_release, page_cache_steal,
 	},
 	[PIPE_BUF_OPS_USER] = {
 		"user_page_pipe_buf_ops", always_valid, generic_map,
 		generic_unmap, user_page_release, user_page_steal,
-		user_page_get,
 	},
 	[PIPE_BUF_OPS_ZERO] = {
 		"zero_pipe_buf_ops", always_valid, generic_map, generic_unmap,
-		zero_release, never_steal, zero_get,
+		zero_release, never_steal,
 	},
 	[PIPE_BUF_OPS_DEFAULT] = {
 		"default_pipe_buf_ops", always_valid, generic_map,
-		generic_unmap, generic_release, generic_steal, generic_get,
+		generic_unmap, generic_release, generic_steal,
 	},
 };
 
@@ -206,7 +188,7 @@ static inline void pipe_buf_release(struct step *s, pipe_ref pipe,
 		pipe_buf_operations[buf->ops].release(s, pipe, buf);
 	trace_event(s, pipe_buf_release, pipe_at(s->m, pipe)->curbuf, pfn,
 		    (uint64_t)page_counts_at(s->m, (pfn_t)pfn)->_count);
-	pipe_pop(s, pipe);
+	pipe_pop(s, pipe, buf);
 }
 
 void pipe_consume(struct step *s, pipe_ref pipe, uint32_t n)

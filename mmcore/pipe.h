@@ -18,7 +18,8 @@
 
 /*
  * What kinds of pages in a ring do differently; by buf->ops. Linux:
- * include/linux/pipe_fs_i.h, 2.6.17 (map, unmap, pin, steal, get) and 6.18.
+ * include/linux/pipe_fs_i.h, 2.6.17 (map, unmap, pin, steal) and 6.18. Its get
+ * does the same for every kind: pipe_buf_get().
  */
 struct pipe_buf_operations {
 	const char *name;
@@ -34,8 +35,6 @@ struct pipe_buf_operations {
 	 * and no list has it. Else why says why not. */
 	bool (*steal)(struct step *s, struct pipe_buffer *buf,
 		      const char **why);
-	/* One more reference, for a second buffer. */
-	void (*get)(struct step *s, const struct pipe_buffer *buf);
 };
 
 extern const struct pipe_buf_operations pipe_buf_operations[NR_PIPE_BUF_OPS];
@@ -91,7 +90,12 @@ static inline struct pipe_buffer *pipe_buf_mut(struct step *s, pipe_ref pipe,
 	return ram_mut(s, pipe_buf_pa(pipe_at(s->m, pipe), pipe, i));
 }
 
-/* Queue a buffer, whose reference the pipe takes over; there is a free slot. */
+/*
+ * Queue a buffer, whose reference the pipe takes over; there is a free slot.
+ * Member by member, which keeps a buffer that the caller has just made in
+ * registers: made in memory, it would be read back wider than it was written, and
+ * the processor waits for that.
+ */
 static inline void pipe_push(struct step *s, pipe_ref pipe,
 			     const struct pipe_buffer *buf)
 {
@@ -99,18 +103,23 @@ static inline void pipe_push(struct step *s, pipe_ref pipe,
 	struct pipe_buffer *slot = ram_mut(s, pipe_buf_pa(p, pipe, p->nrbufs));
 
 	MM_ASSERT(p->nrbufs < p->max_usage);
-	*slot = *buf;
+	slot->page = buf->page;
+	slot->offset = buf->offset;
+	slot->len = buf->len;
+	slot->ops = buf->ops;
+	slot->flags = buf->flags;
+	slot->private = buf->private;
 	p->nrbufs++;
 }
 
-/* Forget the oldest buffer: its reference went elsewhere. */
-static inline void pipe_pop(struct step *s, pipe_ref pipe)
+/* Forget the oldest buffer, which is @buf: its reference went elsewhere. */
+static inline void pipe_pop(struct step *s, pipe_ref pipe,
+			    struct pipe_buffer *buf)
 {
 	struct pipe_inode_info *p = pipe_mut(s, pipe);
-	struct pipe_buffer *slot = ram_mut(s, pipe_buf_pa(p, pipe, 0));
 
 	MM_ASSERT(p->nrbufs > 0);
-	*slot = (struct pipe_buffer){ 0 };
+	*buf = (struct pipe_buffer){ 0 };
 	p->curbuf = pipe_slot(p, 1);
 	p->nrbufs--;
 }
@@ -120,19 +129,27 @@ void pipe_consume(struct step *s, pipe_ref pipe, uint32_t n);
 /* At most @len bytes are forgotten; returns how many. */
 uint64_t pipe_drop(struct step *s, pipe_ref pipe, uint64_t len);
 
+/* One more reference, for a second buffer. The zero page is nobody's to count. */
+static inline void pipe_buf_get(struct step *s, const struct pipe_buffer *buf)
+{
+	if (buf->page != kernel_at(s->m)->zero_pfn)
+		get_page(s, (pfn_t)buf->page);
+}
+
 /* Queue a second buffer with the first @len bytes of @buf, another pipe's: what
  * a copy may not inherit is off. There is a free slot. */
 static inline void pipe_share(struct step *s, pipe_ref pipe,
 			      const struct pipe_buffer *buf, uint32_t len)
 {
+	const uint32_t lost = PIPE_BUF_FLAG_GIFT | PIPE_BUF_FLAG_CAN_MERGE;
 	struct pipe_inode_info *p = pipe_mut(s, pipe);
 	struct pipe_buffer *copy = ram_mut(s, pipe_buf_pa(p, pipe, p->nrbufs));
 
 	MM_ASSERT(p->nrbufs < p->max_usage);
-	pipe_buf_operations[buf->ops].get(s, buf);
+	pipe_buf_get(s, buf);
 	*copy = *buf;
 	copy->len = len;
-	copy->flags &= ~(uint32_t)(PIPE_BUF_FLAG_GIFT | PIPE_BUF_FLAG_CAN_MERGE);
+	copy->flags = buf->flags & ~lost;
 	p->nrbufs++;
 }
 

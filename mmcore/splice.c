@@ -222,7 +222,7 @@ static bool move_page(struct step *s, pipe_ref pipe, file_ref out,
 		trace_skip(s, splice_move, why);
 		return false;
 	}
-	pipe_pop(s, pipe);
+	pipe_pop(s, pipe, pipe_buf_mut(s, pipe, 0));
 	trace_event(s, splice_move, pfn, *pos >> PAGE_SHIFT, n, 0);
 	*pos += n;
 	return true;
@@ -325,7 +325,7 @@ static uint64_t move_buffer(struct step *s, pipe_ref in, pipe_ref out,
 	trace_event(s, splice_pipe, from->page, from->offset, len, whole, 0);
 	if (whole) {
 		pipe_push(s, out, from);
-		pipe_pop(s, in);
+		pipe_pop(s, in, from);
 	} else {
 		pipe_share(s, out, from, (uint32_t)len);
 		from->offset += (uint32_t)len;
