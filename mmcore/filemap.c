@@ -126,14 +126,15 @@ int64_t generic_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 		count = size - *pos;
 	while (done < count && !left) {
 		const uint64_t index = *pos >> PAGE_SHIFT;
-		const uint64_t prev = (uint64_t)file->f_ra.prev_pos;
+		const int64_t prev = file->f_ra.prev_pos;
 		pfn_t pfn;
 
 		err = filemap_get_page(s, ref, index,
 				       size_pages(*pos + count - done), &pfn);
 		if (err)
 			break;
-		if (done || prev == UINT64_MAX || prev >> PAGE_SHIFT != index)
+		/* Its last byte, not the first one behind it: pos_same_folio(). */
+		if (done || prev < 0 || (uint64_t)(prev - 1) >> PAGE_SHIFT != index)
 			mark_page_accessed(s, pfn);
 		n = in_page(*pos, count - done);
 		left = buffer_put(s, to, (const uint8_t *)
@@ -141,7 +142,7 @@ int64_t generic_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 				  (*pos & ~PAGE_MASK), n);
 		done += n - left;
 		*pos += n - left;
-		file_mut(s, ref)->f_ra.prev_pos = (int64_t)(*pos - (*pos > 0));
+		file_mut(s, ref)->f_ra.prev_pos = (int64_t)*pos;
 	}
 	if (done)
 		return (int64_t)done;

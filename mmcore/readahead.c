@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Readahead (6.18 mm/readahead.c, with pages of one size).
+ * Readahead (6.18 mm/readahead.c, with folios of one page: D-009).
  *
  * Whoever reads one page after another will want the next ones. A file remembers a
  * window, [start, start + size), of which the last async_size pages are ahead of

@@ -20,6 +20,7 @@
 	X(shmem)	\
 	X(disk)		\
 	X(fdtable)	\
+	X(readahead)	\
 	X(inode)	\
 	X(namei)	\
 	X(open)		\
