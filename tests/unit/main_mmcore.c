@@ -20,7 +20,11 @@
 	X(shmem)	\
 	X(disk)		\
 	X(fdtable)	\
+	X(radix)	\
+	X(interval_tree)	\
+	X(filemap)	\
 	X(readahead)	\
+	X(writeback)	\
 	X(inode)	\
 	X(namei)	\
 	X(open)		\

@@ -2,7 +2,7 @@
 /*
  * Which pages of a file a read or a fault brings in. What is expected is what
  * mincore() says after the same calls on Linux 6.18, ext4, read_ahead_kb 8192: so
- * the largest window is 2,048 pages. The one that differs says so (D-012).
+ * the largest window is 2,048 pages. The one that differs says so (D-009).
  */
 #include <check.h>
 #include <string.h>
@@ -119,7 +119,7 @@ START_TEST(the_mark_brings_the_next_window_which_is_larger)
 	read_pages(2, 1);
 	read_pages(3, 1);
 	expect_cached(0, 20);
-	/* D-012: 80 with the folios of ext4 */
+	/* D-009: 80 with the folios of ext4 */
 	read_pages(4, 1);
 	expect_cached(0, 84);
 	read_pages(5, 3);
