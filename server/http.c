@@ -14,28 +14,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "server/http_guard.h"
 #include "server/http_range.h"
+#include "server/http_shelf.h"
 #include "server/log.h"
 #include "server/machine_bytes.h"
 #include "server/proc_file.h"
 #include "server/rpc.h"
 #include "server/version.h"
 
-#define POOL_BYTES	32768		/* the library's memory a connection */
-#define QUIET_S		90		/* its own timeout, behind all of ours */
+/*
+ * The library's memory a connection. It clears one and a half times as much
+ * after each request, so less is faster; but half of it is where it reads to,
+ * which must hold the longest head (HTTP_HEAD_MAX) and what tells of its lines.
+ */
+#define POOL_BYTES	18432
 #define KEPT_BYTES	(256U << 10)	/* of a buffer, between requests */
 #define SPARE_MAX	64		/* requests kept for the next */
 
-#define TEXT_JSON	"application/json"
 #define TEXT_PLAIN	"text/plain; charset=utf-8"
 #define BYTES		"application/octet-stream"
 
 #define PROC_ANSWER_MAX	(64U << 20)	/* of text: smaps of 65,530 areas */
 #define BYTES_ANSWER_MAX (1ULL << 30)	/* of a machine's bytes */
 #define PIECE_BYTES	65536
+
+static const char usual_type[] = "application/json";
 
 enum route {
 	ROUTE_NONE, ROUTE_RPC, ROUTE_OPENRPC, ROUTE_MACHINES, ROUTE_PROC,
@@ -49,6 +56,7 @@ struct http {
 	const struct http_rules *rules;
 	struct loop *loop;
 	struct guard_list guards;
+	struct http_shelf shelf;
 	struct request *spare;
 	uint32_t nr_spare;
 	uint32_t suspended;
@@ -69,6 +77,8 @@ struct request {
 	char *body;
 	size_t body_len, body_room;
 	struct json_writer out;		/* the answer's bytes */
+	struct http_kept *kept;		/* what sends them; NULL: a response
+					 * of this answer's own */
 	struct rpc_progress progress;
 	struct loop_job job;
 	struct request *next;		/* spare */
@@ -144,12 +154,13 @@ static void request_reset(struct request *r, struct MHD_Connection *c,
 	r->guard = g;
 	r->head = head;
 	r->route = ROUTE_NONE;
+	r->kept = NULL;
 	r->body_len = 0;
 	json_writer_reset(&r->out);
 	r->out.limit = RPC_ANSWER_MAX;
 	r->progress = (struct rpc_progress){ 0 };
 	r->status = 0;
-	r->type = TEXT_JSON;
+	r->type = usual_type;
 	r->allow = NULL;
 	r->closes = false;
 	r->wanted = NULL;
@@ -183,7 +194,7 @@ static void answer_error(struct request *r, unsigned int status,
 			 const char *why)
 {
 	r->status = status;
-	r->type = TEXT_JSON;
+	r->type = usual_type;
 	json_writer_reset(&r->out);
 	json_object_begin(&r->out);
 	json_pair_string(&r->out, "error", why);
@@ -247,6 +258,27 @@ static void add_cors(struct MHD_Response *response, const struct request *r)
 
 static ssize_t send_piece(void *cls, uint64_t pos, char *buf, size_t max);
 
+/* A short answer that says nothing but what nearly all of them say. */
+static bool is_usual(const struct request *r)
+{
+	return r->out.len <= SHELF_LONGEST && r->status == MHD_HTTP_OK &&
+	       r->type == usual_type && r->head->origin == HTTP_NO_ORIGIN &&
+	       !r->pieces && !r->ranges && !r->closes;
+}
+
+static enum MHD_Result send_usual(struct request *r)
+{
+	bool fresh;
+
+	r->kept = http_shelf_take(&r->http->shelf, r->out.buf, r->out.len,
+				  &fresh);
+	if (!r->kept)
+		return MHD_NO;
+	if (fresh)
+		add_headers(r->kept->response, r);
+	return MHD_queue_response(r->connection, r->status, r->kept->response);
+}
+
 /* The buffer stays the request's until the answer has been sent. */
 static struct MHD_Response *response_of(struct request *r)
 {
@@ -258,24 +290,28 @@ static struct MHD_Response *response_of(struct request *r)
 					       MHD_RESPMEM_PERSISTENT);
 }
 
-static enum MHD_Result send_answer(struct request *r)
+static enum MHD_Result send_unusual(struct request *r)
 {
-	struct MHD_Response *response;
+	struct MHD_Response *response = response_of(r);
 	enum MHD_Result queued;
 
-	if (r->out.failed)
-		return MHD_NO;
-	response = response_of(r);
 	if (!response)
 		return MHD_NO;
-	if (r->http->draining)
-		r->closes = true;
 	add_headers(response, r);
 	add_cors(response, r);
-	guard_answering(r->guard);
 	queued = MHD_queue_response(r->connection, r->status, response);
 	MHD_destroy_response(response);
 	return queued;
+}
+
+static enum MHD_Result send_answer(struct request *r)
+{
+	if (r->out.failed)
+		return MHD_NO;
+	if (r->http->draining)
+		r->closes = true;
+	guard_answering(r->guard);
+	return is_usual(r) ? send_usual(r) : send_unusual(r);
 }
 
 /* ---- routes ---- */
@@ -686,6 +722,14 @@ static bool agrees(const struct guard_request *head, const char *url)
 	       strlen(url) == head->path_len;
 }
 
+/* There are no validators: what If-Range asks for is never the same. */
+static const char *range_of(struct MHD_Connection *c)
+{
+	if (MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-Range"))
+		return NULL;
+	return MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Range");
+}
+
 static enum MHD_Result begin(struct http *h, struct MHD_Connection *c,
 			     const char *url, void **context)
 {
@@ -702,11 +746,9 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *c,
 		return MHD_NO;
 	request_reset(r, c, g, head);
 	*context = r;
-	/* There are no validators: what If-Range asks for is never the same. */
-	if (!MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-Range"))
-		r->wanted = MHD_lookup_connection_value(c, MHD_HEADER_KIND,
-							"Range");
 	judge(r, url);
+	if (r->route == ROUTE_PROC || r->route == ROUTE_RAM)
+		r->wanted = range_of(c);
 	/* Refused, and the client waits for our word before it sends more. */
 	if (r->status && (r->closes || head->expects))
 		return send_answer(r);
@@ -758,6 +800,8 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **context,
 		return;
 	*context = NULL;
 	guard_done(r->guard);
+	if (r->kept)
+		http_shelf_put(&r->http->shelf, r->kept);
 	request_release(r);
 }
 
@@ -774,6 +818,8 @@ static void on_connection(void *cls, struct MHD_Connection *c,
 
 		*socket_context = info ? guard_open(&h->guards,
 						    info->connect_fd) : NULL;
+		if (info && !*socket_context)	/* nobody would end it */
+			shutdown(info->connect_fd, SHUT_RDWR);
 	} else if (*socket_context) {
 		guard_close(*socket_context);
 		*socket_context = NULL;
@@ -843,7 +889,6 @@ static struct MHD_Daemon *start_daemon(struct http *h,
 		MHD_OPTION_UNESCAPE_CALLBACK, leave_as_it_is, NULL,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)setup->connections,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)QUIET_S,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1,
 		MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
 		MHD_OPTION_END);
@@ -895,5 +940,6 @@ void http_free(struct http *h)
 		h->spare = r->next;
 		request_free(r);
 	}
+	http_shelf_free(&h->shelf);
 	free(h);
 }

@@ -41,7 +41,8 @@
  *
  * The deadlines are here since only here it is known when a request's first
  * byte came. They are absolute: a byte a second keeps the library's own
- * timeouts quiet for as long as somebody likes.
+ * timeouts quiet for as long as somebody likes. There is one for each thing
+ * that a connection can be waiting for, so the library's are not used at all.
  */
 #include "server/http_guard.h"
 
@@ -563,6 +564,9 @@ static void check_deadlines(struct guard *g, uint64_t now)
 			shutdown(g->fd, SHUT_RDWR);
 	} else if (guard_idle(g)) {
 		if (now - g->idle_ms > GUARD_IDLE_MS || has_hung_up(g))
+			shutdown(g->fd, SHUT_RDWR);
+	} else if (g->done == g->begun) {	/* let through, not begun */
+		if (now - g->arrive_ms > GUARD_BEGIN_MS)
 			shutdown(g->fd, SHUT_RDWR);
 	}
 }

@@ -17,6 +17,7 @@
 #define GUARD_ARRIVE_MS		10000	/* a request, first byte to last */
 #define GUARD_IDLE_MS		30000	/* between two requests */
 #define GUARD_ANSWER_MS		60000	/* an answer, to be taken */
+#define GUARD_BEGIN_MS		90000	/* a request, to be asked for */
 
 #define GUARD_LINGER_MS		2000	/* a refused client may finish */
 #define GUARD_LINGERING		32	/* such clients at a time */

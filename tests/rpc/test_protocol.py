@@ -232,6 +232,26 @@ class Http(Case):
         self.assertEqual(wrong, [])
         self.assertEqual(self.call("machine.digest", machine="m"), digest)
 
+    @staticmethod
+    def head_of(lines, size):
+        """A POST's head of so many header lines and bytes in all; no body."""
+        head = (b"POST /rpc HTTP/1.1\r\nHost: localhost\r\n"
+                b"Content-Type: application/json\r\nContent-Length: 48\r\n")
+        room, n = size - len(head) - 2, lines - 3
+        for i in range(n):
+            width = room // n if i < n - 1 else room - room // n * (n - 1)
+            head += b"X-%02d: " % i + b"a" * (width - 8) + b"\r\n"
+        return head + b"\r\n"
+
+    def test_the_largest_head_fits_and_no_larger_one(self):
+        body = b'{"jsonrpc":"2.0","id":1,"method":"machine.list"}'
+        for lines, size, status in ((100, 8192, b"200"), (10, 8192, b"200"), (100, 4000, b"200"),
+                                    (101, 8192, b"431"), (10, 8193, b"431")):
+            head = self.head_of(lines, size)
+            self.assertEqual(len(head), size)
+            answer = self.daemon.raw(head + body)
+            self.assertEqual(answer.split(b" ")[1], status, (lines, size))
+
     def test_pipelined_requests_are_answered_in_order(self):
         one = (b"POST /rpc HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                b"Content-Length: %d\r\n\r\n%s")

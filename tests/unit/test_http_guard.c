@@ -219,6 +219,21 @@ START_TEST(idle_connections_are_ended)
 }
 END_TEST
 
+/* A library that has a request and never asks for it keeps nobody waiting. */
+START_TEST(a_request_that_nobody_begins_is_ended)
+{
+	char out[256], byte;
+
+	pass(GET, sizeof(GET) - 1, out, sizeof(out));
+	list.now_ms += GUARD_BEGIN_MS;
+	guard_sweep(&list);
+	ck_assert_int_lt(recv(client, &byte, 1, 0), 0);
+	list.now_ms++;
+	guard_sweep(&list);
+	ck_assert_int_eq(recv(client, &byte, 1, 0), 0);
+}
+END_TEST
+
 START_TEST(recv_on_any_other_socket_is_not_touched)
 {
 	char out[64];
@@ -249,6 +264,7 @@ Suite *suite_http_guard(void)
 	tcase_add_test(tc, what_the_handler_is_told_is_what_was_sent);
 	tcase_add_test(tc, a_request_has_an_absolute_deadline);
 	tcase_add_test(tc, idle_connections_are_ended);
+	tcase_add_test(tc, a_request_that_nobody_begins_is_ended);
 	tcase_add_test(tc, recv_on_any_other_socket_is_not_touched);
 	suite_add_tcase(suite, tc);
 	return suite;
