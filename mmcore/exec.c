@@ -108,11 +108,16 @@ static int64_t check_argument_limits(struct step *s,
 {
 	const uint64_t nr = (uint64_t)bprm->image->argc + bprm->image->envc;
 	const uint64_t share = rlimit(s, RLIMIT_STACK) / 4;
+	const uint64_t strings = PAGE_ALIGN(arch_word(s->m->arch) +
+					    strings_bytes(bprm));
 	uint64_t limit = share < ARG_SHARE_MAX ? share : ARG_SHARE_MAX;
 	const char *string = bprm->strings;
 
 	if (limit < ARG_MAX)
 		limit = ARG_MAX;
+	/* get_arg_page(): the stack grows with them, but for its first page. */
+	if (strings > PAGE_SIZE && strings > rlimit(s, RLIMIT_STACK))
+		return refuse(s, E2BIG, "arguments and environment are longer than the stack may be");
 	if (strings_bytes(bprm) + nr * arch_word(s->m->arch) > limit)
 		return refuse(s, E2BIG, "arguments and environment are too long for the stack");
 	for (uint64_t i = 0; i < nr; i++) {

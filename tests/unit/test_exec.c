@@ -12,6 +12,8 @@
 #include "mmcore/page_alloc.h"
 #include "mmcore/task.h"
 #include "mmcore/vma.h"
+#include "tests/lib/files.h"
+#include "tests/lib/program.h"
 #include "tests/lib/space.h"
 
 #define STACK_TOP 0x7ffffffff000ULL
@@ -365,6 +367,344 @@ START_TEST(after_the_last_pid_nobody_is_spawned)
 }
 END_TEST
 
+/* ---- another program in the same process ---- */
+
+static struct op_result exec(struct space *who, struct program *p)
+{
+	const struct op op = program_op(p, who->pid);
+
+	return host_run(sp.m, &op);
+}
+
+static void make_executable(const char *path, uint64_t mode)
+{
+	ck_assert_int_eq(fs_op(&sp, (struct op){ .code = OP_FILE_CREATE,
+		.path = path, .path_len = strlen(path),
+		.file_create = { 0x4000, mode, false } }).ret, 0);
+}
+
+START_TEST(exec_is_another_program_in_the_same_process)
+{
+	struct space who = demo();
+	const uint32_t pid = who.pid;
+	struct program p;
+	int64_t fd;
+
+	make_executable("/a-program-with-a-long-name", 0755);
+	fd = fs_open(&who, "/dev/zero", O_RDWR | O_CLOEXEC);
+	ck_assert_int_eq(fs_open(&who, "/dev/zero", O_RDWR), fd + 1);
+	program_begin(&p, "/a-program-with-a-long-name", "");
+	program_argument(&p, "name");
+	ck_assert_int_eq(exec(&who, &p).ret, 0);
+	ck_assert_uint_eq(who.pid, pid);
+	ck_assert_str_eq(task_at(sp.m, space_task(&who))->comm,
+			 "a-program-with-");
+	ck_assert_int_eq(fs_op(&who, (struct op){ .code = OP_CLOSE,
+						  .close = { fd } }).ret, -EBADF);
+	ck_assert_int_eq(fs_op(&who, (struct op){ .code = OP_CLOSE,
+						  .close = { fd + 1 } }).ret, 0);
+	/* The demo is nobody's any more, and the tables of its space are free. */
+	host_check(sp.m);
+	ck_assert_uint_eq(mm_file_info(sp.m, (uint64_t)
+		mm_file_find(sp.m, "/demo", 5)).count, 0);
+	ck_assert_uint_eq(space_mm(&who)->start_code, 0x400000);
+	program_end(&p);
+}
+END_TEST
+
+START_TEST(a_childs_exec_gives_the_parent_its_space_back)
+{
+	struct program p;
+	struct space child;
+
+	make_executable("/p", 0755);
+	child = space_of(&sp, host_fork(sp.m, sp.pid, CLONE_VM | CLONE_VFORK));
+	ck_assert(task_at(sp.m, space_task(&child))->flags & PF_VFORK);
+	program_begin(&p, "/p", "");
+	program_argument(&p, "p");
+	ck_assert_int_eq(exec(&child, &p).ret, 0);
+	ck_assert(!(task_at(sp.m, space_task(&child))->flags & PF_VFORK));
+	ck_assert_int_eq(space_mm(&sp)->mm_users, 1);
+	ck_assert_int_eq(space_mm(&child)->mm_users, 1);
+	program_end(&p);
+}
+END_TEST
+
+/* do_open_execat() */
+static const struct {
+	const char *path, *interp;
+	int64_t err;
+} refused_files[] = {
+	{ "/no", "", -ENOENT },
+	{ "/plain", "", -EACCES },
+	{ "/tmp", "", -EACCES },
+	{ "/dev/null", "", -EACCES },
+	{ "/p", "/no", -ENOENT },
+	{ "/p", "/plain", -EACCES },
+};
+
+START_TEST(a_file_that_cannot_be_executed_leaves_the_old_program)
+{
+	const struct exec_segment seg = { .filesz = 0x1000, .memsz = 0x1000,
+					  .align = 0x1000, .prot = PROT_READ };
+	struct space who = demo();
+	struct program p;
+
+	make_executable("/p", 0755);
+	make_executable("/plain", 0644);
+	for (size_t i = 0; i < sizeof(refused_files) / sizeof(refused_files[0]);
+	     i++) {
+		const uint64_t digest = host_digest(sp.m);
+
+		program_begin(&p, refused_files[i].path, refused_files[i].interp);
+		if (*refused_files[i].interp)
+			program_segment(&p, &seg, true);
+		program_argument(&p, "p");
+		ck_assert_int_eq(exec(&who, &p).ret, refused_files[i].err);
+		ck_assert_uint_eq(host_digest(sp.m), digest);
+		program_end(&p);
+	}
+	ck_assert_uint_eq(space_mm(&who)->start_code, 0x401000);
+}
+END_TEST
+
+/* Behind the program's first segment, and not to be mapped. */
+static const struct exec_segment bad_segments[] = {
+	{ 0x7fffffffe000, 0, 0x1000, 0x3000, 0x1000, PROT_READ },	/* too far */
+	{ 0x402010, 0x2000, 0x1000, 0x1000, 0x1000, PROT_READ },	/* askew */
+	{ 0x402000, 0x2000, 0x1000, 0x0800, 0x1000, PROT_READ },	/* cut */
+};
+
+/* Too late for an errno: Linux kills; here the old program could go on. */
+START_TEST(a_program_that_cannot_be_mapped_is_killed)
+{
+	struct space who = demo();
+	struct host_totals before, after;
+	struct op_result res;
+	struct program p;
+
+	make_executable("/p", 0755);
+	program_begin(&p, "/p", "");
+	program_segment(&p, &bad_segments[_i], false);
+	program_argument(&p, "p");
+	before = host_totals(sp.m);
+	res = exec(&who, &p);
+	ck_assert_int_eq(res.outcome, OUT_SIGNAL);
+	ck_assert_int_eq(res.signo, SIGSEGV);
+	ck_assert_uint_eq(space_mm(&who)->start_code, 0x401000);
+	ck_assert_str_eq(task_at(sp.m, space_task(&who))->comm, "prog");
+	after = host_totals(sp.m);
+	/* What was read of the file stays, as after any read. */
+	after.free_pages = before.free_pages;
+	after.file_pages = before.file_pages;
+	for (int cache = 0; cache < NR_KMEM_CACHES; cache++)
+		if (cache == CACHE_INODE || cache == CACHE_NAME ||
+		    cache == CACHE_RADIX)
+			after.objects[cache] = before.objects[cache];
+	ck_assert_mem_eq(&after, &before, sizeof(after));
+	program_end(&p);
+}
+END_TEST
+
+/* The break follows the highest segment, though the file has nothing of it. */
+START_TEST(the_heap_begins_behind_memory_without_a_file)
+{
+	const struct exec_segment bss = { 0x401000, 0x1000, 0, 0x3000, 0x1000,
+					  RW };
+	struct space who = demo();
+	struct program p;
+
+	make_executable("/p", 0755);
+	program_begin(&p, "/p", "");
+	program_segment(&p, &bss, false);
+	program_argument(&p, "p");
+	ck_assert_int_eq(exec(&who, &p).ret, 0);
+	ck_assert_uint_eq(space_mm(&who)->start_brk, 0x404000);
+	ck_assert_uint_eq(host_load(sp.m, who.pid, 0x403fff), 0);
+	program_end(&p);
+}
+END_TEST
+
+/* execve() of /bin/true with an empty environment, Linux 6.18. */
+static const struct {
+	uint64_t stack;		/* RLIMIT_STACK, KiB */
+	unsigned int nr, len;	/* arguments behind argv[0], bytes of each */
+	int64_t err;
+} arguments[] = {
+	{ 64, 1, 10, 0 },
+	{ 64, 1, 40000, 0 },
+	{ 64, 1, 100000, -E2BIG },
+	{ 64, 2, 65000, -E2BIG },
+	{ 256, 1, 100000, 0 },
+	{ 256, 1, 131071, -E2BIG },
+	{ 256, 2, 65000, 0 },
+	{ 256, 1000, 120, 0 },
+	{ 256, 3, 100000, -E2BIG },
+	{ 1024, 1, 131071, 0 },
+	{ 1024, 1, 131072, -E2BIG },
+	{ 1024, 3, 100000, -E2BIG },
+	{ 1024, 60000, 20, -E2BIG },
+	{ 8192, 1, 131071, 0 },
+	{ 8192, 1, 131072, -E2BIG },
+	{ 8192, 60000, 20, 0 },
+	{ 8192, 20, 100000, 0 },
+	{ 8192, 30, 100000, -E2BIG },
+	{ 65536, 30, 100000, 0 },
+	{ 65536, 62, 100000, 0 },
+	{ 65536, 63, 100000, -E2BIG },
+};
+
+START_TEST(arguments_may_take_a_quarter_of_the_stack)
+{
+	struct op op = spawn_op(IMAGE_NONE);
+	struct space who;
+	struct program p;
+	char *text = malloc(arguments[_i].len + 1);
+
+	make_executable("/bin/true", 0755);
+	op.spawn.rlimit_set = 1u << RLIMIT_STACK;
+	op.spawn.rlim[RLIMIT_STACK].soft = arguments[_i].stack << 10;
+	op.spawn.rlim[RLIMIT_STACK].hard = arguments[_i].stack << 10;
+	who = spawn(&op);
+	memset(text, 'a', arguments[_i].len);
+	text[arguments[_i].len] = '\0';
+	program_begin(&p, "/bin/true", "");
+	program_argument(&p, "t");
+	for (unsigned int i = 0; i < arguments[_i].nr; i++)
+		program_argument(&p, text);
+	ck_assert_int_eq(exec(&who, &p).ret, arguments[_i].err);
+	program_end(&p);
+	free(text);
+}
+END_TEST
+
+/* An operation whose bytes are no image is not run at all. */
+START_TEST(an_image_says_what_it_holds)
+{
+	struct op_result res;
+	struct program p;
+	struct op op;
+
+	make_executable("/p", 0755);
+	program_begin(&p, "/p", "");
+	program_argument(&p, "p");
+	program_variable(&p, "A=1");
+	op = program_op(&p, sp.pid);
+	op.data_len--;
+	ck_assert_int_eq(mm_step(sp.m, &op, &res, NULL), MM_BAD_OPERATION);
+	p.head.envc = 0;	/* a string that nobody counts */
+	op = program_op(&p, sp.pid);
+	ck_assert_int_eq(mm_step(sp.m, &op, &res, NULL), MM_BAD_OPERATION);
+	p.head.envc = 2;
+	op = program_op(&p, sp.pid);
+	ck_assert_int_eq(mm_step(sp.m, &op, &res, NULL), MM_BAD_OPERATION);
+	p.head.envc = 1;
+	program_variable(&p, "B=2");
+	p.head.envc = 1;
+	op = program_op(&p, sp.pid);
+	ck_assert_int_eq(mm_step(sp.m, &op, &res, NULL), MM_BAD_OPERATION);
+	p.head.envc = 2;
+	op = program_op(&p, sp.pid);
+	ck_assert_int_eq(mm_step(sp.m, &op, &res, NULL), MM_OK);
+	program_end(&p);
+}
+END_TEST
+
+/* ---- what the program finds on its stack ---- */
+
+static uint64_t auxv(const struct space *who, uint64_t type)
+{
+	const uint64_t *pair = space_mm(who)->saved_auxv;
+
+	while (pair[0] != type && pair[0])
+		pair += 2;
+	ck_assert_uint_eq(pair[0], type);
+	return pair[1];
+}
+
+static void expect_string(const struct space *who, uint64_t at, const char *text)
+{
+	char read[64];
+
+	ck_assert_uint_lt(strlen(text), sizeof(read));
+	read_bytes(who, at, read, strlen(text) + 1);
+	ck_assert_str_eq(read, text);
+}
+
+#define AT_PHDR		3
+#define AT_BASE		7
+#define AT_ENTRY	9
+#define AT_UID		11
+#define AT_EXECFN	31
+
+START_TEST(the_vectors_lead_to_arguments_headers_and_interpreter)
+{
+	const struct exec_segment seg = { 0, 0, 0x1000, 0x1000, 0x1000,
+					  PROT_READ | PROT_EXEC };
+	struct space who = demo();
+	struct program p;
+	uint64_t words[8];
+
+	make_executable("/p", 0755);
+	make_executable("/ld", 0755);
+	program_begin(&p, "/p", "/ld");
+	program_segment(&p, &seg, true);
+	p.head.interp.pie = 1;
+	program_argument(&p, "first");
+	program_argument(&p, "second one");
+	program_variable(&p, "A=1");
+	program_variable(&p, "B=22");
+	ck_assert_int_eq(exec(&who, &p).ret, 0);
+	read_bytes(&who, space_mm(&who)->start_stack, words, sizeof(words));
+	ck_assert_uint_eq(space_mm(&who)->start_stack % 16, 0);
+	ck_assert_uint_eq(words[0], 2);
+	expect_string(&who, words[1], "first");
+	expect_string(&who, words[2], "second one");
+	ck_assert_uint_eq(words[3], 0);
+	expect_string(&who, words[4], "A=1");
+	expect_string(&who, words[5], "B=22");
+	ck_assert_uint_eq(words[6], 0);
+	ck_assert_uint_eq(words[7], 33);	/* AT_SYSINFO_EHDR */
+	expect_string(&who, auxv(&who, AT_EXECFN), "/p");
+	ck_assert_uint_eq(auxv(&who, AT_PHDR), 0x400040);
+	ck_assert_uint_eq(auxv(&who, AT_ENTRY), 0x400100);
+	ck_assert_uint_eq(auxv(&who, AT_UID), 1000);
+	/* Fixed addresses: no heap in the way, so the interpreter is on top. */
+	ck_assert_uint_eq(auxv(&who, AT_BASE), 0x7ffff7ffe000);
+	program_end(&p);
+}
+END_TEST
+
+/* Headers that lie in a later segment are where that one is. */
+START_TEST(the_headers_are_where_their_segment_is)
+{
+	const struct exec_segment seg = { 0x402000, 0x2000, 0x1000, 0x1000,
+					  0x1000, PROT_READ };
+	struct space who = demo();
+	struct program p;
+
+	make_executable("/p", 0755);
+	program_begin(&p, "/p", "");
+	program_segment(&p, &seg, false);
+	p.head.program.phdr_offset = 0x2040;
+	program_argument(&p, "p");
+	ck_assert_int_eq(exec(&who, &p).ret, 0);
+	ck_assert_uint_eq(auxv(&who, AT_PHDR), 0x402040);
+	program_end(&p);
+}
+END_TEST
+
+START_TEST(a_capable_process_is_root)
+{
+	struct op op = spawn_op(IMAGE_DEMO);
+	struct space who;
+
+	op.spawn.privileged = true;
+	who = spawn(&op);
+	ck_assert_uint_eq(auxv(&who, AT_UID), 0);
+}
+END_TEST
+
 Suite *suite_exec(void);
 Suite *suite_exec(void)
 {
@@ -386,6 +726,18 @@ Suite *suite_exec(void)
 	tcase_add_test(t, strict_overcommit_refuses_a_process_too_many);
 	tcase_add_test(t, a_spawn_that_makes_no_sense_is_not_run);
 	tcase_add_test(t, after_the_last_pid_nobody_is_spawned);
+	tcase_add_test(t, exec_is_another_program_in_the_same_process);
+	tcase_add_test(t, a_childs_exec_gives_the_parent_its_space_back);
+	tcase_add_test(t, a_file_that_cannot_be_executed_leaves_the_old_program);
+	tcase_add_loop_test(t, a_program_that_cannot_be_mapped_is_killed, 0,
+			    sizeof(bad_segments) / sizeof(bad_segments[0]));
+	tcase_add_test(t, the_heap_begins_behind_memory_without_a_file);
+	tcase_add_loop_test(t, arguments_may_take_a_quarter_of_the_stack, 0,
+			    sizeof(arguments) / sizeof(arguments[0]));
+	tcase_add_test(t, an_image_says_what_it_holds);
+	tcase_add_test(t, the_vectors_lead_to_arguments_headers_and_interpreter);
+	tcase_add_test(t, the_headers_are_where_their_segment_is);
+	tcase_add_test(t, a_capable_process_is_root);
 	suite_add_tcase(suite, t);
 	return suite;
 }
