@@ -117,7 +117,7 @@ static int64_t check_argument_limits(struct step *s,
 		limit = ARG_MAX;
 	/* get_arg_page(): the stack grows with them, but for its first page. */
 	if (strings > PAGE_SIZE && strings > rlimit(s, RLIMIT_STACK))
-		return refuse(s, E2BIG, "arguments and environment are longer than the stack may be");
+		return refuse(s, E2BIG, "the stack may not be as long as the arguments");
 	if (strings_bytes(bprm) + nr * arch_word(s->m->arch) > limit)
 		return refuse(s, E2BIG, "arguments and environment are too long for the stack");
 	for (uint64_t i = 0; i < nr; i++) {
