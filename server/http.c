@@ -310,7 +310,7 @@ static enum MHD_Result send_answer(struct request *r)
 		return MHD_NO;
 	if (r->http->draining)
 		r->closes = true;
-	guard_answering(r->guard);
+	guard_answering(r->guard, is_usual(r));
 	return is_usual(r) ? send_usual(r) : send_unusual(r);
 }
 
@@ -836,12 +836,19 @@ static size_t leave_as_it_is(void *cls, struct MHD_Connection *c, char *text)
 
 /* ---- in the loop ---- */
 
+static void take_turn(struct http *h)
+{
+	guard_turn_begin(&h->guards);
+	MHD_run(h->daemon);
+	guard_turn_end(&h->guards);
+}
+
 static void on_run(void *ctx, uint64_t now_ms)
 {
 	struct http *h = ctx;
 
 	h->guards.now_ms = now_ms;
-	MHD_run(h->daemon);
+	take_turn(h);
 }
 
 static int64_t on_timeout(void *ctx)
@@ -868,12 +875,12 @@ static bool on_drain(void *ctx)
 	struct http *h = ctx;
 
 	if (!h->draining) {
-		MHD_run(h->daemon);	/* who already knocked comes in */
+		take_turn(h);		/* who already knocked comes in */
 		close(MHD_quiesce_daemon(h->daemon));
 		h->draining = true;
 	}
 	guard_end_idle(&h->guards);
-	MHD_run(h->daemon);
+	take_turn(h);
 	return !h->guards.count;
 }
 

@@ -51,6 +51,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define CHUNK_LINE_MAX	18		/* 16 digits and CR LF */
@@ -95,6 +96,10 @@ struct guard {
 	uint64_t answer_ms;		/* 0: no answer on its way */
 	uint64_t idle_ms;		/* since when there was nothing to do */
 	bool peeked;			/* for the client's end, since then */
+
+	bool may_wait;			/* the answer being sent */
+	struct letter *letter;		/* an answer that has not been sent */
+	bool starved;			/* it kept the library from reading */
 };
 
 static const char stand_in_head[] =
@@ -190,6 +195,8 @@ static bool sweep_lingering(struct guard_list *list)
 void guard_close(struct guard *g)
 {
 	guards[g->fd] = NULL;
+	if (g->letter)			/* it can wait no longer */
+		outbox_drop(&g->list->outbox, g->letter, g->fd);
 	if (g->phase != PHASE_HEAD)
 		linger(g->list, g->fd);
 	*g->link = g->next;
@@ -231,6 +238,7 @@ static bool enqueue(struct guard *g, const struct http_head *head)
 						   : HTTP_NO_ORIGIN,
 		.json = head->json,
 		.expects = head->expects,
+		.ends = head->ends,
 	};
 	return true;
 }
@@ -250,15 +258,17 @@ enum http_fault guard_fault(const struct guard *g)
 	return g->current.fault;
 }
 
-void guard_answering(struct guard *g)
+void guard_answering(struct guard *g, bool usual)
 {
 	g->answer_ms = g->list->now_ms;
+	g->may_wait = usual && !g->current.ends;
 }
 
 void guard_done(struct guard *g)
 {
 	g->done = g->begun;
 	g->answer_ms = 0;
+	g->may_wait = false;
 	g->idle_ms = g->list->now_ms;
 	g->peeked = false;
 }
@@ -284,7 +294,7 @@ static const char *stand_in_for(enum phase phase)
 
 static void refuse(struct guard *g, enum http_fault fault)
 {
-	struct http_head head = { .fault = fault, .path_len = 1 };
+	struct http_head head = { .fault = fault, .path_len = 1, .ends = true };
 
 	g->fault = fault;
 	g->refused_in = g->phase;
@@ -419,7 +429,7 @@ static size_t scan(struct guard *g, const char *text, size_t len)
 	return good;
 }
 
-/* ---- recv() ---- */
+/* ---- sendmsg() ---- */
 
 static ssize_t nothing_now(void)
 {
@@ -435,6 +445,83 @@ static void rearm(const struct guard *g)
 
 	setsockopt(g->fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
 }
+
+/* Sends the answer that waits, if there is one; false: it still does. */
+static bool post(struct guard *g)
+{
+	if (!g->letter)
+		return true;
+	if (!outbox_post(&g->list->outbox, g->letter, g->fd))
+		return false;
+	g->letter = NULL;
+	if (g->starved)
+		rearm(g);
+	g->starved = false;
+	return true;
+}
+
+static void post_all(struct guard_list *list)
+{
+	for (uint32_t used = list->outbox.used; used; used &= used - 1)
+		post(list->outbox.letters[__builtin_ctz(used)].from);
+}
+
+void guard_turn_begin(struct guard_list *list)
+{
+	list->in_turn = true;
+}
+
+void guard_turn_end(struct guard_list *list)
+{
+	list->in_turn = false;
+	post_all(list);
+}
+
+/* The whole message, as a letter; 0: it cannot wait. */
+static size_t write_letter(struct guard *g, const struct msghdr *message)
+{
+	struct guard_list *list = g->list;
+
+	if (list->outbox.used == UINT32_MAX)
+		post_all(list);
+	g->letter = outbox_write(&list->outbox, g, message);
+	return g->letter ? g->letter->len : 0;
+}
+
+ssize_t guard_send(struct guard *g, const struct msghdr *message, int flags)
+{
+	size_t waits;
+
+	if (!post(g))
+		return nothing_now();
+	if (g->may_wait && g->list->in_turn && !(flags & MSG_MORE)) {
+		waits = write_letter(g, message);
+		if (waits)
+			return (ssize_t)waits;
+	}
+	return syscall(SYS_sendmsg, g->fd, message, flags);
+}
+
+/* The program's own, as recv() is. */
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	struct guard *g = guard_of(fd);
+
+	if (g)
+		return guard_send(g, message, flags);
+	return syscall(SYS_sendmsg, fd, message, flags);
+}
+
+ssize_t send(int fd, const void *bytes, size_t len, int flags)
+{
+	struct guard *g = guard_of(fd);
+
+	if (g && !post(g))
+		return nothing_now();
+	return sendto(fd, bytes, len, flags, NULL, 0);
+}
+
+/* ---- recv() ---- */
 
 static bool hold(struct guard *g, const char *text, size_t len)
 {
@@ -495,6 +582,10 @@ ssize_t guard_recv(struct guard *g, void *buf, size_t len)
 	size_t held = g->held_len;
 	ssize_t n;
 
+	if (!post(g)) {
+		g->starved = true;
+		return nothing_now();
+	}
 	if (g->phase == PHASE_DEAD)
 		return recv_dead(g, buf, len);
 	if (held >= len)
@@ -528,7 +619,8 @@ static bool arriving(const struct guard *g)
 
 bool guard_idle(const struct guard *g)
 {
-	return !arriving(g) && g->begun == g->seen && g->done == g->begun;
+	return !arriving(g) && g->begun == g->seen && g->done == g->begun &&
+	       !g->letter;
 }
 
 /* Where an answer can still be placed it says why; else just the end. */
@@ -562,6 +654,9 @@ static void check_deadlines(struct guard *g, uint64_t now)
 	} else if (g->answer_ms) {
 		if (now - g->answer_ms > GUARD_ANSWER_MS)
 			shutdown(g->fd, SHUT_RDWR);
+	} else if (g->letter) {
+		if (now - g->idle_ms > GUARD_ANSWER_MS)
+			shutdown(g->fd, SHUT_RDWR);
 	} else if (guard_idle(g)) {
 		if (now - g->idle_ms > GUARD_IDLE_MS || has_hung_up(g))
 			shutdown(g->fd, SHUT_RDWR);
@@ -573,6 +668,7 @@ static void check_deadlines(struct guard *g, uint64_t now)
 
 bool guard_sweep(struct guard_list *list)
 {
+	post_all(list);
 	for (struct guard *g = list->first; g; g = g->next)
 		check_deadlines(g, list->now_ms);
 	return sweep_lingering(list) || list->first;

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "server/http_head.h"
+#include "server/http_outbox.h"
 
 #define GUARD_ARRIVE_MS		10000	/* a request, first byte to last */
 #define GUARD_IDLE_MS		30000	/* between two requests */
@@ -28,6 +29,8 @@ struct guard_list {
 	struct guard *first;
 	uint32_t count;
 	uint64_t now_ms;	/* the loop's clock, kept by its owner */
+	bool in_turn;
+	struct outbox outbox;	/* answers of this turn */
 	struct guard_lingering {
 		int fd;
 		uint64_t until_ms;	/* 0: a free slot */
@@ -42,7 +45,7 @@ struct guard_request {
 	enum http_method method;
 	uint16_t path_len;
 	int16_t origin;		/* see struct http_head */
-	bool json, expects;
+	bool json, expects, ends;
 };
 
 /**
@@ -66,9 +69,14 @@ void guard_close(struct guard *g);
 const struct guard_request *guard_begin(struct guard *g);
 /* What is wrong with the request begun, also if it showed up in its body. */
 enum http_fault guard_fault(const struct guard *g);
-/* Its answer is being sent; it has been sent. */
-void guard_answering(struct guard *g);
+/* Its answer is being sent; @usual: it is nothing special, and may wait for
+ * the end of the turn where it is short. It has been sent. */
+void guard_answering(struct guard *g, bool usual);
 void guard_done(struct guard *g);
+
+/* Around each turn of the library. At the end, answers that waited are sent. */
+void guard_turn_begin(struct guard_list *list);
+void guard_turn_end(struct guard_list *list);
 
 /* Between two requests, with nothing of the next one here. */
 bool guard_idle(const struct guard *g);
@@ -90,5 +98,15 @@ void guard_end_idle(struct guard_list *list);
  * guard_fault() is what was wrong.
  */
 ssize_t guard_recv(struct guard *g, void *buf, size_t len);
+
+/**
+ * guard_send - what sendmsg() does on a guarded socket
+ * @g:       connection
+ * @message: bytes of an answer, in pieces
+ * @flags:   as sendmsg(2)
+ *
+ * Returns: as sendmsg(2); all of it where the answer waits for the turn's end.
+ */
+ssize_t guard_send(struct guard *g, const struct msghdr *message, int flags);
 
 #endif

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <strings.h>
 
-/* Headers that we read. Each may stand once. */
+/* Headers that we read. Each but Connection may stand once. */
 enum header {
 	HEADER_HOST, HEADER_ORIGIN, HEADER_EXPECT, HEADER_LENGTH, HEADER_TYPE,
 	HEADER_TRANSFER, HEADER_SITE, HEADER_AUTHORIZATION, HEADER_CODING,
-	HEADER_RANGE, HEADER_IF_RANGE,
+	HEADER_RANGE, HEADER_IF_RANGE, HEADER_CONNECTION,
 	NR_HEADERS,
 };
 
@@ -32,6 +32,7 @@ static const struct {
 	[HEADER_CODING] = { "content-encoding", 16 },
 	[HEADER_RANGE] = { "range", 5 },
 	[HEADER_IF_RANGE] = { "if-range", 8 },
+	[HEADER_CONNECTION] = { "connection", 10 },
 };
 
 static const struct {
@@ -298,6 +299,10 @@ static enum http_fault read_known(struct http_head *head, enum header h,
 	case HEADER_AUTHORIZATION:
 		head->token_good = is_token(value, piece.len, rules->token);
 		return HTTP_FINE;
+	case HEADER_CONNECTION:
+		if (!same_text(value, piece.len, "keep-alive"))
+			head->ends = true;
+		return HTTP_FINE;
 	default:
 		return HTTP_FINE;
 	}
@@ -321,7 +326,7 @@ static enum http_fault read_header(struct http_head *head, const char *text,
 	h = header_named(line, (size_t)(colon - line));
 	if (h == NR_HEADERS)
 		return HTTP_FINE;
-	if (head->seen & 1U << h)
+	if (head->seen & 1U << h && h != HEADER_CONNECTION)
 		return h == HEADER_HOST ? HTTP_TWO_HOSTS : HTTP_TWICE;
 	head->seen |= (uint16_t)(1U << h);
 	value = colon + 1;
@@ -440,6 +445,7 @@ static enum http_progress finish(struct http_head *head, const char *text,
 		return refused(head, fault);
 	head->pos += 2;
 	head->json = head->json && !head->coded;
+	head->ends = head->ends || !head->minor;
 	head->fault = unwanted(head, text, rules);
 	return HTTP_COMPLETE;
 }

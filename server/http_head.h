@@ -95,6 +95,7 @@ struct http_head {
 	bool chunked;
 	bool json;			/* Content-Type says JSON, plain */
 	bool expects;			/* 100-continue */
+	bool ends;			/* the connection may, after this one */
 	int16_t origin;			/* index into rules->origins */
 	uint64_t length;		/* of the body; 0 where chunked */
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -251,6 +252,22 @@ class Http(Case):
             self.assertEqual(len(head), size)
             answer = self.daemon.raw(head + body)
             self.assertEqual(answer.split(b" ")[1], status, (lines, size))
+
+    def test_a_crowd_is_answered_each_its_own(self):
+        """More connections at one time than answers that wait for each other."""
+        crowd = [socket.create_connection(("127.0.0.1", self.daemon.port), 10) for _ in range(100)]
+        for turn in range(5):
+            for i, one in enumerate(crowd):
+                body = b'{"jsonrpc":"2.0","id":"%d of %d","method":"machine.list"}' % (i, turn)
+                one.sendall(b"POST /rpc HTTP/1.1\r\nHost: localhost\r\n"
+                            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                            % (len(body), body))
+            for i, one in enumerate(crowd):
+                answer = one.recv(4096)
+                self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
+                self.assertIn(b'"id":"%d of %d"' % (i, turn), answer)
+        for one in crowd:
+            one.close()
 
     def test_pipelined_requests_are_answered_in_order(self):
         one = (b"POST /rpc HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

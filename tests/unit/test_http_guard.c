@@ -248,6 +248,230 @@ START_TEST(recv_on_any_other_socket_is_not_touched)
 }
 END_TEST
 
+/* ---- answers ---- */
+
+#define ANSWER "HTTP/1.1 200 OK\r\n\r\nan answer"
+
+/* What sendmsg() says of @text, in two pieces as the library sends it. */
+static ssize_t say(int fd, const char *text, size_t len, int flags)
+{
+	struct iovec parts[] = {
+		{ (char *)(uintptr_t)text, len / 2 },
+		{ (char *)(uintptr_t)text + len / 2, len - len / 2 },
+	};
+	const struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+
+	return sendmsg(fd, &message, flags | MSG_NOSIGNAL);
+}
+
+/* A request comes, is begun, and is about to be answered. */
+static void ask(const char *text, bool usual)
+{
+	char out[512];
+
+	pass(text, strlen(text), out, sizeof(out));
+	ck_assert_ptr_nonnull(guard_begin(g));
+	guard_answering(g, usual);
+}
+
+/* Everything that the client has got. */
+static size_t hear(int fd, char *out, size_t room)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = read(fd, out + len, room - 1 - len)) > 0)
+		len += (size_t)n;
+	out[len] = '\0';
+	return len;
+}
+
+START_TEST(a_usual_answer_waits_for_the_end_of_the_turn)
+{
+	char heard[256];
+
+	ask(GET, true);
+	guard_turn_begin(&list);
+	ck_assert_int_eq(say(served, ANSWER, sizeof(ANSWER) - 1, 0),
+			 sizeof(ANSWER) - 1);
+	guard_done(g);
+	ck_assert(!guard_idle(g));
+	ck_assert_uint_eq(hear(client, heard, sizeof(heard)), 0);
+	guard_turn_end(&list);
+	ck_assert(guard_idle(g));
+	hear(client, heard, sizeof(heard));
+	ck_assert_str_eq(heard, ANSWER);
+}
+END_TEST
+
+static const char long_answer[OUTBOX_BYTES + 1] = "long";
+
+static const struct {
+	const char *request, *answer;
+	size_t len;
+	bool usual, turn;
+	int flags;
+} impatient[] = {
+	{ GET, ANSWER, 9, false, true, 0 },
+	{ GET, ANSWER, 9, true, false, 0 },
+	{ GET, ANSWER, 9, true, true, MSG_MORE },
+	{ GET, long_answer, sizeof(long_answer), true, true, 0 },
+	{ "GET / HTTP/1.0\r\n" HOST "\r\n", ANSWER, 9, true, true, 0 },
+	{ "GET / HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", ANSWER, 9,
+	  true, true, 0 },
+	{ "GET / HTTP/1.1\r\n" HOST "Connection: keep-alive\r\n"
+	  "Connection: close\r\n\r\n", ANSWER, 9, true, true, 0 },
+};
+
+START_TEST(whatever_may_not_wait_is_sent_at_once)
+{
+	char heard[2 * OUTBOX_BYTES];
+
+	ask(impatient[_i].request, impatient[_i].usual);
+	if (impatient[_i].turn)
+		guard_turn_begin(&list);
+	say(served, impatient[_i].answer, impatient[_i].len,
+	    impatient[_i].flags);
+	ck_assert_uint_eq(hear(client, heard, sizeof(heard)),
+			  impatient[_i].len);
+}
+END_TEST
+
+START_TEST(what_is_sent_later_arrives_later)
+{
+	char heard[256];
+
+	ask(GET GET GET, true);
+	guard_turn_begin(&list);
+	say(served, "first ", 6, 0);
+	guard_done(g);
+	guard_begin(g);
+	ck_assert_int_eq(send(served, "second ", 7, MSG_NOSIGNAL), 7);
+	guard_answering(g, true);
+	say(served, "third ", 6, 0);
+	guard_done(g);
+	guard_begin(g);
+	guard_answering(g, false);
+	say(served, "fourth", 6, 0);
+	hear(client, heard, sizeof(heard));
+	ck_assert_str_eq(heard, "first second third fourth");
+}
+END_TEST
+
+/* The client's socket takes no byte more; returns how many it has taken. */
+static size_t stuff(void)
+{
+	static const char byte[1];
+	const int least = 1;
+	size_t all = 0;
+
+	setsockopt(served, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
+	while (write(served, byte, 1) == 1)
+		all++;
+	return all;
+}
+
+START_TEST(a_client_that_takes_nothing_finds_its_answer_when_it_does)
+{
+	static char heard[1 << 20];
+	size_t stuffed;
+	char out[256];
+
+	ask(GET, true);
+	stuffed = stuff();
+	guard_turn_begin(&list);
+	ck_assert_int_eq(say(served, ANSWER, sizeof(ANSWER) - 1, 0),
+			 sizeof(ANSWER) - 1);
+	guard_done(g);
+	guard_turn_end(&list);
+	/* nothing overtakes it, and the library sees nothing of what comes */
+	send(client, GET, sizeof(GET) - 1, MSG_NOSIGNAL);
+	ck_assert_uint_eq(take_all(out, 0, sizeof(out)), 0);
+	ck_assert_int_eq(say(served, "x", 1, 0), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	ck_assert_int_eq(send(served, "x", 1, MSG_NOSIGNAL), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	ck_assert_uint_eq(hear(client, heard, sizeof(heard)), stuffed);
+	guard_sweep(&list);
+	hear(client, heard, sizeof(heard));
+	ck_assert_str_eq(heard, ANSWER);
+	ck_assert_uint_eq(take_all(out, 0, sizeof(out)), sizeof(GET) - 1);
+}
+END_TEST
+
+START_TEST(a_client_that_never_takes_its_answer_is_ended)
+{
+	static char heard[1 << 20];
+	size_t stuffed;
+
+	ask(GET, true);
+	stuffed = stuff();
+	guard_turn_begin(&list);
+	say(served, ANSWER, sizeof(ANSWER) - 1, 0);
+	guard_done(g);
+	guard_turn_end(&list);
+	list.now_ms += GUARD_ANSWER_MS;
+	guard_sweep(&list);
+	ck_assert_int_eq(recv(served, heard, 1, MSG_PEEK), -1);
+	list.now_ms++;
+	guard_sweep(&list);
+	ck_assert_uint_eq(hear(client, heard, sizeof(heard)), stuffed);
+	ck_assert_int_eq(read(client, heard, 1), 0);
+}
+END_TEST
+
+#define CROWD (OUTBOX_LETTERS + 8)
+
+START_TEST(a_full_box_is_posted_in_mid_turn)
+{
+	int clients[CROWD], servers[CROWD], pair[2];
+	struct guard *crowd[CROWD];
+	uint32_t early = 0;
+	char heard[64];
+
+	guard_turn_begin(&list);
+	for (int i = 0; i < CROWD; i++) {
+		ck_assert_int_eq(socketpair(AF_UNIX,
+					    SOCK_STREAM | SOCK_NONBLOCK, 0,
+					    pair), 0);
+		clients[i] = pair[0];
+		servers[i] = pair[1];
+		crowd[i] = guard_open(&list, servers[i]);
+		guard_answering(crowd[i], true);
+		ck_assert_int_eq(say(servers[i], (char *)&i, sizeof(i), 0),
+				 sizeof(i));
+	}
+	for (int i = 0; i < CROWD; i++)
+		early += recv(clients[i], heard, 1, MSG_PEEK) == 1;
+	ck_assert_uint_eq(early, OUTBOX_LETTERS);
+	guard_turn_end(&list);
+	for (int i = 0; i < CROWD; i++) {
+		ck_assert_uint_eq(hear(clients[i], heard, sizeof(heard)),
+				  sizeof(i));
+		ck_assert_mem_eq(heard, &i, sizeof(i));
+		guard_close(crowd[i]);
+		close(clients[i]);
+		close(servers[i]);
+	}
+}
+END_TEST
+
+START_TEST(a_connection_that_is_closed_sends_what_it_has)
+{
+	char heard[256];
+
+	ask(GET, true);
+	guard_turn_begin(&list);
+	say(served, ANSWER, sizeof(ANSWER) - 1, 0);
+	guard_close(g);
+	hear(client, heard, sizeof(heard));
+	ck_assert_str_eq(heard, ANSWER);
+	ck_assert_uint_eq(list.outbox.used, 0);
+	g = guard_open(&list, served);
+	guard_turn_end(&list);
+}
+END_TEST
+
 Suite *suite_http_guard(void);
 Suite *suite_http_guard(void)
 {
@@ -266,6 +490,14 @@ Suite *suite_http_guard(void)
 	tcase_add_test(tc, idle_connections_are_ended);
 	tcase_add_test(tc, a_request_that_nobody_begins_is_ended);
 	tcase_add_test(tc, recv_on_any_other_socket_is_not_touched);
+	tcase_add_test(tc, a_usual_answer_waits_for_the_end_of_the_turn);
+	tcase_add_loop_test(tc, whatever_may_not_wait_is_sent_at_once, 0,
+			    sizeof(impatient) / sizeof(impatient[0]));
+	tcase_add_test(tc, what_is_sent_later_arrives_later);
+	tcase_add_test(tc, a_client_that_takes_nothing_finds_its_answer_when_it_does);
+	tcase_add_test(tc, a_client_that_never_takes_its_answer_is_ended);
+	tcase_add_test(tc, a_full_box_is_posted_in_mid_turn);
+	tcase_add_test(tc, a_connection_that_is_closed_sends_what_it_has);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
