@@ -7,8 +7,10 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -153,6 +155,8 @@ END_TEST
 static const char *const bad_chunks[] = {
 	"g\r\n", "-1\r\n", "0x5\r\n", "5 \r\n", " 5\r\n", "5\n[1,2]\r\n",
 	"1\r\n[]\r\n", "fffffffffffffffff\r\n", "5\r[1,2]\r\n", "\r\n",
+	"10000000000000005\r\n[1,2]\r\n", "5\rX[1,2]\r\n", "1\r\n[\rX",
+	"400001\r\n", "0\r\n\rX",
 };
 
 START_TEST(a_malformed_chunk_ends_the_request)
@@ -166,6 +170,147 @@ START_TEST(a_malformed_chunk_ends_the_request)
 	ck_assert_ptr_null(strstr(out, "smuggled"));
 	ck_assert_ptr_nonnull(guard_begin(g));
 	ck_assert_int_ne(guard_fault(g), HTTP_FINE);
+}
+END_TEST
+
+/* What takes a chunk's place ends the body, wherever that was. */
+START_TEST(the_library_is_given_a_body_that_ends)
+{
+	static const char head[] = POST "Transfer-Encoding: chunked\r\n\r\n";
+	static const struct { const char *sent, *given; } bodies[] = {
+		{ "x\r\n", "0\r\n\r\n" },
+		{ "1\r\n[]\r\n", "1\r\n[\r\n0\r\n\r\n" },
+		{ "1\r\n[\r\nx\r\n", "1\r\n[\r\n0\r\n\r\n" },
+		{ "1\r\n[\r\n0\r\nX: trailer\r\n", "1\r\n[\r\n0\r\n\r\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		char text[1024], out[1024];
+
+		strcpy(text, head);
+		strcat(text, bodies[i].sent);
+		for (size_t step = 1; step < 64; step += 7) {
+			pass(text, step, out, sizeof(out));
+			take_all(out, strlen(out), sizeof(out));
+			ck_assert_int_eq(strncmp(out, head, sizeof(head) - 1), 0);
+			ck_assert_str_eq(out + sizeof(head) - 1, bodies[i].given);
+			teardown();
+			setup();
+		}
+	}
+}
+END_TEST
+
+static void send_all(const char *text, size_t len, char *out, size_t room)
+{
+	while (len) {
+		ssize_t n = send(client, text, len < 4096 ? len : 4096,
+				 MSG_NOSIGNAL);
+
+		ck_assert_int_gt(n, 0);
+		text += n;
+		len -= (size_t)n;
+		take_all(out, 0, room);
+	}
+}
+
+/* Each chunk is small enough, and all together are one byte too many. */
+START_TEST(chunks_are_counted_together)
+{
+	static char chunk[1 << 20], out[1 << 16];
+	const unsigned int nr = HTTP_BODY_MAX / sizeof(chunk);
+
+	memset(chunk, ' ', sizeof(chunk));
+	pass(POST "Transfer-Encoding: chunked\r\n\r\n", 4096, out, sizeof(out));
+	for (unsigned int i = 0; i < nr; i++) {
+		pass("100000\r\n", 64, out, sizeof(out));
+		send_all(chunk, sizeof(chunk), out, sizeof(out));
+		pass("\r\n", 64, out, sizeof(out));
+	}
+	ck_assert_ptr_nonnull(guard_begin(g));
+	ck_assert_int_eq(guard_fault(g), HTTP_FINE);
+	pass("1\r\n", 64, out, sizeof(out));
+	ck_assert_int_eq(guard_fault(g), HTTP_LONG_BODY);
+}
+END_TEST
+
+/* More requests than there is room for come while earlier ones are answered. */
+START_TEST(requests_keep_their_order_while_they_pile_up)
+{
+	char text[256], out[4096];
+	unsigned int sent = 0, begun = 0;
+
+	for (unsigned int round = 0; round < 6; round++) {
+		for (unsigned int i = 0; i < 3 + round; i++) {
+			strcpy(text, "GET /");
+			for (unsigned int k = 0; k < sent % 29; k++)
+				strcat(text, "a");
+			strcat(text, " HTTP/1.1\r\n" HOST "\r\n");
+			pass(text, sizeof(text), out, sizeof(out));
+			sent++;
+		}
+		for (unsigned int i = 0; i < 2; i++) {
+			const struct guard_request *r = guard_begin(g);
+
+			ck_assert_ptr_nonnull(r);
+			ck_assert_uint_eq(r->path_len, 1 + begun++ % 29);
+			guard_done(g);
+		}
+	}
+	for (; begun < sent; begun++) {
+		ck_assert(!guard_idle(g));
+		ck_assert_uint_eq(guard_begin(g)->path_len, 1 + begun % 29);
+		guard_done(g);
+	}
+	ck_assert(guard_idle(g));
+}
+END_TEST
+
+static void tcp_pair(int pair[2])
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof(at);
+	int listening = socket(AF_INET, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(bind(listening, (struct sockaddr *)&at, len), 0);
+	ck_assert_int_eq(listen(listening, 1), 0);
+	ck_assert_int_eq(getsockname(listening, (struct sockaddr *)&at, &len), 0);
+	pair[0] = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(connect(pair[0], (struct sockaddr *)&at, len), 0);
+	pair[1] = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
+	ck_assert_int_ge(pair[1], 0);
+	close(listening);
+}
+
+/*
+ * The library's sockets are edge-triggered. A head longer than its buffer is
+ * held back while the kernel has the rest, of which no edge would tell.
+ */
+START_TEST(what_is_left_in_the_kernel_makes_a_new_edge)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	char out[512];
+	int pair[2], epoll = epoll_create1(0);
+	struct guard *tcp;
+
+	tcp_pair(pair);
+	tcp = guard_open(&list, pair[1]);
+	ck_assert_int_eq(epoll_ctl(epoll, EPOLL_CTL_ADD, pair[1], &event), 0);
+	ck_assert_int_eq(send(pair[0], GET, sizeof(GET) - 1, MSG_NOSIGNAL),
+			 sizeof(GET) - 1);
+	ck_assert_int_eq(epoll_wait(epoll, &event, 1, 10000), 1);
+	ck_assert_int_lt(guard_recv(tcp, out, 32), 0);
+	ck_assert_int_eq(errno, EAGAIN);
+	ck_assert_int_eq(epoll_wait(epoll, &event, 1, 10000), 1);
+	ck_assert_int_eq(guard_recv(tcp, out, sizeof(out)), sizeof(GET) - 1);
+	ck_assert_mem_eq(out, GET, sizeof(GET) - 1);
+	/* Nothing is left: no edge. */
+	ck_assert_int_eq(epoll_wait(epoll, &event, 1, 0), 0);
+	guard_close(tcp);
+	close(pair[0]);
+	close(pair[1]);
+	close(epoll);
 }
 END_TEST
 
@@ -485,6 +630,10 @@ Suite *suite_http_guard(void)
 			    sizeof(refused) / sizeof(refused[0]));
 	tcase_add_loop_test(tc, a_malformed_chunk_ends_the_request, 0,
 			    sizeof(bad_chunks) / sizeof(bad_chunks[0]));
+	tcase_add_test(tc, the_library_is_given_a_body_that_ends);
+	tcase_add_test(tc, chunks_are_counted_together);
+	tcase_add_test(tc, requests_keep_their_order_while_they_pile_up);
+	tcase_add_test(tc, what_is_left_in_the_kernel_makes_a_new_edge);
 	tcase_add_test(tc, what_the_handler_is_told_is_what_was_sent);
 	tcase_add_test(tc, a_request_has_an_absolute_deadline);
 	tcase_add_test(tc, idle_connections_are_ended);

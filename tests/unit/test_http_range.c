@@ -34,12 +34,14 @@ static const struct {
 	{ "bytes=1-18446744073709551615", PART(1, 9999) },
 	{ "bytes=1-99999999999999999999999", PART(1, 9999) },
 	{ "bytes=-99999999999999999999999", PART(0, 9999) },
+	{ "bytes=-18446744073709551617", PART(0, 9999) },
 	/* nothing of it is there */
 	{ "bytes=10000-", NONE },
 	{ "bytes=10000-10000", NONE },
 	{ "bytes=18446744073709551615-", NONE },
 	{ "bytes=99999999999999999999999-", NONE },
 	{ "bytes=99999999999999999999999-99999999999999999999999", NONE },
+	{ "bytes=18446744073709551617-", NONE },		/* 2^64 + 1 */
 	{ "bytes=-0", NONE },
 	{ "bytes=-000", NONE },
 	/* a list may have empty elements and spaces */

@@ -5,6 +5,7 @@
  */
 #include <check.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/machines.h"
@@ -181,7 +182,7 @@ START_TEST(ids_come_back_exactly)
 {
 	static const char *const ids[] = {
 		"0", "-1", "9007199254740993", "\"9007199254740993\"",
-		"\"\\u00e9\\n\"", "1.5",
+		"\"\\u00e9\\n\"", "1.5", "1.0000000000000002", "1e300",
 	};
 
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
@@ -195,6 +196,100 @@ START_TEST(ids_come_back_exactly)
 		ck_assert(json_equal(json_object_get(one, "id"), id));
 		json_decref(id);
 		json_decref(one);
+	}
+}
+END_TEST
+
+START_TEST(an_id_has_256_bytes_at_most)
+{
+	static const char begin[] =
+		"{\"jsonrpc\": \"2.0\", \"method\": \"machine.list\", \"id\": \"";
+	char body[512];
+
+	for (size_t len = 255; len <= 257; len++) {
+		json_t *one;
+
+		memcpy(body, begin, sizeof(begin) - 1);
+		memset(body + sizeof(begin) - 1, 'i', len);
+		strcpy(body + sizeof(begin) - 1 + len, "\"}");
+		one = answer(body);
+		ck_assert_int_eq(error_code(one), len > 256 ? RPC_INVALID_REQUEST
+							    : 0);
+		ck_assert_int_eq(json_is_null(json_object_get(one, "id")), len > 256);
+		json_decref(one);
+	}
+}
+END_TEST
+
+START_TEST(an_empty_batch_is_told_from_a_request_that_is_none)
+{
+	json_t *one = answer("[]");
+	const json_t *data = json_object_get(json_object_get(one, "error"), "data");
+
+	ck_assert_str_eq(json_string_value(json_object_get(data, "why")),
+			 "an empty batch");
+	json_decref(one);
+}
+END_TEST
+
+/* What has happened is told, however long the answer is by now; no more is looked at. */
+START_TEST(an_answer_has_a_largest_size)
+{
+	char *filling = malloc(RPC_ANSWER_MAX);
+	struct rpc_error error = { 0 };
+	json_t *params = json_pack("{s:s}", "name", "late"), *none = json_object();
+
+	ck_assert(filling && params && none);
+	memset(filling, ' ', RPC_ANSWER_MAX);
+	json_writer_reset(&out);
+	json_put_raw(&out, filling, RPC_ANSWER_MAX - 8);
+	out.limit = 2UL * RPC_ANSWER_MAX;	/* as rpc_handle() has it */
+	ck_assert(!rpc_call_method(&server, "server.info", none, &out, &error));
+	ck_assert_int_eq(error.code, RPC_LIMIT);
+	ck_assert_uint_eq(out.len, RPC_ANSWER_MAX - 8);
+	ck_assert_msg(rpc_call_method(&server, "machine.create", params, &out,
+				      &error), "%d %s", error.code, error.why);
+	ck_assert_uint_gt(out.len, RPC_ANSWER_MAX);
+	/* Behind it nothing is run, whatever it is. */
+	ck_assert(!rpc_call_method(&server, "machine.create", params, &out, &error));
+	ck_assert_int_eq(error.code, RPC_LIMIT);
+	json_decref(params);
+	json_decref(none);
+	free(filling);
+}
+END_TEST
+
+/* A body that takes long to read, or many calls, are not for the event loop. */
+START_TEST(a_long_batch_is_left_for_a_thread_that_may_wait)
+{
+	static const char call[] =
+		"{\"jsonrpc\":\"2.0\",\"method\":\"machine.list\",\"id\":1}";
+	static char body[70000];
+
+	for (int nr = 64; nr <= 65; nr++) {
+		struct rpc_progress progress = { 0 };
+
+		strcpy(body, "[");
+		for (int i = 0; i < nr; i++) {
+			strcat(body, i ? "," : "");
+			strcat(body, call);
+		}
+		strcat(body, "]");
+		json_writer_reset(&out);
+		ck_assert_int_eq(rpc_handle(&server, body, strlen(body), &out,
+					    &progress, false),
+				 nr > 64 ? RPC_LATER : RPC_ANSWER);
+		ck_assert_uint_eq(progress.done, nr > 64 ? 0 : nr);
+	}
+	for (size_t len = 65536; len <= 65537; len++) {
+		struct rpc_progress progress = { 0 };
+
+		memset(body, ' ', sizeof(body));
+		memcpy(body, call, sizeof(call) - 1);
+		json_writer_reset(&out);
+		ck_assert_int_eq(rpc_handle(&server, body, len, &out, &progress,
+					    false),
+				 len > 65536 ? RPC_LATER : RPC_ANSWER);
 	}
 }
 END_TEST
@@ -253,6 +348,10 @@ Suite *suite_rpc(void)
 	tcase_add_test(tc, but_they_run);
 	tcase_add_test(tc, a_batch_is_answered_in_order_without_its_notifications);
 	tcase_add_test(tc, ids_come_back_exactly);
+	tcase_add_test(tc, an_id_has_256_bytes_at_most);
+	tcase_add_test(tc, an_empty_batch_is_told_from_a_request_that_is_none);
+	tcase_add_test(tc, an_answer_has_a_largest_size);
+	tcase_add_test(tc, a_long_batch_is_left_for_a_thread_that_may_wait);
 	tcase_add_test(tc, a_call_that_would_wait_is_left_for_a_thread_that_may);
 	tcase_add_test(tc, the_methods_are_sorted_and_found);
 	suite_add_tcase(suite, tc);
