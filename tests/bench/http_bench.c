@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a call costs on the wire. The daemon and a bare libmicrohttpd have one
- * worker each and are asked in turn by the same load. A batch of 1,000
+ * worker each and are asked in turn by the same load; beside them a bare one
+ * with jansson shows the part of the parser. A batch of 1,000
  * operations is compared with what jansson needs to parse its bytes.
  * MMAPD names the daemon; server/mmapd in the build folder else.
  */
@@ -122,30 +123,59 @@ static void prepare(uint16_t port)
 		free(post(port, calls[i]).bytes);
 }
 
+struct rates {
+	double ours[MAX_SAMPLES], bare[MAX_SAMPLES], parsing[MAX_SAMPLES];
+};
+
+/* In turn: the daemon, a bare library, and one whose bodies jansson reads. */
+static void measure_calls(uint16_t port, const struct answer *model,
+			  size_t samples, uint64_t requests, struct rates *r)
+{
+	uint16_t bare_port, parsing_port;
+	pid_t bare = http_bare_start(model->body, model->body_len, false,
+				     &bare_port);
+	pid_t parsing = http_bare_start(model->body, model->body_len, true,
+					&parsing_port);
+
+	for (size_t i = 0; i < samples; i++) {
+		r->ours[i] = http_load(port, CONNECTIONS, requests, body);
+		r->bare[i] = http_load(bare_port, CONNECTIONS, requests, body);
+		r->parsing[i] = http_load(parsing_port, CONNECTIONS, requests,
+					  body);
+	}
+	kill(bare, SIGKILL);
+	kill(parsing, SIGKILL);
+	waitpid(bare, NULL, 0);
+	waitpid(parsing, NULL, 0);
+}
+
+static void report_calls(struct rates *r, size_t samples)
+{
+	const double bare = median(r->bare, samples);
+
+	report_line(&(struct line){
+		.name = "http/mmap_munmap", .unit = "/s",
+		.ours = median(r->ours, samples), .reference = bare,
+		.kind = BAR_AT_LEAST, .bar = 0.6,
+	});
+	/* Nothing of ours: what the parser alone takes from the library. */
+	report_line(&(struct line){
+		.name = "http/floor_jansson", .unit = "/s",
+		.ours = median(r->parsing, samples), .reference = bare,
+		.kind = BAR_NONE,
+	});
+}
+
 static void bench_calls(uint16_t port, const struct bench_options *o)
 {
 	const size_t samples = o->quick ? 5 : MAX_SAMPLES;
-	const uint64_t requests = o->quick ? 4000 : 20000;
-	double ours[MAX_SAMPLES], reference[MAX_SAMPLES];
 	struct answer model = post(port, bodies[0][0]);
-	uint16_t bare_port;
-	pid_t bare;
+	struct rates r;
 
 	free(post(port, bodies[0][1]).bytes);
-	bare = http_bare_start(model.body, model.body_len, &bare_port);
-	for (size_t i = 0; i < samples; i++) {
-		ours[i] = http_load(port, CONNECTIONS, requests, body);
-		reference[i] = http_load(bare_port, CONNECTIONS, requests, body);
-	}
-	kill(bare, SIGKILL);
-	waitpid(bare, NULL, 0);
+	measure_calls(port, &model, samples, o->quick ? 4000 : 20000, &r);
 	free(model.bytes);
-	report_line(&(struct line){
-		.name = "http/mmap_munmap", .unit = "/s",
-		.ours = median(ours, samples),
-		.reference = median(reference, samples),
-		.kind = BAR_AT_LEAST, .bar = 0.6,
-	});
+	report_calls(&r, samples);
 }
 
 static char *write_batch(void)
@@ -205,7 +235,8 @@ static void bench_batch(uint16_t port, const struct bench_options *o)
 int main(int argc, char **argv)
 {
 	struct bench_options o = bench_options(argc, argv);
-	bool calls = bench_wanted(&o, "http/mmap_munmap");
+	bool calls = bench_wanted(&o, "http/mmap_munmap") ||
+		     bench_wanted(&o, "http/floor_jansson");
 	bool batch = bench_wanted(&o, "http/batch_op");
 	uint16_t port;
 	pid_t daemon;
