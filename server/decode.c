@@ -346,13 +346,22 @@ static bool get_name(const struct place *p, const json_t *v)
 	return true;
 }
 
+static bool is_machine_name(const char *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!((name[i] >= 'a' && name[i] <= 'z') ||
+		      (name[i] >= '0' && name[i] <= '9') ||
+		      name[i] == '-' || name[i] == '_'))
+			return false;
+	return len && len <= MACHINE_MAX;
+}
+
 static bool get_machine(const struct place *p, const json_t *v)
 {
 	const char *name = json_string_value(v);
 	size_t len = json_string_length(v);
 
-	if (!name || !len || len > MACHINE_MAX ||
-	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != len)
+	if (!name || !is_machine_name(name, len))
 		return refuse(p, "must be 1 to 64 of a-z 0-9 - _");
 	memcpy(p->at, name, len + 1);
 	return true;
@@ -725,24 +734,39 @@ static bool take(struct decoding *d, uint32_t i, const json_t *value)
 	return get_value(&p, value);
 }
 
+/* The parameter called @key, looked for from number @i on and around: most
+ * clients name them in the order of the table. nr_params: there is none. */
+static uint32_t param_named(const struct rpc_method *method, const char *key,
+			    uint32_t i)
+{
+	const uint32_t nr = method->nr_params;
+
+	for (uint32_t tried = 0; tried < nr; tried++, i++) {
+		if (i >= nr)
+			i = 0;
+		if (!strcmp(method->params[i].name, key))
+			return i;
+	}
+	return nr;
+}
+
 static bool take_named(struct decoding *d, const json_t *params)
 {
 	json_t *object = (json_t *)params;	/* iterating changes nothing */
 	void *it = json_object_iter(object);
+	uint32_t next = 0;
 
 	for (; it; it = json_object_iter_next(object, it)) {
 		const char *key = json_object_iter_key(it);
-		uint32_t i = 0;
+		const uint32_t i = param_named(d->method, key, next);
 
-		while (i < d->method->nr_params &&
-		       strcmp(d->method->params[i].name, key))
-			i++;
 		if (i == d->method->nr_params)
 			return rpc_fail(d->error, RPC_INVALID_PARAMS, key,
 					"is not a parameter of %s",
 					d->method->name);
 		if (!take(d, i, json_object_iter_value(it)))
 			return false;
+		next = i + 1;
 	}
 	return true;
 }

@@ -216,6 +216,14 @@ void json_put_int(struct json_writer *w, int64_t value)
 		json_put_hex(w, (uint64_t)value);
 }
 
+void json_put_digits(struct json_writer *w, int64_t value)
+{
+	const bool negative = value < 0;
+
+	put_decimal(w, negative ? 0 - (uint64_t)value : (uint64_t)value,
+		    negative);
+}
+
 void json_put_hex(struct json_writer *w, uint64_t value)
 {
 	unsigned int nibbles = (67 - (unsigned int)__builtin_clzll(value | 1)) / 4;

@@ -46,6 +46,8 @@ void json_put_bool(struct json_writer *w, bool value);
 /* A JSON integer, or a hex string from 2^53 up (api.md section 2). */
 void json_put_uint(struct json_writer *w, uint64_t value);
 void json_put_int(struct json_writer *w, int64_t value);
+/* A JSON integer, however large: for numbers that are a client's. */
+void json_put_digits(struct json_writer *w, int64_t value);
 /* "0x…", lower case, no leading zeros. */
 void json_put_hex(struct json_writer *w, uint64_t value);
 /* A string, escaped; invalid UTF-8 bytes become U+FFFD. */

@@ -249,20 +249,18 @@ static void write_id(struct json_writer *out, const json_t *id)
 	int len;
 
 	json_key(out, "id");
-	if (json_is_string(id)) {
+	if (json_is_integer(id)) {
+		json_put_digits(out, json_integer_value(id));
+	} else if (json_is_string(id)) {
 		json_put_stringn(out, json_string_value(id),
 				 json_string_length(id));
-		return;
-	}
-	if (json_is_integer(id))
-		len = snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT,
-			       json_integer_value(id));
-	else if (json_is_real(id))
+	} else if (json_is_real(id)) {
 		len = snprintf(text, sizeof(text), "%.17g",
 			       json_real_value(id));
-	else
-		len = snprintf(text, sizeof(text), "null");
-	json_put_raw(out, text, (size_t)len);
+		json_put_raw(out, text, (size_t)len);
+	} else {
+		json_put_null(out);
+	}
 }
 
 static void response_begin(struct json_writer *out, const json_t *id)

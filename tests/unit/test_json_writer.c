@@ -99,6 +99,23 @@ START_TEST(negative_integers_come_out_as_they_are)
 }
 END_TEST
 
+START_TEST(a_clients_integers_stay_digits)
+{
+	static const int64_t values[] = {
+		0, -1, INT64_MAX, INT64_MIN, (1LL << 53) + 1, -(1LL << 53) - 1,
+	};
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		char digits[32];
+
+		json_writer_reset(&w);
+		json_put_digits(&w, values[i]);
+		snprintf(digits, sizeof(digits), "%" PRId64, values[i]);
+		ck_assert_str_eq(text(), digits);
+	}
+}
+END_TEST
+
 START_TEST(every_ascii_character_survives)
 {
 	char all[128];
@@ -224,6 +241,7 @@ Suite *suite_json_writer(void)
 	tcase_add_test(tc, commas_stand_between_and_nowhere_else);
 	tcase_add_test(tc, integers_are_exact_or_hex_strings);
 	tcase_add_test(tc, negative_integers_come_out_as_they_are);
+	tcase_add_test(tc, a_clients_integers_stay_digits);
 	tcase_add_test(tc, every_ascii_character_survives);
 	tcase_add_test(tc, any_bytes_make_a_string);
 	tcase_add_loop_test(tc, what_is_not_utf8_is_replaced_and_the_rest_stays,
