@@ -170,25 +170,25 @@ static void extend_file(struct step *s, inode_ref inode, uint64_t size)
 }
 
 /*
- * prepare_write: a block for the page, and the page itself, read from the disk
- * unless all of it will be overwritten. 0, or a negative errno, not told.
+ * prepare_write: a block for the page (*made: it had none), and the page itself,
+ * read from the disk unless all of it will be overwritten. 0, or a negative
+ * errno, not told.
  */
 static int64_t prepare_write(struct step *s, mapping_ref mapping, uint64_t pos,
-			     uint64_t n, pfn_t *pfn, bool *fresh)
+			     uint64_t n, pfn_t *pfn, bool *made)
 {
-	const uint64_t index = pos >> PAGE_SHIFT;
-	const uint64_t size =
-		inode_at(s->m, mapping_at(s->m, mapping)->host)->i_size;
+	const struct inode *inode =
+		inode_at(s->m, mapping_at(s->m, mapping)->host);
+	const uint64_t index = pos >> PAGE_SHIFT, blocks = inode->i_blocks;
 	int64_t err = aops(s->m, mapping)->get_block(s, mapping, index);
 
-	*fresh = false;
 	if (err)
 		return err;
+	*made = inode->i_blocks != blocks;
 	*pfn = find_get_page(s->m, mapping, index);
 	if (*pfn)
 		return 0;
-	*fresh = true;
-	if (n < PAGE_SIZE && index < size_pages(size))
+	if (n < PAGE_SIZE && index < size_pages(inode->i_size))
 		return read_cache_page(s, mapping, index, pfn);
 	*pfn = alloc_page(s, GFP_HIGHUSER);
 	if (!*pfn)
@@ -207,9 +207,9 @@ static int64_t write_one_page(struct step *s, inode_ref inode,
 {
 	const mapping_ref mapping = inode_mapping(inode);
 	uint64_t left;
-	bool fresh;
+	bool made;
 	pfn_t pfn;
-	int64_t err = prepare_write(s, mapping, pos, n, &pfn, &fresh);
+	int64_t err = prepare_write(s, mapping, pos, n, &pfn, &made);
 
 	if (err)
 		return refuse(s, (int)-err, err == -ENOSPC
@@ -220,13 +220,11 @@ static int64_t write_one_page(struct step *s, inode_ref inode,
 		extend_file(s, inode, pos);
 	left = buffer_get(s, from, (uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
 				   (pos & ~PAGE_MASK), n);
-	if (left == n) {
-		if (fresh && pos >> PAGE_SHIFT >=
-			     size_pages(inode_at(s->m, inode)->i_size))
-			remove_from_page_cache(s, pfn);
+	/* folio_zero_new_buffers(): a block that is new is zeros, and written. */
+	if (left < n || made)
+		set_page_dirty(s, pfn);
+	if (left == n)
 		return refuse(s, EFAULT, "the buffer cannot be read");
-	}
-	set_page_dirty(s, pfn);
 	if (pos + n - left > inode_at(s->m, inode)->i_size)
 		i_size_write(s, inode, pos + n - left);
 	mark_page_accessed(s, pfn);

@@ -107,7 +107,6 @@ static int64_t write_page(struct step *s, mapping_ref mapping, pfn_t pfn)
 	trace_event(s, writepage, inode_at(s->m, mapping_at(s->m, mapping)->host)
 				  ->i_ino, index, pfn);
 	page->flags &= ~(1ULL << PG_writeback);
-	page->flags |= 1ULL << PG_mappedtodisk;
 	radix_tree_tag_clear(s, mapping, index, PAGECACHE_TAG_WRITEBACK);
 	kernel_mut(s)->nr_writeback--;
 	kernel_mut(s)->nr_written++;

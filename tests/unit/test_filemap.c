@@ -119,16 +119,26 @@ static int64_t write_from(uint64_t at, unsigned int n, uint64_t count)
 		.pwrite = { fd, at, page_addr(n), count } }).ret;
 }
 
-/* ext4: the file has grown to where the write would have been; a block, too. */
-START_TEST(a_write_from_nowhere_writes_nothing)
+/*
+ * ext4: the file has grown to where the write would have been, and has a block
+ * there; the page of that block, zeros, is to be written.
+ */
+START_TEST(a_write_from_nowhere_writes_zeros)
 {
 	ck_assert_int_eq(fs_truncate(&sp, fd, 100), 0);
+	fs_sync(&sp, fd);
+	ck_assert_int_eq(write_from(0, 0, PAGE_SIZE), -EFAULT);
+	ck_assert_uint_eq(fs_nr_dirty(&sp), 0);
 	ck_assert_int_eq(write_from(3 * PAGE_SIZE, 0, PAGE_SIZE), -EFAULT);
 	ck_assert_uint_eq(mm_file_info(sp.m, ino).size, 3 * PAGE_SIZE);
 	ck_assert_uint_eq(mm_file_info(sp.m, ino).blocks,
 			  disk_blocks_for(4) - 2);
-	ck_assert_uint_eq(fs_byte(&sp, fd, 3 * PAGE_SIZE - 1), 0);
+	ck_assert_uint_ne(fs_page(&sp, ino, 3), 0);
+	ck_assert_uint_eq(fs_nr_dirty(&sp), 1);
 	host_check(sp.m);
+	ck_assert_uint_eq(fs_byte(&sp, fd, 3 * PAGE_SIZE - 1), 0);
+	fs_sync(&sp, fd);
+	ck_assert_uint_eq(fs_nr_dirty(&sp), 0);
 }
 END_TEST
 
@@ -166,6 +176,23 @@ START_TEST(a_page_that_comes_from_a_pipe_is_dirty)
 	ck_assert_uint_eq(fs_disk_byte(&sp, ino, 0), 6);
 	fs_drop_caches(&sp);
 	ck_assert_uint_eq(fs_byte(&sp, fd, 0), 6);
+}
+END_TEST
+
+/* Whose blocks were looked up one by one as it was written does not know it. */
+START_TEST(a_page_that_was_read_knows_its_block)
+{
+	const uint64_t mapped_to_disk = 1ULL << PG_mappedtodisk;
+
+	fs_read(&sp, fd, 0, 1);
+	ck_assert(page_at(sp.m, fs_page(&sp, ino, 0))->flags & mapped_to_disk);
+	ck_assert_int_eq(fs_truncate(&sp, fd, 0), 0);
+	fs_write(&sp, fd, 0, PAGE_SIZE, 2);
+	fs_sync(&sp, fd);
+	ck_assert(!(page_at(sp.m, fs_page(&sp, ino, 0))->flags & mapped_to_disk));
+	fs_drop_caches(&sp);
+	fs_read(&sp, fd, 0, 1);
+	ck_assert(page_at(sp.m, fs_page(&sp, ino, 0))->flags & mapped_to_disk);
 }
 END_TEST
 
@@ -359,9 +386,10 @@ Suite *suite_filemap(void)
 	tcase_add_test(tc, a_page_used_twice_is_active);
 	tcase_add_test(tc, a_write_of_a_part_keeps_the_rest_of_the_page);
 	tcase_add_test(tc, a_write_behind_the_end_finds_zeros_before_it);
-	tcase_add_test(tc, a_write_from_nowhere_writes_nothing);
+	tcase_add_test(tc, a_write_from_nowhere_writes_zeros);
 	tcase_add_test(tc, a_write_that_fails_half_way_has_blocks_for_its_folio);
 	tcase_add_test(tc, a_page_that_comes_from_a_pipe_is_dirty);
+	tcase_add_test(tc, a_page_that_was_read_knows_its_block);
 	tcase_add_test(tc, what_is_cut_off_is_no_longer_dirty);
 	tcase_add_test(tc, the_last_page_keeps_only_what_the_file_keeps);
 	tcase_add_test(tc, private_copies_go_with_the_end_and_survive_a_hole);

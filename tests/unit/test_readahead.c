@@ -125,6 +125,19 @@ START_TEST(the_mark_brings_the_next_window_which_is_larger)
 	read_pages(5, 3);
 	read_pages(16, 1);
 	expect_cached(0, 84);
+	/* A mark that was met is gone. */
+	read_pages(1, 1);
+	read_pages(4, 1);
+	expect_cached(0, 84);
+	fresh();
+	read_pages(0, 128);
+	expect_cached(0, 256);
+	read_pages(128, 1);
+	expect_cached(0, 768);
+	read_pages(256, 1);
+	expect_cached(0, 1792);
+	read_pages(768, 1);
+	expect_cached(0, 3840);
 }
 END_TEST
 

@@ -72,6 +72,19 @@ START_TEST(thirty_seconds_to_the_tick_are_old_enough)
 }
 END_TEST
 
+/* The flusher looked at the multiple, though the clock went on to behind it. */
+START_TEST(age_is_counted_where_the_flusher_came_by)
+{
+	fs_tick(&sp, 1 * SECOND);
+	write_page(0, 0, 1);
+	fs_tick(&sp, 28 * SECOND);
+	fs_tick(&sp, 3 * SECOND);
+	ck_assert_uint_eq(on_disk(0, 0), 0);
+	fs_tick(&sp, 3 * SECOND);
+	ck_assert_uint_eq(on_disk(0, 0), 1);
+}
+END_TEST
+
 /* An age is a file's: since its first page became dirty. */
 START_TEST(older_files_go_before_younger_ones_with_all_their_pages)
 {
@@ -108,7 +121,10 @@ START_TEST(what_was_written_is_not_written_again)
 {
 	uint64_t written;
 
+	ck_assert_uint_eq(kernel_at(sp.m)->nr_dirtied, 0);
 	write_page(0, 0, 1);
+	write_page(0, 0, 1);
+	ck_assert_uint_eq(kernel_at(sp.m)->nr_dirtied, 1);
 	fs_sync(&sp, fd[0]);
 	written = kernel_at(sp.m)->nr_written;
 	fs_sync(&sp, fd[0]);
@@ -189,6 +205,7 @@ Suite *suite_writeback(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, data_is_written_when_it_is_old_and_the_flusher_comes_by);
 	tcase_add_test(tc, thirty_seconds_to_the_tick_are_old_enough);
+	tcase_add_test(tc, age_is_counted_where_the_flusher_came_by);
 	tcase_add_test(tc, older_files_go_before_younger_ones_with_all_their_pages);
 	tcase_add_test(tc, a_file_stays_in_line_until_its_last_dirty_page_is_written);
 	tcase_add_test(tc, what_was_written_is_not_written_again);
