@@ -253,6 +253,17 @@ class Http(Case):
             answer = self.daemon.raw(head + body)
             self.assertEqual(answer.split(b" ")[1], status, (lines, size))
 
+    def test_the_last_answer_of_a_connection_comes_before_its_end(self):
+        for line in (b"HTTP/1.0\r\n", b"HTTP/1.1\r\nConnection: close\r\n",
+                     b"HTTP/1.1\r\nConnection: keep-alive, Close\r\n",
+                     b"HTTP/1.1\r\nConnection: keep-alive\r\nConnection: close\r\n"):
+            with socket.create_connection(("127.0.0.1", self.daemon.port), 10) as one:
+                one.sendall(b"GET /machines " + line + b"Host: localhost\r\n\r\n")
+                answer = b""
+                while part := one.recv(4096):
+                    answer += part
+            self.assertRegex(answer, rb'(?s)^HTTP/1\.[01] 200 .*\{"machines":\[.*\]\}$', line)
+
     def test_a_crowd_is_answered_each_its_own(self):
         """More connections at one time than answers that wait for each other."""
         crowd = [socket.create_connection(("127.0.0.1", self.daemon.port), 10) for _ in range(100)]
