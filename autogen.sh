@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Make ./configure from configure.ac. Needed in a git checkout only: a release
 # tarball ships it.
 set -e

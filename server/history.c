@@ -107,15 +107,22 @@ static uint64_t next_seq(const struct history *h)
 	return h->last ? h->last->first_seq + h->last->nr : h->first_seq;
 }
 
+static size_t block_bytes(const struct history_block *b)
+{
+	return sizeof(*b) + b->cap;
+}
+
 static bool reserve(struct history *h, size_t need)
 {
 	struct history_block *b = h->last;
 	size_t cap = b ? b->cap * 2 : BLOCK_MIN;
 
-	if (likely(b && b->cap - b->used >= need))
+	if (likely(b && b->cap - b->used >= need && !h->cut))
 		return true;
 	if (cap > BLOCK_MAX)
 		cap = BLOCK_MAX;
+	if (cap > h->limit / 8)
+		cap = h->limit / 8;
 	if (cap < need)
 		cap = need;
 	b = malloc(sizeof(*b) + cap);
@@ -124,7 +131,9 @@ static bool reserve(struct history *h, size_t need)
 	*b = (struct history_block){ .first_seq = next_seq(h), .cap = cap };
 	*(h->last ? &h->last->next : &h->first) = b;
 	h->last = b;
-	h->bytes += sizeof(*b) + cap;
+	h->bytes += block_bytes(b);
+	h->allocated += block_bytes(b);
+	h->cut = false;
 	return true;
 }
 
@@ -167,24 +176,6 @@ bool history_reserve_revert(struct history *h, const char *snapshot)
 {
 	return reserve(h, sizeof(struct entry_head) +
 				  padded(strlen(snapshot) + 1));
-}
-
-/* Whole blocks, never the one that is being written. */
-static bool drop_old(struct history *h)
-{
-	bool dropped = false;
-
-	while (unlikely(h->bytes > h->limit) && !h->hold &&
-	       h->first != h->last) {
-		struct history_block *b = h->first;
-
-		h->first = b->next;
-		h->first_seq = h->first->first_seq;
-		h->bytes -= sizeof(*b) + b->cap;
-		free(b);
-		dropped = true;
-	}
-	return dropped;
 }
 
 static uint8_t *put(uint8_t *at, const void *what, size_t bytes)
@@ -251,7 +242,7 @@ static uint8_t *put_result(uint8_t *at, struct entry_head *head,
 	return at;
 }
 
-static bool finish(struct history *h, struct entry_head *head, uint8_t *at)
+static void finish(struct history *h, struct entry_head *head, uint8_t *at)
 {
 	struct history_block *b = h->last;
 	uint8_t *start = b->bytes + b->used;
@@ -260,7 +251,6 @@ static bool finish(struct history *h, struct entry_head *head, uint8_t *at)
 	memcpy(start, head, sizeof(*head));
 	b->used += head->size;
 	b->nr++;
-	return drop_old(h);
 }
 
 bool history_append(struct history *h, const struct op *op,
@@ -287,10 +277,11 @@ bool history_append(struct history *h, const struct op *op,
 	} else if (needs_data(op) && op->data_len) {
 		head.flags |= DATA_DROPPED;
 	}
-	return finish(h, &head, at);
+	finish(h, &head, at);
+	return head.flags & DATA_DROPPED;
 }
 
-bool history_append_revert(struct history *h, const char *snapshot,
+void history_append_revert(struct history *h, const char *snapshot,
 			   uint64_t to_seq)
 {
 	struct entry_head head = {
@@ -301,7 +292,51 @@ bool history_append_revert(struct history *h, const char *snapshot,
 	uint8_t *at = h->last->bytes + h->last->used + sizeof(head);
 
 	at = put(at, snapshot, head.data_len);
-	return finish(h, &head, at);
+	finish(h, &head, at);
+}
+
+/* ---- dropping ---- */
+
+void history_cut(struct history *h)
+{
+	h->cut = true;
+}
+
+static void drop_first(struct history *h)
+{
+	struct history_block *b = h->first;
+
+	h->first = b->next;
+	h->first_seq = h->first->first_seq;
+	h->bytes -= block_bytes(b);
+	free(b);
+}
+
+static bool ends_by(const struct history_block *b, uint64_t seq)
+{
+	return b->first_seq + b->nr <= seq + 1;
+}
+
+void history_drop(struct history *h, uint64_t seq)
+{
+	while (h->first != h->last && ends_by(h->first, seq))
+		drop_first(h);
+}
+
+size_t history_bytes_after(const struct history *h, uint64_t seq)
+{
+	const struct history_block *b = h->first;
+	size_t left = h->bytes;
+
+	for (; b != h->last && ends_by(b, seq); b = b->next)
+		left -= block_bytes(b);
+	return b && b->first_seq == seq + 1 ? left : SIZE_MAX;
+}
+
+void history_drop_oldest(struct history *h)
+{
+	while (history_is_full(h) && h->first != h->last)
+		drop_first(h);
 }
 
 /* ---- marks ---- */
@@ -311,7 +346,8 @@ struct history_mark history_mark(struct history *h)
 	h->hold = true;
 	if (!h->last)
 		return (struct history_mark){ 0 };
-	return (struct history_mark){ h->last, h->last->used, h->last->nr };
+	return (struct history_mark){ h->last, h->last->used, h->last->nr,
+				      h->cut };
 }
 
 void history_truncate(struct history *h, const struct history_mark *mark)
@@ -324,18 +360,18 @@ void history_truncate(struct history *h, const struct history_mark *mark)
 		return;
 	}
 	for (struct history_block *gone = b->next; gone; gone = gone->next)
-		h->bytes -= sizeof(*gone) + gone->cap;
+		h->bytes -= block_bytes(gone);
 	free_blocks(b->next);
 	b->next = NULL;
 	b->used = mark->used;
 	b->nr = mark->nr;
+	h->cut = mark->cut;
 	h->last = b;
 }
 
-bool history_unhold(struct history *h)
+void history_unhold(struct history *h)
 {
 	h->hold = false;
-	return drop_old(h);
 }
 
 /* ---- reading ---- */

@@ -232,13 +232,11 @@ static bool not_run(enum mm_status status, const struct op *op,
 			"this is not an operation that can be run");
 }
 
-/* After each operation, whatever it was. */
-static void operation_done(struct hosted *h, bool dropped)
+/* After each operation, whatever it was. @lost: it cannot be run again. */
+static void operation_done(struct hosted *h, bool lost)
 {
 	h->seq++;
-	if (unlikely(dropped) && h->forked &&
-	    h->history.first_seq > h->born_seq + 1)
-		snapshots_forget_origin(h);
+	keyframes_tend(h, lost);
 	hostmem_trim(&h->m);
 	hosted_charge(h);
 }
@@ -299,7 +297,8 @@ static uint32_t count_named(const struct snapshots *snaps)
 	uint32_t nr = 0;
 
 	for (uint32_t i = 0; i < snaps->nr; i++)
-		nr += snaps->point[i].kind == POINT_NAMED;
+		nr += snaps->point[i].kind == POINT_NAMED &&
+		      !snaps->point[i].shadowed;
 	return nr;
 }
 
@@ -314,7 +313,7 @@ static void move_name(struct hosted *h, const char *name)
 	if (h->in_run)
 		h->snapshots.point[old].shadowed = true;
 	else
-		snapshots_kill(h, old);
+		keyframes_point_goes(h, old);
 }
 
 bool hosted_snapshot(struct hosted *h, const char *name,
@@ -392,7 +391,9 @@ bool hosted_revert(struct hosted *h, const char *name, uint64_t seq,
 	if (index == NO_POINT ? !restore_past(h, seq, error)
 			      : !snapshots_restore(h, index, error))
 		return false;
-	operation_done(h, history_append_revert(&h->history, name, seq));
+	history_append_revert(&h->history, name, seq);
+	operation_done(h, false);
+	keyframes_reverted(h, seq);
 	return true;
 }
 
@@ -461,16 +462,24 @@ static uint32_t run_point(const struct hosted *h)
 	return i;
 }
 
-void hosted_commit(struct hosted *h)
+static uint32_t first_shadowed(const struct snapshots *snaps)
 {
-	struct snapshots *snaps = &h->snapshots;
-
 	for (uint32_t i = 0; i < snaps->nr; i++)
 		if (snaps->point[i].shadowed)
-			snaps->point[i].kind = POINT_DEAD;
-	snapshots_kill(h, run_point(h));
+			return i;
+	return NO_POINT;
+}
+
+void hosted_commit(struct hosted *h)
+{
+	uint32_t i;
+
+	keyframes_point_goes(h, run_point(h));
+	while ((i = first_shadowed(&h->snapshots)) != NO_POINT)
+		keyframes_point_goes(h, i);
 	history_unhold(&h->history);
 	h->in_run = false;
+	keyframes_tend(h, false);
 	hosted_charge(h);
 }
 

@@ -33,6 +33,7 @@ struct hosted {
 	uint64_t charged;		/* frames counted in the registry's sum */
 	struct history history;
 	struct snapshots snapshots;
+	uint64_t keyframe_at;		/* history.allocated at the last regular one */
 	bool in_run;			/* between begin and commit or rollback */
 	struct history_mark run_mark;	/* where the run began */
 };
@@ -82,6 +83,20 @@ const char *op_method(enum op_code code);
  */
 bool past_state(struct hosted *h, uint64_t seq, struct machine *out,
 		struct rpc_error *error);
+
+/* ---- keyframes.c ---- */
+
+/**
+ * keyframes_tend - keep the history within its bounds, and what it holds in reach
+ * @lost: the last operation cannot be run again
+ * After each operation. Takes a keyframe now and then, which costs a walk over the
+ * frames changed since the last point. Never fails.
+ */
+void keyframes_tend(struct hosted *h, bool lost);
+/* The machine became again what it was at @to_seq, which is in the history now. */
+void keyframes_reverted(struct hosted *h, uint64_t to_seq);
+/* A point that is live: nobody wants it any more, unless the history does. */
+void keyframes_point_goes(struct hosted *h, uint32_t index);
 
 /* ---- dump.c ---- */
 

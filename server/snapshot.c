@@ -307,17 +307,6 @@ void snapshots_kill(struct hosted *h, uint32_t index)
 	collapse(h);
 }
 
-void snapshots_forget_origin(struct hosted *h)
-{
-	struct snapshots *snaps = &h->snapshots;
-
-	for (uint32_t i = 0; i < snaps->nr; i++)
-		if (snaps->point[i].kind == POINT_ORIGIN) {
-			snapshots_kill(h, i);
-			return;
-		}
-}
-
 void snapshots_free(struct hosted *h)
 {
 	struct snapshots *snaps = &h->snapshots;

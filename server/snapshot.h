@@ -18,6 +18,7 @@ enum point_kind {
 	POINT_NAMED,		/* a snapshot */
 	POINT_ORIGIN,		/* what a forked machine began with */
 	POINT_ATOMIC,		/* hosted_begin() */
+	POINT_KEYFRAME,		/* for the history's sake (keyframes.c) */
 };
 
 /* A block of saved frames; freed with the last of its users. */
@@ -40,7 +41,8 @@ struct point {
 	enum point_kind kind;
 	bool shadowed;		/* its name moved on in an atomic run */
 	char name[MACHINE_NAME_MAX + 1];
-	uint64_t seq;
+	uint64_t seq;		/* after which operation the machine was so */
+	bool wanted, beginning;	/* for keyframes.c alone */
 	struct delta delta;	/* empty in the newest: that is being saved */
 };
 
@@ -69,8 +71,6 @@ bool snapshots_open(struct hosted *h, enum point_kind kind, const char *name,
 
 /* Nobody wants these any more; drops or merges what can be. */
 void snapshots_kill(struct hosted *h, uint32_t index);
-/* A forked machine's first state is of no use once later history is gone. */
-void snapshots_forget_origin(struct hosted *h);
 
 /* The index of a snapshot, of any live point at @seq; NO_POINT. */
 uint32_t snapshots_find(const struct snapshots *snaps, const char *name);

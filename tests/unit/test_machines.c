@@ -660,6 +660,7 @@ START_TEST(data_that_would_crowd_out_the_history_is_not_kept)
 	struct op op = { .code = OP_MEM_WRITE, .pid = 1 };
 	struct seen seen = { 0 };
 	struct hosted *h;
+	char after[33];
 
 	limits.history_bytes = 100000;
 	open_registry_with(&limits);
@@ -674,10 +675,12 @@ START_TEST(data_that_would_crowd_out_the_history_is_not_kept)
 	ck_assert(seen.data_dropped);
 	ck_assert_uint_eq(seen.op.data_len, 0);
 	map(h, 1, 0, 4096);
-	/* What came before can be had again, what came after cannot. */
+	/* What came before and after can be had again all the same. */
+	hosted_digest(h, after);
 	ck_assert(hosted_revert(h, "", 2, &error));
-	ck_assert(!hosted_revert(h, "", 3, &error));
-	ck_assert_int_eq(error.code, RPC_NO_SUCH_THING);
+	ck_assert(hosted_revert(h, "", 4, &error));
+	ck_digest_eq(h, after);
+	ck_assert(hosted_revert(h, "", 3, &error));
 	machines_unlock(h);
 	close_registry();
 }
@@ -832,11 +835,20 @@ struct life {
 	uint64_t snapshot[LIFE_NAMES];	/* its seq + 1; 0: none */
 	uint64_t run_snapshot[LIFE_NAMES];	/* as they were at begin */
 	uint64_t run_seq;
+	bool forgetful;		/* its history is short */
 };
 
 static unsigned int pick(struct life *l, unsigned int below)
 {
 	return (unsigned int)rand_r(&l->seed) % below;
+}
+
+/* Some state that it must be possible to go back to. */
+static uint64_t random_past(struct life *l)
+{
+	const uint64_t from = l->forgetful ? l->h->history.first_seq - 1 : 0;
+
+	return from + pick(l, (unsigned int)(hosted_seq(l->h) - from) + 1);
 }
 
 static void random_operation(struct life *l)
@@ -883,7 +895,7 @@ static void random_snapshot(struct life *l)
 
 static void random_revert(struct life *l)
 {
-	const uint64_t to = pick(l, (unsigned int)hosted_seq(l->h) + 1);
+	const uint64_t to = random_past(l);
 	unsigned int i = pick(l, LIFE_NAMES);
 	char name[] = "a";
 
@@ -917,7 +929,7 @@ static void random_run(struct life *l)
 
 static void fork_and_compare(struct life *l)
 {
-	const uint64_t at = pick(l, (unsigned int)hosted_seq(l->h) + 1);
+	const uint64_t at = random_past(l);
 	struct hosted *fork = hosted_fork(l->h, "", true, at, &error);
 
 	ck_assert_msg(fork, "%s", error.why);
@@ -1028,13 +1040,83 @@ START_TEST(the_past_is_out_of_reach_once_the_history_dropped_it)
 	}
 	ck_assert(!hosted_revert(h, "", 1000, &error));
 	ck_assert_int_eq(error.code, RPC_NO_SUCH_THING);
-	ck_assert_uint_eq(fork->snapshots.nr, 0);
-	ck_assert_ptr_null(fork->m.saved);
+	ck_assert(!hosted_revert(fork, "", 1, &error));
 	ck_assert(hosted_revert(h, "", 0, &error));
 	ck_assert(!hosted_revert(h, "", 5000, &error));
 	ck_assert_int_eq(error.code, RPC_NO_SUCH_THING);
 	machines_unlock(fork);
 	machines_unlock(h);
+	close_registry();
+}
+END_TEST
+
+static void no_matter(const struct history_entry *e, void *ctx)
+{
+	(void)e;
+	(void)ctx;
+}
+
+/* Quotas that forbid keyframes cost nothing but the way back. */
+START_TEST(without_room_for_keyframes_all_goes_on)
+{
+	struct machine_limits limits = machine_limits_default();
+	struct hosted *h;
+	uint64_t first;
+
+	limits.history_bytes = 100000;
+	limits.snapshot_frames = 8;
+	open_registry_with(&limits);
+	h = create("a");
+	spawn(h);
+	for (int i = 0; i < 5000; i++)
+		map(h, 1, MIB, 4096);
+	ck_assert_uint_eq(h->snapshots.nr, 0);
+	ck_assert_uint_lt(h->history.bytes, 200000);
+	first = hosted_history(h, 0, 1, no_matter, NULL);
+	ck_assert_uint_gt(first, 1000);
+	ck_assert(!hosted_revert(h, "", first, &error));
+	ck_assert_int_eq(error.code, RPC_NO_SUCH_THING);
+	ck_assert(hosted_revert(h, "", 0, &error));
+	machines_unlock(h);
+	close_registry();
+}
+END_TEST
+
+/*
+ * With a history so short that it begins anew many times in a life: from what it
+ * holds, and from the state before that, every state can be had.
+ */
+START_TEST(what_the_history_holds_can_be_gone_back_to)
+{
+	struct machine_limits limits = machine_limits_default();
+	static struct life l;
+	uint64_t first;
+
+	limits.history_bytes = 20000 - 5000 * (uint64_t)(_i % 3);
+	limits.snapshots = LIFE_NAMES;
+	open_registry_with(&limits);
+	memset(&l, 0, sizeof(l));
+	l.seed = 500 + (unsigned int)_i;
+	l.h = create("a");
+	l.forgetful = true;
+	hosted_digest(l.h, l.digest[0]);
+	spawn(l.h);
+	hosted_digest(l.h, l.digest[1]);
+	live(&l);
+	if (l.h->in_run)
+		hosted_commit(l.h);
+	first = hosted_history(l.h, 0, 1, no_matter, NULL);
+	ck_assert_uint_gt(first, 1);
+	ck_assert_uint_lt(first, LIFE_OPS);
+	for (uint64_t seq = first - 1; seq <= LIFE_OPS; seq += 3) {
+		struct hosted *fork = hosted_fork(l.h, "f", true, seq, &error);
+
+		ck_assert_msg(fork, "%s", error.why);
+		ck_digest_eq(fork, l.digest[seq]);
+		machines_destroy(fork);
+		machines_unlock(fork);
+	}
+	machines_unlock(l.h);
 	close_registry();
 }
 END_TEST
@@ -1222,6 +1304,8 @@ static void add_past_tests(Suite *suite)
 	tcase_add_loop_test(tc, every_state_of_a_random_life_can_be_had_again, 0, 8);
 	tcase_add_test(tc, a_fork_of_a_machine_has_its_state_and_its_own_future);
 	tcase_add_test(tc, the_past_is_out_of_reach_once_the_history_dropped_it);
+	tcase_add_test(tc, without_room_for_keyframes_all_goes_on);
+	tcase_add_loop_test(tc, what_the_history_holds_can_be_gone_back_to, 0, 60);
 	tcase_add_test(tc, an_atomic_run_alone_leaves_nothing_behind);
 	tcase_set_timeout(tc, 120);
 	suite_add_tcase(suite, tc);
