@@ -218,6 +218,89 @@ START_TEST(what_lies_above_user_space_is_nobodys)
 }
 END_TEST
 
+/* One bit behind the last address of user space, and the hole begins. */
+START_TEST(what_is_not_canonical_is_nowhere)
+{
+	static const uint64_t bits[] = {
+		[ARCH_X86_64] = 47, [ARCH_X86_64_LA57] = 56,
+	};
+	struct op_result res;
+
+	if (!is_x86_64())
+		return;
+	res = host_touch(sp.m, sp.pid, 1ULL << bits[host_arch], 1, ACCESS_READ);
+	ck_assert_int_eq(res.si_code, SI_KERNEL);
+	res = host_touch(sp.m, sp.pid, (1ULL << bits[host_arch]) - 1, 1,
+			 ACCESS_READ);
+	ck_assert_int_eq(res.si_code, SEGV_MAPERR);
+	res = host_touch(sp.m, sp.pid, ~0ULL << bits[host_arch], 1, ACCESS_READ);
+	ck_assert_int_eq(res.si_code, SEGV_MAPERR);
+}
+END_TEST
+
+/* ---- tables and rights ---- */
+
+/* Each level takes up where the one below it ends; all together, an address. */
+START_TEST(levels_fit_on_each_other)
+{
+	static const unsigned int bits[NR_ARCHS] = {
+		[ARCH_X86_64] = 48, [ARCH_X86_64_LA57] = 57, [ARCH_I386] = 32,
+		[ARCH_I386_PAE] = 32, [ARCH_RISCV64_SV39] = 39,
+	};
+	const struct arch *a = sp.m->arch;
+	unsigned int shift = PAGE_SHIFT;
+
+	for (uint32_t i = a->nr_levels; i-- > 0;) {
+		ck_assert_uint_eq(a->level[i].shift, shift);
+		shift += a->level[i].bits;
+		ck_assert_uint_le((1ULL << a->level[i].bits) << a->entry_shift,
+				  PAGE_SIZE);
+	}
+	ck_assert_uint_eq(shift, bits[host_arch]);
+}
+END_TEST
+
+/* What a mapping permits, an entry permits: but private stores wait for a copy. */
+START_TEST(an_entry_has_the_rights_of_its_mapping)
+{
+	const struct arch *a = sp.m->arch;
+
+	for (uint64_t f = 0; f < 16; f++) {
+		const uint64_t flags = (f & 1 ? VM_READ : 0) |
+				       (f & 2 ? VM_WRITE : 0) |
+				       (f & 4 ? VM_EXEC : 0) |
+				       (f & 8 ? VM_SHARED : 0);
+		const uint64_t prot = vm_get_page_prot(sp.m, flags);
+
+		ck_assert_int_eq((prot & a->write) != 0, f & 2 && f & 8);
+		ck_assert_int_eq((prot & a->present) != 0, (f & 7) != 0);
+		if (!(f & 7))
+			ck_assert_uint_eq(prot & (a->protnone | a->user),
+					  a->protnone);
+		if (a->noexec && f & 7)
+			ck_assert_int_eq((prot & a->noexec) != 0, !(f & 4));
+		if (a->exec) {
+			ck_assert_int_eq((prot & a->exec) != 0, (f & 4) != 0);
+			/* What may be written may be read; none of it: a leaf. */
+			ck_assert_int_eq((prot & a->read) != 0, (f & 7) != 4);
+		}
+	}
+}
+END_TEST
+
+/* Where the search begins that goes upward: TASK_UNMAPPED_BASE. */
+START_TEST(the_bottom_of_the_search_is_a_third_of_the_way)
+{
+	static const uint64_t base[NR_ARCHS] = {
+		[ARCH_X86_64] = 0x2aaaaaaab000, [ARCH_X86_64_LA57] = 0x2aaaaaaab000,
+		[ARCH_I386] = 0x40000000, [ARCH_I386_PAE] = 0x40000000,
+		[ARCH_RISCV64_SV39] = 0x2aaaaab000,
+	};
+
+	ck_assert_uint_eq(sp.m->arch->unmapped_base, base[host_arch]);
+}
+END_TEST
+
 /* ---- where a mapping goes ---- */
 
 START_TEST(the_first_mapping_lies_below_the_base)
@@ -796,6 +879,10 @@ Suite *suite_arch(void)
 	tcase_add_test(tc, the_stack_begins_with_words_of_the_machine);
 	tcase_add_test(tc, access_ok_knows_the_end_of_user_space);
 	tcase_add_test(tc, what_lies_above_user_space_is_nobodys);
+	tcase_add_test(tc, what_is_not_canonical_is_nowhere);
+	tcase_add_test(tc, levels_fit_on_each_other);
+	tcase_add_test(tc, an_entry_has_the_rights_of_its_mapping);
+	tcase_add_test(tc, the_bottom_of_the_search_is_a_third_of_the_way);
 	tcase_add_test(tc, the_first_mapping_lies_below_the_base);
 	tcase_add_test(tc, lengths_of_huge_pages_are_aligned_on_64_bits);
 	tcase_add_test(tc, fixed_places_reach_to_the_end_of_user_space);

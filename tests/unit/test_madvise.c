@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "mmcore/memory.h"
+#include "mmcore/page_alloc.h"
 #include "mmcore/vma.h"
 #include "tests/lib/space.h"
 
@@ -453,6 +454,118 @@ START_TEST(without_swap_only_what_has_a_copy_is_paged_out)
 }
 END_TEST
 
+/* What was not dropped is wanted: it is active from then on. */
+START_TEST(a_page_that_stays_in_memory_is_active)
+{
+	uint64_t rss;
+	pfn_t dirty;
+
+	space_mmap(&sp, 4, 3, RW, SHARED | MAP_FIXED);
+	store(5, 2);
+	load(4);
+	dirty = space_page(&sp, 5).pfn;
+	rss = space_mm(&sp)->_shmem_rss + space_mm(&sp)->_anon_rss +
+	      space_mm(&sp)->_file_rss;
+	ck_assert(!page_has(sp.m, dirty, PG_active));
+	ck_assert_int_eq(advise(4, 3, MADV_PAGEOUT), 0);
+	ck_assert(page_has(sp.m, dirty, PG_active));
+	/* VmHWM remembers how much there was. */
+	ck_assert_uint_eq(space_mm(&sp)->_shmem_rss, 0);
+	ck_assert_uint_ge(space_mm(&sp)->hiwater_rss, rss);
+}
+END_TEST
+
+START_TEST(what_somebody_else_maps_or_holds_is_not_paged_out)
+{
+	const struct op_iovec vec = { page_addr(0), PAGE_SIZE };
+	struct op op = { .code = OP_PIPE, .pid = sp.pid };
+	struct op_result pipe;
+	struct space child;
+
+	space_mmap(&sp, 4, 1, RW, SHARED | MAP_FIXED);
+	load(4);
+	child = space_of(&sp, host_fork(sp.m, sp.pid, 0));
+	touch(&child, 4, ACCESS_READ);
+	ck_assert_int_eq(advise(4, 1, MADV_PAGEOUT), 0);
+	ck_assert(present(4));
+	/* Lazily free, but a pipe has it, too. */
+	space_map(&sp, 0, 1, RW);
+	store(0, 1);
+	pipe = host_run(sp.m, &op);
+	op = (struct op){ .code = OP_VMSPLICE, .pid = sp.pid,
+			  .vmsplice = { pipe.fds[1], 0 }, .iov = { &vec, 1 } };
+	ck_assert_int_eq(host_run(sp.m, &op).ret, PAGE_SIZE);
+	ck_assert_int_eq(advise(0, 1, MADV_FREE), 0);
+	ck_assert_int_eq(advise(0, 1, MADV_PAGEOUT), 0);
+	ck_assert(present(0));
+	ck_assert_uint_eq(load(0), 1);
+}
+END_TEST
+
+/* The kernel wrote to it, and then a child came to share it. */
+START_TEST(a_dirty_page_of_several_is_not_lazily_free)
+{
+	const struct op_iovec from = { page_addr(1), 1 }, to = { page_addr(0), 1 };
+	struct op op = { .code = OP_PROCESS_VM_WRITEV, .pid = sp.pid,
+			 .iov = { &from, 1 }, .remote_iov = { &to, 1 } };
+
+	space_map(&sp, 0, 2, RW);
+	store(0, 1);
+	store(1, 2);
+	op.process_vm_writev.remote_pid = sp.pid;
+	ck_assert_int_eq(host_run(sp.m, &op).ret, 1);
+	ck_assert(page_has(sp.m, space_page(&sp, 0).pfn, PG_dirty));
+	ck_assert_int_gt(host_fork(sp.m, sp.pid, 0), 0);
+	ck_assert_int_eq(advise(0, 2, MADV_FREE), 0);
+	ck_assert(space_page(&sp, 0).dirty && !space_page(&sp, 1).dirty);
+	ck_assert(page_has(sp.m, space_page(&sp, 0).pfn, PG_dirty));
+}
+END_TEST
+
+/* Bringing a page in to be written to is as good as writing, once it was freed. */
+START_TEST(populating_for_writing_keeps_what_was_lazily_free)
+{
+	space_map(&sp, 0, 1, RW);
+	store(0, 1);
+	ck_assert_int_eq(advise(0, 1, MADV_FREE), 0);
+	ck_assert_int_eq(advise(0, 1, MADV_POPULATE_WRITE), 0);
+	ck_assert(page_has(sp.m, space_page(&sp, 0).pfn, PG_dirty));
+	ck_assert_int_eq(advise(0, 1, MADV_PAGEOUT), 0);
+	ck_assert(present(0));
+	ck_assert_uint_eq(load(0), 1);
+}
+END_TEST
+
+/* {mseal}: only what nothing else keeps is protected, on Linux 6.18. */
+START_TEST(sealed_memory_with_an_object_behind_it_may_be_dropped)
+{
+	const struct op seal = { .code = OP_MSEAL, .pid = sp.pid,
+				 .mseal = { page_addr(0), PAGE_SIZE, 0 } };
+
+	space_mmap(&sp, 0, 1, PROT_READ, SHARED | MAP_FIXED);
+	ck_assert_int_eq(host_run(sp.m, &seal).ret, 0);
+	ck_assert_int_eq(advise(0, 1, MADV_DONTNEED), 0);
+	ck_assert_int_eq(advise(0, 1, MADV_DONTFORK), 0);
+	ck_assert_int_eq(advise(0, 1, MADV_GUARD_INSTALL), 0);
+}
+END_TEST
+
+START_TEST(random_and_sequential_exclude_each_other)
+{
+	const uint64_t both = VM_RAND_READ | VM_SEQ_READ;
+
+	space_map(&sp, 0, 1, RW);
+	advise(0, 1, MADV_SEQUENTIAL);
+	ck_assert_uint_eq(space_vma(&sp, 0)->vm_flags & both, VM_SEQ_READ);
+	advise(0, 1, MADV_RANDOM);
+	ck_assert_uint_eq(space_vma(&sp, 0)->vm_flags & both, VM_RAND_READ);
+	advise(0, 1, MADV_SEQUENTIAL);
+	ck_assert_uint_eq(space_vma(&sp, 0)->vm_flags & both, VM_SEQ_READ);
+	advise(0, 1, MADV_NORMAL);
+	ck_assert_uint_eq(space_vma(&sp, 0)->vm_flags & both, 0);
+}
+END_TEST
+
 START_TEST(droppable_memory_goes_even_if_written)
 {
 	space_mmap(&sp, 0, 1, RW, MAP_DROPPABLE | MAP_ANONYMOUS | MAP_FIXED);
@@ -612,6 +725,12 @@ Suite *suite_madvise(void)
 	tcase_add_test(tc, what_somebody_locked_is_not_lazily_free);
 	tcase_add_test(tc, without_swap_only_what_has_a_copy_is_paged_out);
 	tcase_add_test(tc, droppable_memory_goes_even_if_written);
+	tcase_add_test(tc, a_page_that_stays_in_memory_is_active);
+	tcase_add_test(tc, what_somebody_else_maps_or_holds_is_not_paged_out);
+	tcase_add_test(tc, a_dirty_page_of_several_is_not_lazily_free);
+	tcase_add_test(tc, populating_for_writing_keeps_what_was_lazily_free);
+	tcase_add_test(tc, sealed_memory_with_an_object_behind_it_may_be_dropped);
+	tcase_add_test(tc, random_and_sequential_exclude_each_other);
 	tcase_add_test(tc, cold_pages_are_old_and_inactive);
 	tcase_add_test(tc, populate_ends_where_it_cannot_go_on);
 	tcase_add_test(tc, a_guard_page_is_as_if_nothing_were_mapped);

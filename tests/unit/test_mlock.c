@@ -275,6 +275,19 @@ START_TEST(remap_file_pages_shows_the_same_page_twice)
 }
 END_TEST
 
+START_TEST(what_is_locked_stays_so_when_remapped)
+{
+	const struct op lock = { .code = OP_MLOCK, .pid = sp.pid,
+				 .mlock = { page_addr(0), 4 * PAGE_SIZE } };
+
+	space_mmap(&sp, 0, 4, RW, SHARED | MAP_FIXED);
+	ck_assert_int_eq(host_run(sp.m, &lock).ret, 0);
+	ck_assert_int_eq(remap(1, 1, 3), 0);
+	ck_assert(space_vma(&sp, 1)->vm_flags & VM_LOCKED);
+	ck_assert_uint_eq(space_mm(&sp)->locked_vm, 4);
+}
+END_TEST
+
 START_TEST(remap_file_pages_wants_one_shared_mapping)
 {
 	space_map(&sp, 0, 2, RW);
@@ -310,6 +323,7 @@ Suite *suite_mlock(void)
 	tcase_add_loop_test(tc, msync_checks_in_the_order_of_linux, 0,
 			    sizeof(syncs) / sizeof(syncs[0]));
 	tcase_add_test(tc, remap_file_pages_shows_the_same_page_twice);
+	tcase_add_test(tc, what_is_locked_stays_so_when_remapped);
 	tcase_add_test(tc, remap_file_pages_wants_one_shared_mapping);
 	suite_add_tcase(suite, tc);
 	return suite;

@@ -348,6 +348,34 @@ START_TEST(a_file_without_a_name)
 }
 END_TEST
 
+/* O_CREAT and its kind are of the moment. */
+START_TEST(a_file_remembers_how_it_was_opened)
+{
+	struct op op = { .code = OP_FCNTL, .pid = sp.pid,
+			 .fcntl = { 3, 0, F_GETFL } };
+	const uint64_t large = 0100000;
+
+	ck_assert_int_eq(open_path("/f", O_CREAT | O_EXCL | O_TRUNC | O_RDWR |
+				   O_CLOEXEC | O_APPEND), 3);
+	ck_assert_int_eq(host_run(sp.m, &op).ret & ~(int64_t)large,
+			 O_RDWR | O_APPEND);
+	op.fcntl.cmd = F_GETFD;
+	ck_assert_int_eq(host_run(sp.m, &op).ret, FD_CLOEXEC);
+}
+END_TEST
+
+/* What memory knows of a directory that is open is what the disk knows. */
+START_TEST(an_open_directory_follows_what_is_made_in_it)
+{
+	ck_assert_int_eq(create_file("/d/one", 0, ""), 0);
+	ck_assert_int_eq(open_path("/d", O_DIRECTORY), 3);
+	ck_assert_int_eq(create_file("/d/sub/two", 0, ""), 0);
+	host_check(sp.m);
+	ck_assert_uint_eq(inode_at(sp.m, find_inode(sp.m, (uint64_t)
+		mm_file_find(sp.m, "/d", 2)))->i_nlink, 3);
+}
+END_TEST
+
 START_TEST(what_o_path_is_good_for)
 {
 	struct op op = { .code = OP_PREAD, .pid = sp.pid };
@@ -714,6 +742,24 @@ START_TEST(the_limit_of_a_files_size)
 END_TEST
 
 /* A write that meets the end of the disk has written what there was room for. */
+/* The limit is of growth: a file that is longer may stay so, or shrink. */
+START_TEST(a_file_above_the_limit_may_shrink)
+{
+	int64_t fd;
+
+	ck_assert_int_eq(create_file("/f", 3 * PAGE_SIZE, ""), 0);
+	fd = open_path("/f", O_RDWR);
+	host_setrlimit(sp.m, sp.pid, RLIMIT_FSIZE, PAGE_SIZE);
+	for (uint64_t size = 3; size >= 2; size--) {
+		const struct op op = { .code = OP_FTRUNCATE, .pid = sp.pid,
+			.ftruncate = { fd, size * PAGE_SIZE } };
+
+		ck_assert_int_eq(host_run(sp.m, &op).ret, 0);
+		ck_assert_uint_eq(info_of("/f").size, size * PAGE_SIZE);
+	}
+}
+END_TEST
+
 START_TEST(a_full_disk_takes_what_it_can)
 {
 	struct mm_config config = mm_config_default();
@@ -793,6 +839,9 @@ Suite *suite_open(void)
 	tcase_add_test(t, an_unlinked_file_lives_while_it_is_open);
 	tcase_add_test(t, a_file_without_a_name);
 	tcase_add_test(t, what_o_path_is_good_for);
+	tcase_add_test(t, a_file_remembers_how_it_was_opened);
+	tcase_add_test(t, an_open_directory_follows_what_is_made_in_it);
+	tcase_add_test(t, a_file_above_the_limit_may_shrink);
 	tcase_add_test(t, nothing_stays_in_memory_behind_a_file);
 	tcase_add_test(t, without_ram_open_changes_nothing);
 	tcase_add_test(t, created_files_have_their_bytes_on_the_disk);

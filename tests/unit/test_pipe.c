@@ -206,6 +206,11 @@ START_TEST(packets_keep_their_ends)
 	ck_assert_mem_eq(in, out, 3);
 	ck_assert_int_eq(get(30), 2);
 	ck_assert_int_eq(get(30), -EAGAIN);
+	/* However much is asked for, it is one packet. */
+	put(10);
+	put(10);
+	ck_assert_int_eq(get(100), 10);
+	ck_assert_int_eq(get(100), 10);
 	/* A packet may merge into what is no packet. */
 	control(fds[1], F_SETFL, O_NONBLOCK);
 	put(3);
@@ -488,6 +493,25 @@ START_TEST(who_has_many_slots_gets_few)
 }
 END_TEST
 
+/* Neither limit is for who has CAP_SYS_RESOURCE; what cannot be had stays so. */
+START_TEST(a_capable_process_has_slots_without_limit)
+{
+	struct mm_config config = host_config();
+
+	config.ram = 256ULL << 20;
+	space_close(&sp);
+	space_open_with(&sp, &config, true);
+	make_pipe(0);
+	ck_assert_int_eq(control(fds[0], F_SETPIPE_SZ, 2 << 20), 2 << 20);
+	ck_assert_int_eq(control(fds[0], F_SETPIPE_SZ, 256 << 20), 256 << 20);
+	ck_assert_int_eq(control(fds[0], F_SETPIPE_SZ, 512 << 20), -ENOMEM);
+	ck_assert_int_eq(control(fds[0], F_GETPIPE_SZ, 0), 256 << 20);
+	/* And the next pipe is as large as any. */
+	make_pipe(0);
+	ck_assert_int_eq(control(fds[0], F_GETPIPE_SZ, 0), 16 * 4096);
+}
+END_TEST
+
 START_TEST(the_largest_size_is_a_knob)
 {
 	space_sysctl(&sp, SYSCTL_pipe_max_size, 30000);
@@ -653,6 +677,7 @@ Suite *suite_pipe(void)
 	tcase_add_test(tc, a_large_ring_takes_more);
 	tcase_add_test(tc, who_has_many_slots_gets_few);
 	tcase_add_test(tc, the_largest_size_is_a_knob);
+	tcase_add_test(tc, a_capable_process_has_slots_without_limit);
 	tcase_add_test(tc, fcntl_costs_what_its_command_takes);
 	tcase_add_test(tc, flags_of_open_files);
 	tcase_add_test(tc, descriptors_from_a_number_on);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "mmcore/page_alloc.h"
-#include "tests/lib/space.h"
+#include "tests/lib/files.h"
 
 static struct space sp;
 static char pagemap_path[32];
@@ -59,6 +59,41 @@ static void populate(void)
 	host_store(sp.m, sp.pid, 0x7fffffffe000, 1);	/* the very last page */
 }
 
+/* As many frames as there are, whatever number of them that is. */
+START_TEST(kpagecount_ends_with_the_ram)
+{
+	struct mm_config config = host_config();
+	uint64_t bytes, *all;
+
+	space_close(&sp);
+	config.ram = 65ULL << 20;
+	space_open_with(&sp, &config, false);
+	bytes = mm_proc_size(sp.m, "/proc/kpagecount");
+	ck_assert_uint_eq(bytes, (65ULL << 20) / PAGE_SIZE * 8);
+	all = malloc(bytes);
+	ck_assert(mm_proc_pread(sp.m, "/proc/kpagecount", 0, all, bytes));
+	ck_assert(mm_proc_pread(sp.m, "/proc/kpageflags", 0, all, bytes));
+	ck_assert(!mm_proc_pread(sp.m, "/proc/kpageflags", 8, all, bytes));
+	free(all);
+}
+END_TEST
+
+#define KPF_UPTODATE		(1ULL << 3)
+#define KPF_MAPPEDTODISK	(1ULL << 34)
+
+START_TEST(kpageflags_of_a_files_page_that_was_read)
+{
+	const uint64_t ino = fs_make(&sp, "/f", PAGE_SIZE, PAGE_SIZE, 1);
+	const int64_t fd = fs_open(&sp, "/f", O_RDONLY);
+	uint64_t flags;
+
+	fs_read(&sp, fd, 0, 1);
+	flags = number_at("/proc/kpageflags", fs_page(&sp, ino, 0));
+	ck_assert_uint_eq(flags & (KPF_UPTODATE | KPF_MAPPEDTODISK),
+			  KPF_UPTODATE | KPF_MAPPEDTODISK);
+}
+END_TEST
+
 /* ---- pagemap ---- */
 
 START_TEST(pagemap_has_the_bits_of_6_18)
@@ -73,6 +108,20 @@ START_TEST(pagemap_has_the_bits_of_6_18)
 	ck_assert_uint_eq(pagemap(9), PRESENT | EXCLUSIVE | IS_FILE |
 			  space_page(&sp, 9).pfn);
 	ck_assert_uint_eq(pagemap(20), 0);
+}
+END_TEST
+
+/* A guard page is a marker in place of a page: what 6.18 says of one. */
+START_TEST(pagemap_of_a_guard_page)
+{
+	const struct op guard = { .code = OP_MADVISE, .pid = sp.pid,
+		.madvise = { page_addr(1), PAGE_SIZE, MADV_GUARD_INSTALL } };
+
+	space_map(&sp, 0, 3, RW);
+	ck_assert_int_eq(host_run(sp.m, &guard).ret, 0);
+	ck_assert_uint_eq(pagemap(0), 0);
+	ck_assert_uint_eq(pagemap(1), 0x440000000000009fULL);
+	ck_assert_uint_eq(pagemap(2), 0);
 }
 END_TEST
 
@@ -231,6 +280,9 @@ Suite *suite_procfs_pagemap(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, pagemap_has_the_bits_of_6_18);
+	tcase_add_test(t, pagemap_of_a_guard_page);
+	tcase_add_test(t, kpagecount_ends_with_the_ram);
+	tcase_add_test(t, kpageflags_of_a_files_page_that_was_read);
 	tcase_add_test(t, pagemap_is_as_long_as_user_space_is_wide);
 	tcase_add_test(t, any_bytes_of_it_are_those_of_its_pages);
 	tcase_add_test(t, kpageflags_of_an_anonymous_page_follow_who_has_it);

@@ -309,6 +309,17 @@ START_TEST(a_pipe_reads_ahead_as_a_program_does)
 }
 END_TEST
 
+START_TEST(a_pipe_asks_for_what_it_has_room_for)
+{
+	const struct op_result pipe = run_op((struct op){ .code = OP_PIPE });
+
+	ck_assert_int_eq(run_op((struct op){ .code = OP_SPLICE,
+		.splice = { fd, 0, pipe.fds[1], NO_OFFSET, 1 << 20, 0 } }).ret,
+			 16 * PAGE_SIZE);
+	expect_cached(0, 64);
+}
+END_TEST
+
 START_TEST(without_a_window_one_page_is_read)
 {
 	space_sysctl(&sp, SYSCTL_read_ahead_kb, 0);
@@ -340,6 +351,7 @@ Suite *suite_readahead(void)
 	tcase_add_test(tc, code_is_read_forward_and_within_its_mapping);
 	tcase_add_test(tc, a_file_that_is_missed_a_hundred_times_is_read_page_by_page);
 	tcase_add_test(tc, a_pipe_reads_ahead_as_a_program_does);
+	tcase_add_test(tc, a_pipe_asks_for_what_it_has_room_for);
 	tcase_add_test(tc, without_a_window_one_page_is_read);
 	suite_add_tcase(suite, tc);
 	return suite;

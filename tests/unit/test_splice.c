@@ -452,6 +452,99 @@ START_TEST(null_forgets_without_a_look)
 	put(p[1], 10);
 	ck_assert_int_eq(splice(p[0], NO_OFFSET, 0, 7, 4, 0), 4);
 	ck_assert_uint_eq(last.offset, 7);
+	/* What is left is what comes behind it. */
+	ck_assert_int_eq(get(p[0], 100), 6);
+	ck_assert_mem_eq(in, out + 4, 6);
+}
+END_TEST
+
+/* A whole page that would begin in the middle of one of the file's. */
+START_TEST(a_page_for_an_odd_place_is_copied)
+{
+	const int64_t fd = make_memfd(0);
+	uint64_t copied;
+
+	put(p[1], PAGE_SIZE);
+	ck_assert_int_eq(splice(p[0], NO_OFFSET, fd, 100, PAGE_SIZE,
+				SPLICE_F_MOVE), PAGE_SIZE);
+	ck_assert_uint_eq(told(TRACE_splice_write, &copied), 1);
+	ck_assert_uint_eq(copied, PAGE_SIZE);
+	ck_assert_int_eq(pread_fd(fd, PAGE_SIZE, 100), PAGE_SIZE);
+	ck_assert_mem_eq(in, out, PAGE_SIZE);
+}
+END_TEST
+
+START_TEST(nothing_goes_to_a_pipe_that_nobody_reads)
+{
+	put(p[1], 10);
+	ck_assert_int_eq(close_fd(q[0]), 0);
+	ck_assert_int_eq(splice_plain(p[0], q[1], 10), -EPIPE);
+	ck_assert_int_eq(last.signo, SIGPIPE);
+	ck_assert_int_eq(tee(p[0], q[1], 10), -EPIPE);
+	ck_assert_int_eq(get(p[0], 100), 10);
+}
+END_TEST
+
+START_TEST(tee_takes_what_the_other_pipe_has_slots_for)
+{
+	for (int i = 0; i < 15; i++) {
+		put(p[1], PAGE_SIZE);
+		put(q[1], PAGE_SIZE);
+	}
+	ck_assert_int_eq(tee(p[0], q[1], 3 * PAGE_SIZE), PAGE_SIZE);
+	ck_assert_uint_eq(buffers(q[0]), 16);
+	ck_assert_uint_eq(buffers(p[0]), 15);
+}
+END_TEST
+
+/* O_DIRECT: the page cache is not for it, so pages of the pipe's own are filled. */
+START_TEST(a_direct_file_fills_pages)
+{
+	struct op op = { .code = OP_FILE_CREATE, .path = "/d", .path_len = 2,
+			 .data = out, .data_len = 2 * PAGE_SIZE };
+	uint64_t copied;
+	int64_t fd;
+
+	op.file_create.mode = 0644;
+	run_op(op);
+	fd = run_op((struct op){ .code = OP_OPEN, .path = "/d", .path_len = 2,
+				 .open = { O_RDONLY | O_DIRECT, 0 } });
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(splice(fd, 0, p[1], NO_OFFSET, 2 * PAGE_SIZE, 0),
+			 2 * PAGE_SIZE);
+	ck_assert_uint_eq(told(TRACE_splice_fill, &copied), 2);
+	ck_assert_uint_eq(copied, 2 * PAGE_SIZE);
+	ck_assert_int_eq(buffer(p[0], 0)->ops, PIPE_BUF_OPS_DEFAULT);
+	ck_assert_int_eq(get(p[0], CAPACITY), 2 * PAGE_SIZE);
+	ck_assert_mem_eq(in, out, 2 * PAGE_SIZE);
+}
+END_TEST
+
+/*
+ * Consecutive entries are found from the one before, but for the first of a
+ * table. The frame behind a table is the page that was made with it, whose bytes
+ * look like entries here.
+ */
+START_TEST(pages_on_both_sides_of_a_table_are_found)
+{
+	const uint64_t border = page_addr(0) + (4ULL << 20);
+	const uint64_t at = border - PAGE_SIZE;
+	uint64_t words[PAGE_SIZE / 8];
+
+	for (size_t i = 0; i < PAGE_SIZE / 8; i++)
+		words[i] = kernel_at(sp.m)->zero_pfn << PAGE_SHIFT | 0x27;
+	host_mmap(sp.m, sp.pid, at, 2 * PAGE_SIZE, RW, PRIVATE | MAP_FIXED);
+	for (uint64_t addr = at; addr <= border; addr += PAGE_SIZE)
+		run_op((struct op){ .code = OP_MEM_WRITE, .mem_write = { addr },
+				    .data = (const uint8_t *)words,
+				    .data_len = PAGE_SIZE });
+	host_store(sp.m, sp.pid, border + 8, 77);
+	ck_assert_int_eq(vmsplice(p[1], at, 2 * PAGE_SIZE, 0), 2 * PAGE_SIZE);
+	for (uint32_t i = 0; i < 2; i++)
+		ck_assert_uint_eq(buffer(p[0], i)->page,
+				  mm_pagemap_entry(sp.m, task_at(sp.m,
+					space_task(&sp))->mm,
+					at + i * PAGE_SIZE).pfn);
 }
 END_TEST
 
@@ -852,6 +945,11 @@ Suite *suite_splice(void)
 	tcase_add_test(tc, the_limit_of_file_sizes_cuts_and_signals);
 	tcase_add_test(tc, null_forgets_without_a_look);
 	tcase_add_test(tc, zero_fills_pages);
+	tcase_add_test(tc, a_page_for_an_odd_place_is_copied);
+	tcase_add_test(tc, nothing_goes_to_a_pipe_that_nobody_reads);
+	tcase_add_test(tc, tee_takes_what_the_other_pipe_has_slots_for);
+	tcase_add_test(tc, a_direct_file_fills_pages);
+	tcase_add_test(tc, pages_on_both_sides_of_a_table_are_found);
 	tcase_add_test(tc, files_of_the_disk);
 	tcase_add_test(tc, buffers_go_from_ring_to_ring);
 	tcase_add_test(tc, a_full_ring_and_a_closed_one);
