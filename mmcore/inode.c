@@ -299,7 +299,6 @@ static void delete_inode(struct step *s, inode_ref ref)
 	const uint64_t ino = inode_at(s->m, ref)->i_ino;
 
 	truncate_inode_pages(s, inode_mapping(ref), 0);
-	truncate_inode_pages(s, inode_mapping(ref), 0);
 	disk_free_range(s, ino, 0, UINT64_MAX);
 	disk_free_inode(s, ino);
 }
