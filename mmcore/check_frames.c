@@ -159,6 +159,29 @@ static void check_page(struct check *c, pfn_t pfn)
 		c->file_mapped++;
 }
 
+/* Law E of compound pages (kernel-reference E 39); returns how many frames it has. */
+static uint64_t check_compound(struct check *c, pfn_t head)
+{
+	const uint64_t order = page_at(c->m, head + 1)->lru.prev;
+	const uint64_t nr = order && order < MAX_ORDER ? 1ULL << order : 1;
+
+	check_law(c, LAW_compound, nr > 1 && !(head & (nr - 1)) &&
+		  page_is_managed(c->m, head + nr - 1));
+	for (pfn_t pfn = head; pfn < head + nr; pfn++) {
+		const struct page_rest *page = page_at(c->m, pfn);
+		const struct page_counts *counts = page_counts_at(c->m, pfn);
+
+		check_law(c, LAW_compound,
+			  page->flags >> PG_compound & 1 &&
+			  page->private == head && counts->_mapcount == -1 &&
+			  page->lru.next == page_lru_pa(c->m, head) &&
+			  (counts->_count == 0 || pfn == head));
+		c->kernel_pages += pfn != head && page->flags >> PG_kernel & 1;
+	}
+	check_page(c, head);
+	return nr;
+}
+
 static void check_all_pages(struct check *c)
 {
 	const struct kernel *k = kernel_at(c->m);
@@ -176,6 +199,11 @@ static void check_all_pages(struct check *c)
 			   page_at(c->m, (pfn_t)pfn)->private < MAX_ORDER) {
 			free += 1ULL << page_at(c->m, (pfn_t)pfn)->private;
 			pfn += 1ULL << page_at(c->m, (pfn_t)pfn)->private;
+		} else if (page_has(c->m, (pfn_t)pfn, PG_compound)) {
+			const uint64_t nr = check_compound(c, (pfn_t)pfn);
+
+			used += nr;
+			pfn += nr;
 		} else {
 			check_page(c, (pfn_t)pfn);
 			used++;

@@ -21,6 +21,17 @@ static void check_buffer(struct check *c, const struct pipe_buffer *buf)
 		c->refs_found += check_mix(buf->page);
 }
 
+/* One page, or one compound page: as large as it must be and no larger. */
+static bool is_block_of(const struct machine *m, uint64_t pa, uint64_t bytes)
+{
+	const pfn_t pfn = (pfn_t)(pa >> PAGE_SHIFT);
+	uint64_t size = PAGE_SIZE;
+
+	if (page_has(m, pfn, PG_compound))
+		size <<= compound_order(m, pfn);
+	return size >= bytes && (size == PAGE_SIZE || size / 2 < bytes);
+}
+
 /* The frames of a ring that is larger than the first one. */
 static bool check_ring_frames(struct check *c, const struct pipe_inode_info *p)
 {
@@ -34,9 +45,8 @@ static bool check_ring_frames(struct check *c, const struct pipe_inode_info *p)
 		       p->ring < c->m->ram_bytes &&
 		       bytes <= c->m->ram_bytes - p->ring))
 		return false;
-	for (uint64_t at = p->ring; at < p->ring + bytes; at += PAGE_SIZE)
-		c->refs_found += check_mix(at >> PAGE_SHIFT);
-	return true;
+	c->refs_found += check_mix(p->ring >> PAGE_SHIFT);
+	return check_law(c, LAW_pipe_ring, is_block_of(c->m, p->ring, bytes));
 }
 
 static void check_pipe(struct check *c, pipe_ref pipe)

@@ -37,7 +37,7 @@
 #define PG_private	11
 #define PG_writeback	12
 #define PG_nosave	13
-#define PG_compound	14
+#define PG_compound	14	/* part of a compound page: compound_head() */
 #define PG_swapcache	15
 #define PG_mappedtodisk	16
 #define PG_reclaim	17

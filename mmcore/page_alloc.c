@@ -243,6 +243,18 @@ static void prep_new_page(struct step *s, pfn_t pfn, unsigned int order)
 	kernel_mut(s)->pgalloc[page_zone(s->m, pfn)] += 1ULL << order;
 }
 
+static void prep_compound_page(struct step *s, pfn_t head, unsigned int order)
+{
+	for (pfn_t p = head; p < head + (1u << order); p++) {
+		struct page_rest *page = page_mut(s, p);
+
+		page->flags |= 1ULL << PG_compound;
+		page->private = head;
+		page->lru.next = page_lru_pa(s->m, head);
+	}
+	page_mut(s, head + 1)->lru.prev = order;
+}
+
 pfn_t alloc_pages(struct step *s, unsigned int gfp, unsigned int order)
 {
 	pfn_t pfn;
@@ -258,6 +270,8 @@ pfn_t alloc_pages(struct step *s, unsigned int gfp, unsigned int order)
 		return 0;
 	}
 	prep_new_page(s, pfn, order);
+	if (gfp & __GFP_COMP && order)
+		prep_compound_page(s, pfn, order);
 	return pfn;
 }
 
@@ -319,6 +333,9 @@ static void reset_page(struct step *s, pfn_t pfn, int32_t count)
 
 void __free_pages(struct step *s, pfn_t pfn, unsigned int order)
 {
+	MM_ASSERT(!page_has(s->m, pfn, PG_compound) ||
+		  (compound_head(s->m, pfn) == pfn &&
+		   compound_order(s->m, pfn) == order));
 	for (pfn_t p = pfn; p < pfn + (1u << order); p++) {
 		reset_page(s, p, p == pfn);
 		ram_clear_frame(s, p);

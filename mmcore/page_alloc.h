@@ -137,7 +137,8 @@ void setup_per_zone_pages_min(struct step *s);
  * @gfp:   __GFP_*: which zones, which reserves
  * @order: 0 … 10
  *
- * The frames read as zero; the first has _count 1 and _mapcount -1.
+ * The frames read as zero; the first has _count 1 and _mapcount -1. With __GFP_COMP
+ * and an order above 0 they are one compound page, see compound_head().
  *
  * Returns: the first frame, or 0 when no zone has a block above its watermark
  * (there is no reclaim yet: the caller answers ENOMEM).
@@ -145,12 +146,28 @@ void setup_per_zone_pages_min(struct step *s);
  */
 pfn_t alloc_pages(struct step *s, unsigned int gfp, unsigned int order);
 
+/*
+ * Compound pages: 2^order frames that are one page. Each of them has PG_compound, its
+ * lru.next is the head's list head (the seed), its private the head's number
+ * (2.6.17); the second one's lru.prev is the order. Only the head is counted.
+ * Both want a page with PG_compound.
+ */
+static inline pfn_t compound_head(const struct machine *m, pfn_t pfn)
+{
+	return (pfn_t)page_at(m, pfn)->private;
+}
+
+static inline unsigned int compound_order(const struct machine *m, pfn_t pfn)
+{
+	return (unsigned int)page_at(m, compound_head(m, pfn) + 1)->lru.prev;
+}
+
 static inline pfn_t alloc_page(struct step *s, unsigned int gfp)
 {
 	return alloc_pages(s, gfp, 0);
 }
 
-/* Give 2^order frames back: cleared, merged with free buddies. */
+/* Give 2^order frames back, as they were taken: cleared, merged with free buddies. */
 void __free_pages(struct step *s, pfn_t pfn, unsigned int order);
 
 /* The same for one frame whose bytes are known to be zero (an empty table). */

@@ -470,7 +470,8 @@ pipe_ref alloc_pipe_info(struct step *s)
 	return pipe;
 }
 
-/* A ring larger than the first one has frames of its own. */
+/* A ring larger than the first one has frames of its own, one compound page, as what
+ * kmalloc() gives from 8 KiB on (6.18). */
 static unsigned int ring_order(uint64_t slots)
 {
 	unsigned int order = 0;
@@ -482,26 +483,22 @@ static unsigned int ring_order(uint64_t slots)
 
 static void free_ring(struct step *s, uint64_t ring, uint64_t slots)
 {
-	const pfn_t first = (pfn_t)(ring >> PAGE_SHIFT);
-	const uint32_t nr = 1u << ring_order(slots);
+	const unsigned int order = ring_order(slots);
 
-	for (pfn_t pfn = first; pfn < first + nr; pfn++)
-		put_page(s, pfn);
-	kernel_mut(s)->nr_kernel_pages -= nr;
+	__free_pages(s, (pfn_t)(ring >> PAGE_SHIFT), order);
+	kernel_mut(s)->nr_kernel_pages -= 1ULL << order;
 }
 
 /* Zeroed; 0: no RAM. */
 static uint64_t alloc_ring(struct step *s, uint64_t slots)
 {
 	const unsigned int order = ring_order(slots);
-	const pfn_t first = alloc_pages(s, GFP_KERNEL, order);
+	const pfn_t first = alloc_pages(s, GFP_KERNEL | __GFP_COMP, order);
 
 	if (!first)
 		return 0;
-	for (pfn_t pfn = first; pfn < first + (1u << order); pfn++) {
-		page_counts_mut(s, pfn)->_count = 1;	/* split_page() */
+	for (pfn_t pfn = first; pfn < first + (1u << order); pfn++)
 		page_mut(s, pfn)->flags |= 1ULL << PG_kernel;
-	}
 	kernel_mut(s)->nr_kernel_pages += 1ULL << order;
 	return pfn_to_pa(first);
 }

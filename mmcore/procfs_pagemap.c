@@ -75,6 +75,8 @@ static void fill_pagemap(const struct machine *m, task_ref task,
 #define KPF_BUDDY	10
 #define KPF_MMAP	11
 #define KPF_ANON	12
+#define KPF_COMPOUND_HEAD 15
+#define KPF_COMPOUND_TAIL 16
 #define KPF_ZERO_PAGE	24
 #define KPF_ACTIVE	6
 #define KPF_UNEVICTABLE	18
@@ -96,12 +98,16 @@ static uint64_t page_kpf(const struct machine *m, pfn_t pfn)
 {
 	const struct page page = page_read(m, pfn);
 	const bool slab = page.flags >> PG_slab & 1;
+	const bool compound = page.flags >> PG_compound & 1;
 	uint64_t bits = 0;
 
 	for (size_t i = 0; i < sizeof(page_bits) / sizeof(page_bits[0]); i++)
 		bits |= (page.flags >> page_bits[i].page & 1)
 			<< page_bits[i].kpf;
-	if (page.flags >> PG_buddy & 1 || page._count == 0)
+	if (compound)
+		bits |= 1ULL << (page.private == pfn ? KPF_COMPOUND_HEAD
+						     : KPF_COMPOUND_TAIL);
+	else if (page.flags >> PG_buddy & 1 || page._count == 0)
 		bits |= 1ULL << KPF_BUDDY;
 	if (page._mapcount >= 0 && !slab)
 		bits |= 1ULL << KPF_MMAP;

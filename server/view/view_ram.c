@@ -7,6 +7,21 @@
 #include "mmcore/slab.h"
 #include "server/view/view.h"
 
+/* What it is a part of; null. */
+static void view_compound(struct json_writer *out, const struct machine *m,
+			  pfn_t pfn, uint64_t flags)
+{
+	json_key(out, "compound");
+	if (!(flags >> PG_compound & 1)) {
+		json_put_null(out);
+		return;
+	}
+	json_object_begin(out);
+	json_pair_uint(out, "head", compound_head(m, pfn));
+	json_pair_uint(out, "order", compound_order(m, pfn));
+	json_object_close(out);
+}
+
 void view_page(struct json_writer *out, const struct machine *m, pfn_t pfn)
 {
 	const struct page page = page_read(m, pfn);
@@ -33,6 +48,7 @@ void view_page(struct json_writer *out, const struct machine *m, pfn_t pfn)
 	json_pair_string(out, "zone", zone_name(page_zone(m, pfn)));
 	if (page.flags >> PG_buddy & 1)
 		json_pair_uint(out, "order", page.private);
+	view_compound(out, m, pfn, page.flags);
 	json_object_close(out);
 }
 

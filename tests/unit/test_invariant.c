@@ -30,6 +30,7 @@ struct scene {
 	uint64_t ino, dir;	/* the file's, which pid 1 has open, and above */
 	inode_ref inode;
 	pipe_ref pipe;		/* with two buffers */
+	pfn_t ring;		/* of two frames */
 	pfn_t dirty;		/* its page 2; its page 0 lies on the disk alone */
 };
 
@@ -65,7 +66,12 @@ static void fill_pipe(struct scene *sc)
 			  .write = { res.fds[1], NO_BUFFER, 0 },
 			  .data = bytes, .data_len = sizeof(bytes) };
 	host_run(sc->m, &op);
+	op = (struct op){ .code = OP_FCNTL, .pid = 1,
+			  .fcntl = { res.fds[0], 256 * PAGE_SIZE,
+				     F_SETPIPE_SZ } };
+	ck_assert_int_eq(host_run(sc->m, &op).ret, 256 * PAGE_SIZE);
 	sc->pipe = mm_pipe(sc->m, mm_find_task(sc->m, 1), res.fds[0]);
+	sc->ring = (pfn_t)(pipe_at(sc->m, sc->pipe)->ring >> PAGE_SHIFT);
 }
 
 static void set_scene(struct scene *sc)
@@ -259,7 +265,13 @@ static void free_twin(struct step *s)
 	PLANT(inode_disk, inode_mut(s, sc->inode)->i_parent = sc->inode) \
 	PLANT(inode_disk, kernel_mut(s)->inodes.rb_node = 0)		\
 	PLANT(dirty_block, map_of(s, sc)[2] = 0)			\
-	PLANT(pipe_ring, pipe_mut(s, sc->pipe)->nrbufs = 17)		\
+	PLANT(pipe_ring, pipe_mut(s, sc->pipe)->nrbufs = 257)		\
+	PLANT(pipe_ring, pipe_mut(s, sc->pipe)->ring += PAGE_SIZE)	\
+	PLANT(compound, page_mut(s, sc->ring + 1)->flags = 0)		\
+	PLANT(compound, page_mut(s, sc->ring + 1)->lru.next = 0)	\
+	PLANT(compound, page_mut(s, sc->ring + 1)->lru.prev = 11)	\
+	PLANT(compound, page_mut(s, sc->ring + 1)->private++)		\
+	PLANT(compound, page_counts_mut(s, sc->ring + 1)->_count = 1)	\
 	PLANT(pipe_ring, pipe_buf_mut(s, sc->pipe, 0)->len = 5000)	\
 	PLANT(pipe_page, page_mut(s, (pfn_t)pipe_buf_at(s->m, sc->pipe, 0)->page)->mapping = 64) \
 	PLANT(pipe_ends, pipe_mut(s, sc->pipe)->readers++)		\
@@ -311,7 +323,8 @@ START_TEST(each_corruption_breaks_the_law_that_speaks_of_it)
 
 	set_scene(&sc);
 	spoil((unsigned int)_i, &sc.hs.s, &sc);
-	ck_assert_uint_gt(mm_check(sc.m, listen, &heard), 0);
+	ck_assert_msg(mm_check(sc.m, listen, &heard) > 0,
+		      "plant %d: %s: nothing was reported", _i, heard.law);
 	ck_assert_msg(heard.times > 0, "plant %d: %s was not reported", _i,
 		      heard.law);
 	host_machine_free(sc.m);

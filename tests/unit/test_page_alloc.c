@@ -84,6 +84,39 @@ START_TEST(no_frame_is_given_twice_and_all_come_back)
 }
 END_TEST
 
+/* All have PG_compound and know the head (seed.txt); the head alone is counted. */
+START_TEST(a_compound_page_is_one_page)
+{
+	struct machine *m = host_machine_small();
+	const struct kernel before = *kernel_at(m);
+	struct host_step hs;
+	pfn_t head;
+
+	host_step_init(&hs, m, 0);
+	head = alloc_pages(&hs.s, GFP_KERNEL | __GFP_COMP, 3);
+	for (pfn_t pfn = head; pfn < head + 8; pfn++) {
+		const struct page page = page_read(m, pfn);
+
+		ck_assert_uint_eq(page.flags, 1u << PG_compound);
+		ck_assert_uint_eq(lru_to_pfn(m, page.lru.next), head);
+		ck_assert_uint_eq(compound_head(m, pfn), head);
+		ck_assert_uint_eq(compound_order(m, pfn), 3);
+		ck_assert_int_eq(page._count, pfn == head);
+		ck_assert_int_eq(page._mapcount, -1);
+	}
+	__free_pages(&hs.s, head, 3);
+	ck_assert_int_eq(memcmp(before.zones, kernel_at(m)->zones,
+				sizeof(before.zones)), 0);
+	ck_assert_uint_eq(page_read(m, head + 1).lru.next, 0);
+	/* One frame is no compound page, and who did not ask gets none. */
+	ck_assert(!page_has(m, alloc_pages(&hs.s, __GFP_COMP | GFP_KERNEL, 0),
+			    PG_compound));
+	ck_assert(!page_has(m, alloc_pages(&hs.s, GFP_KERNEL, 3),
+			    PG_compound));
+	host_machine_free(m);
+}
+END_TEST
+
 START_TEST(one_page_taken_and_given_back_leaves_the_frames_as_they_were)
 {
 	struct machine *m = host_machine_small();
@@ -211,6 +244,7 @@ Suite *suite_page_alloc(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, no_frame_is_given_twice_and_all_come_back);
+	tcase_add_test(tc, a_compound_page_is_one_page);
 	tcase_add_test(tc, one_page_taken_and_given_back_leaves_the_frames_as_they_were);
 	tcase_add_test(tc, single_pages_ascend_from_the_highest_block);
 	tcase_add_test(tc, watermarks_are_those_of_a_real_kernel);
