@@ -24,6 +24,11 @@
 	X(rmap)		\
 	X(memory)	\
 	X(shmem)	\
+	X(radix)	\
+	X(interval_tree)	\
+	X(filemap)	\
+	X(readahead)	\
+	X(writeback)	\
 	X(inode)	\
 	X(open)		\
 	X(file)		\

@@ -7,6 +7,7 @@
  */
 #include <check.h>
 
+#include "mmcore/arch.h"
 #include "mmcore/disk.h"
 #include "mmcore/filemap.h"
 #include "mmcore/page_alloc.h"
@@ -321,8 +322,10 @@ END_TEST
 /* The window is of the entries of one table. */
 START_TEST(pages_around_a_fault_are_of_one_table)
 {
-	const uint64_t span = 1ULL << 21, first = page_addr(0) + span;
-	const uint64_t at = (first & ~(span - 1)) - 3 * PAGE_SIZE;
+	const struct arch *a = sp.m->arch;
+	const uint64_t span = 1ULL << a->level[a->nr_levels - 2].shift;
+	const uint64_t at = ((page_addr(0) + span) & ~(span - 1)) -
+			    3 * PAGE_SIZE;
 
 	fs_read(&sp, fd, 0, FILE_PAGES * PAGE_SIZE);
 	ck_assert_int_eq(fs_op(&sp, (struct op){ .code = OP_MMAP,
