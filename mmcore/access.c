@@ -14,6 +14,7 @@ int64_t sys_access_ok(struct step *s, const struct op_access_ok *a)
 	const uint64_t max = s->m->arch->user_ptr_max;
 	uint64_t end;
 
+	trace_event(s, access_ok, a->addr, a->size, max);
 	if (__builtin_add_overflow(a->addr, a->size, &end)) {
 		s->res->why = "addr + size wraps around";
 		return 0;

@@ -207,7 +207,9 @@ static int64_t load_object(struct step *s, struct elf_object *o, bool has_interp
 				   ((o->bias + seg->vaddr) & PAGE_MASK);
 		if (segment_is_bad(s->m, seg, is_interp ? o->bias + seg->vaddr
 							: seg->vaddr))
-			return refuse(s, EINVAL, "a segment does not fit into user space");
+			return refuse(s, EINVAL, seg->filesz > seg->memsz
+				      ? "filesz of a segment exceeds its memsz"
+				      : "a segment does not fit into user space");
 		note_bounds(o, seg);
 		flags = MAP_PRIVATE | MAP_FIXED;
 		total = 0;

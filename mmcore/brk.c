@@ -15,7 +15,7 @@ static int64_t charge_data(struct step *s, mm_ref mm, uint64_t vm_flags,
 			   uint64_t pages)
 {
 	if (!may_expand_vm(s, mm, vm_flags, pages))
-		return refuse(s, ENOMEM, "the address space would exceed RLIMIT_AS or RLIMIT_DATA");
+		return refuse(s, ENOMEM, exceeded_limit(s, mm, pages));
 	if ((uint64_t)mm_at(s->m, mm)->map_count >
 	    kernel_at(s->m)->max_map_count)
 		return refuse(s, ENOMEM, "map_count exceeds vm.max_map_count");

@@ -10,9 +10,13 @@
 #include "mmcore/uapi.h"
 
 /* "return refuse(s, EINVAL, "len is 0");": the simulated kernel says no. */
-static inline int64_t refuse(struct step *s, int err, const char *why)
+#define refuse(s, err, why) refuse_in((s), (err), (why), __func__)
+static inline int64_t refuse_in(struct step *s, int err, const char *why,
+				const char *fn)
 {
 	s->res->why = why;
+	if (unlikely(s->trace))
+		trace_refusal(s->trace, err, why, fn);
 	return -err;
 }
 

@@ -170,6 +170,7 @@ int64_t sys_close(struct step *s, const struct op_close *a)
 
 	if (file_none(file))
 		return refuse(s, EBADF, "fd is not open");
+	trace_event(s, filp_close, (uint64_t)a->fd);
 	fput(s, file);
 	return 0;
 }

@@ -592,8 +592,11 @@ enum vm_fault filemap_fault(struct step *s, mm_ref mm, vma_ref ref,
 	if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_OOM)
 		return fault;
 	/* After a wait for the disk the fault begins anew, its neighbours first. */
-	if (!write && fault == VM_FAULT_MAJOR)
+	if (!write && fault == VM_FAULT_MAJOR) {
+		trace_event(s, filemap_retry, addr,
+			    linear_page_index(vma, addr));
 		filemap_map_pages(s, mm, ref, addr, pte_pa);
+	}
 	trace_event(s, filemap_fault, addr, linear_page_index(vma, addr), pfn,
 		    fault == VM_FAULT_MAJOR);
 	if (!pte_none(entry_read(s->m, pte_pa)))

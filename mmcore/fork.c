@@ -100,10 +100,14 @@ static int64_t dup_mmap(struct step *s, mm_ref dst, mm_ref src)
 
 	for (vma_ref v = mm_at(s->m, src)->mmap; !vma_none(v);
 	     v = vma_at(s->m, v)->vm_next) {
-		if (vma_at(s->m, v)->vm_flags & VM_DONTCOPY)
+		if (vma_at(s->m, v)->vm_flags & VM_DONTCOPY) {
+			trace_skip(s, dup_mmap, "the VMA stays with the parent");
 			continue;
+		}
 		err = dup_vma(s, dst, src, v);
-		if (!err && !(vma_at(s->m, v)->vm_flags & VM_WIPEONFORK))
+		if (!err && vma_at(s->m, v)->vm_flags & VM_WIPEONFORK)
+			trace_skip(s, dup_mmap, "the VMA is wiped in the child");
+		else if (!err)
 			err = copy_page_range(s, dst, src, v);
 		if (err)
 			return err;

@@ -327,6 +327,17 @@ static struct access_fault bad_area(struct step *s, uint64_t addr, int signo,
 				      code == SI_KERNEL ? 0 : addr, why };
 }
 
+/* A page that the object has, and still no access: a store that wanted a block. */
+static const char *why_sigbus(const struct machine *m,
+			      const struct vm_area_struct *vma, uint64_t addr)
+{
+	if (!file_none(vma->vm_file) &&
+	    linear_page_index(vma, addr) <
+		    size_pages(inode_at(m, file_at(m, vma->vm_file)->f_inode)->i_size))
+		return "the file system has no room for the page";
+	return "the mapped object ends before the address";
+}
+
 /* Where the CPU tells a fetch from a load (arch/riscv/mm/fault.c). */
 static const char *access_error_by_kind(const struct vm_area_struct *vma,
 					enum access_kind kind)
@@ -412,7 +423,7 @@ struct access_fault do_page_fault(struct step *s, uint64_t addr,
 				kind == ACCESS_WRITE);
 	if (fault == VM_FAULT_SIGBUS)
 		return bad_area(s, addr, SIGBUS, BUS_ADRERR,
-				"the mapped object ends before the address");
+				why_sigbus(s->m, vma_at(s->m, vma), addr));
 	if (fault == VM_FAULT_SIGSEGV)
 		return bad_area(s, addr, SIGSEGV, SEGV_MAPERR,
 				"the page is a guard page");
@@ -704,8 +715,10 @@ int64_t copy_page_range(struct step *s, mm_ref dst, mm_ref src, vma_ref ref)
 	 * What a fault can bring back is left to fault. Else the child's upper
 	 * tables become as deep as the parent's, even above nothing.
 	 */
-	if (anon_vma_none(vma->anon_vma) && !(vma->vm_flags & VM_COPY_ON_FORK))
+	if (anon_vma_none(vma->anon_vma) && !(vma->vm_flags & VM_COPY_ON_FORK)) {
+		trace_event(s, dup_mmap, vma->vm_start, vma->vm_end, 0);
 		return 0;
+	}
 	while (!failed && next_table_span(s->m, mm_at(s->m, src), &addr,
 					  vma->vm_end, &run)) {
 		if (!run.nr) {

@@ -54,6 +54,7 @@ int64_t sys_mincore(struct step *s, const struct op_mincore *a, uint8_t *vec)
 	const uint64_t pages = mincore_pages(s->m, a);
 	const mm_ref mm = current_mm(s);
 	const struct vm_area_struct *vma = NULL;
+	uint64_t present = 0;
 
 	if (a->addr & ~PAGE_MASK)
 		return refuse(s, EINVAL, "addr is not a multiple of the page size");
@@ -71,6 +72,8 @@ int64_t sys_mincore(struct step *s, const struct op_mincore *a, uint8_t *vec)
 			return refuse(s, ENOMEM, "nothing is mapped in a part of the range");
 		vec[s->res->done] = can_do_mincore(vma)
 					    ? page_in_core(s->m, vma, addr) : 1;
+		present += vec[s->res->done];
 	}
+	trace_event(s, mincore, a->addr, pages, present);
 	return 0;
 }

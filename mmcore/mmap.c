@@ -365,7 +365,7 @@ static int64_t find_place(struct step *s, struct search *se, file_ref file,
 	int64_t ret;
 
 	if (se->len > longest_mapping(s->m, se->mm))
-		return refuse(s, ENOMEM, "len exceeds the address space");
+		return refuse(s, ENOMEM, "the length exceeds the address space");
 	/* A fixed place may be any 64-bit number, so it is no return value. */
 	if (se->flags & MAP_FIXED && se->hint > last)
 		return refuse(s, ENOMEM, "the range is not in user space");
@@ -411,6 +411,7 @@ int64_t get_unmapped_area(struct step *s, mm_ref mm, file_ref file,
 struct mmap_state {
 	mm_ref mm;
 	file_ref file;		/* none if anonymous */
+	int64_t fd;		/* that names it; -1: it has none */
 	uint64_t huge;		/* bytes of a huge page; 0: ordinary pages.
 				 * Linux maps a nameless file for them */
 	uint64_t addr, len;	/* bytes; len page aligned */
@@ -447,11 +448,11 @@ static int64_t check_size(struct step *s, struct mmap_state *st)
 	const uint64_t limit = kernel_at(s->m)->max_map_count;
 	uint64_t asked = st->len;
 
-	if (!st->len)
-		return refuse(s, EINVAL, "len is 0");
 	st->len = ulong_of(s->m, PAGE_ALIGN(st->len));
 	trace_event(s, mmap_len, asked, st->len,
 		    mm_at(s->m, st->mm)->task_size);
+	if (!asked)
+		return refuse(s, EINVAL, "len is 0");
 	if (!st->len)
 		return refuse(s, ENOMEM, "len exceeds the address space");
 	trace_event(s, mmap_pgoff, st->pgoff, st->len >> PAGE_SHIFT);
@@ -565,7 +566,7 @@ static int64_t check_file(struct step *s, struct mmap_state *st)
 	/* path_noexec(): pipefs is mounted so. */
 	if (file && file->f_op == FILE_OPS_PIPE && st->prot & PROT_EXEC)
 		return refuse(s, EPERM, "what is in a pipe cannot be executed");
-	trace_event(s, mmap_file_ops, file ? file->f_op : 0);
+	trace_event(s, mmap_file_ops, (uint64_t)st->fd);
 	if (file && !file_operations[file->f_op].mmap)
 		return refuse(s, ENODEV, "the file has no mmap operation");
 	if (st->vm_flags & VM_GROWSDOWN)
@@ -641,7 +642,8 @@ static int64_t charge(struct step *s, struct mmap_state *st,
 	int64_t err = 0;
 
 	if (!may_expand_vm(s, st->mm, st->vm_flags, pages - old->nr_pages))
-		return refuse(s, ENOMEM, "the address space would exceed RLIMIT_AS or RLIMIT_DATA");
+		return refuse(s, ENOMEM, exceeded_limit(s, st->mm, pages -
+							       old->nr_pages));
 	if (!accountable(st))
 		return 0;
 	if (pages > old->nr_accounted)
@@ -896,7 +898,8 @@ int64_t do_mmap_pgoff(struct step *s, file_ref file, uint64_t addr,
 		      uint64_t pgoff)
 {
 	struct mmap_state st = {
-		.mm = current_mm(s), .file = file, .addr = addr, .len = len,
+		.mm = current_mm(s), .file = file, .fd = -1,
+		.addr = addr, .len = len,
 		.prot = prot, .flags = flags, .pgoff = pgoff,
 	};
 
@@ -920,6 +923,7 @@ static int64_t mmap_huge(struct step *s, struct mmap_state *st)
 static int64_t mmap_pgoff(struct step *s, struct mmap_state *st, int64_t fd)
 {
 	st->mm = current_mm(s);
+	st->fd = fd;
 	if (st->flags & MAP_ANONYMOUS)
 		return st->flags & MAP_HUGETLB ? mmap_huge(s, st)
 					       : do_mmap(s, st);

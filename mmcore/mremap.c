@@ -434,8 +434,8 @@ static int64_t check_growth(struct step *s, struct remap *r,
 	if (!mlock_future_ok(s, r->mm, vma->vm_flags, delta))
 		return refuse(s, EAGAIN, "locked memory would exceed RLIMIT_MEMLOCK");
 	if (!may_expand_vm(s, r->mm, vma->vm_flags, delta >> PAGE_SHIFT))
-		return refuse(s, ENOMEM,
-			      "the address space would exceed RLIMIT_AS or RLIMIT_DATA");
+		return refuse(s, ENOMEM, exceeded_limit(s, r->mm,
+							delta >> PAGE_SHIFT));
 	return 0;
 }
 
@@ -489,7 +489,8 @@ static int64_t mremap_to(struct step *s, struct remap *r)
 	if (r->flags & MREMAP_DONTUNMAP &&
 	    !may_expand_vm(s, r->mm, vma_at(s->m, r->vma)->vm_flags,
 			   r->old_len >> PAGE_SHIFT))
-		return refuse(s, ENOMEM, "the address space would exceed RLIMIT_AS or RLIMIT_DATA");
+		return refuse(s, ENOMEM, exceeded_limit(s, r->mm, r->old_len >>
+								  PAGE_SHIFT));
 	err = choose_place(s, r);
 	return err ? err : move_vma(s, r);
 }

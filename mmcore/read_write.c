@@ -304,8 +304,10 @@ int64_t sys_lseek(struct step *s, const struct op_lseek *a)
 		return refuse(s, ESPIPE, "the file has no positions");
 	if (!fops(s->m, ref)->rewinds)
 		at = new_position(s, ref, a);
-	if (at >= 0)
-		file_mut(s, ref)->f_pos = (uint64_t)at;
+	if (at < 0)
+		return at;
+	trace_event(s, llseek, file_at(s->m, ref)->f_pos, (uint64_t)at);
+	file_mut(s, ref)->f_pos = (uint64_t)at;
 	return at;
 }
 

@@ -177,6 +177,7 @@ int64_t sys_setrlimit(struct step *s, const struct op_setrlimit *a)
 	if (new.rlim_max > limit->rlim_max && !capable(s))
 		return refuse(s, EPERM,
 			      "only a privileged process may raise its hard limit");
+	trace_event(s, setrlimit, a->resource, new.rlim_cur, new.rlim_max);
 	*limit = new;
 	return 0;
 }

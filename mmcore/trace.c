@@ -23,3 +23,12 @@ void trace_record(struct trace *t, enum trace_id id, const char *note,
 	for (unsigned int i = 0; i < nr; i++)
 		e->arg[i] = arg[i];
 }
+
+void trace_refusal(struct trace *t, int err, const char *why, const char *fn)
+{
+	const uint64_t arg = (uint64_t)err;
+
+	trace_record(t, TRACE_refused, why, &arg, 1);
+	if (!t->lost)
+		t->events[t->nr - 1].fn = fn;
+}

@@ -23,6 +23,7 @@ struct trace_event {
 	uint16_t id;			/* enum trace_id */
 	uint16_t reserved[3];
 	const char *note;		/* why the step did not apply; or NULL */
+	const char *fn;			/* where, unless it is trace_kinds[id].fn */
 	uint64_t arg[TRACE_ARGS_MAX];	/* as trace_kinds[id].args names them */
 };
 
@@ -38,10 +39,7 @@ struct trace_kind {
 	const char *fn;		/* the kernel function */
 	const char *step;	/* what it did there */
 	int n;			/* the seed's step number 1 … 11, or 0 */
-	/*
-	 * Space separated NAME:FORMAT; formats: x hex string, d integer,
-	 * v vm_flags by name, p prot by name, b boolean.
-	 */
+	/* Space separated NAME:FORMAT; the formats are listed in trace.def. */
 	const char *args;
 };
 
@@ -49,6 +47,10 @@ extern const struct trace_kind trace_kinds[NR_TRACE_IDS];
 
 void trace_record(struct trace *t, enum trace_id id, const char *note,
 		  const uint64_t *arg, unsigned int nr);
+
+/* The last step of a call that is refused: -@err by the function @fn, which may yet
+ * be overruled by what called it. */
+void trace_refusal(struct trace *t, int err, const char *why, const char *fn);
 
 /*
  * trace_event(s, ID, arg…) narrates a step; trace_skip(s, ID, "why") one that

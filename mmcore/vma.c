@@ -697,10 +697,19 @@ bool may_expand_vm(struct step *s, mm_ref mm, uint64_t vm_flags, uint64_t pages)
 {
 	const struct mm_struct *mms = mm_at(s->m, mm);
 
+	trace_event(s, may_expand_vm, mms->total_vm, mms->data_vm, pages);
 	if (mms->total_vm + pages > rlimit(s, RLIMIT_AS) >> PAGE_SHIFT)
 		return false;
 	return !is_data_mapping(vm_flags) ||
 	       data_limit_ok(s, mms->data_vm + pages);
+}
+
+const char *exceeded_limit(const struct step *s, mm_ref mm, uint64_t pages)
+{
+	if (mm_at(s->m, mm)->total_vm + pages >
+	    rlimit(s, RLIMIT_AS) >> PAGE_SHIFT)
+		return "the address space would exceed RLIMIT_AS";
+	return "private writable memory would exceed RLIMIT_DATA";
 }
 
 bool mlock_future_ok(const struct step *s, mm_ref mm, uint64_t vm_flags,
@@ -773,6 +782,9 @@ static bool enough_memory(const struct step *s, mm_ref mm, uint64_t pages)
 
 int64_t security_vm_enough_memory(struct step *s, mm_ref mm, uint64_t pages)
 {
+	trace_event(s, enough_memory, pages,
+		    kernel_at(s->m)->vm_committed_space,
+		    kernel_at(s->m)->overcommit_memory);
 	if (!enough_memory(s, mm, pages))
 		return refuse(s, ENOMEM,
 			      kernel_at(s->m)->overcommit_memory

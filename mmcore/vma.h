@@ -192,6 +192,8 @@ void vm_stat_account(struct step *s, mm_ref mm, uint64_t vm_flags,
 /* RLIMIT_AS and RLIMIT_DATA leave room for @pages more with these flags? */
 bool may_expand_vm(struct step *s, mm_ref mm, uint64_t vm_flags,
 		   uint64_t pages);
+/* Which of the two had not, in words; of one that may_expand_vm() refused. */
+const char *exceeded_limit(const struct step *s, mm_ref mm, uint64_t pages);
 /* Would @bytes more with these flags keep RLIMIT_MEMLOCK? */
 bool mlock_future_ok(const struct step *s, mm_ref mm, uint64_t vm_flags,
 		     uint64_t bytes);

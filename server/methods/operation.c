@@ -110,7 +110,7 @@ static void write_answer(struct rpc_call *call, const struct op_args *args,
 			       kernel_at(hosted_machine(h))->jiffies);
 	json_pair_uint(out, "seq", hosted_seq(h));
 	if (trace->events)
-		view_steps(out, trace);
+		view_steps(out, hosted_machine(h), trace);
 	json_object_close(out);
 }
 

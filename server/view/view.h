@@ -17,7 +17,8 @@
 void view_outcome(struct json_writer *out, const struct op *op,
 		  const struct op_result *res);
 /* "steps": what the kernel did; "steps_lost" where it did more than fits. */
-void view_steps(struct json_writer *out, const struct trace *trace);
+void view_steps(struct json_writer *out, const struct machine *m,
+		const struct trace *trace);
 /* "vec": an array of small numbers. */
 void view_vec(struct json_writer *out, const uint8_t *vec, uint64_t len);
 /* Bytes as text; bytes that are no UTF-8 become U+FFFD there. */
@@ -41,7 +42,7 @@ void view_flag_text(struct json_writer *out, uint64_t value,
 
 /* Generated from schema/types.json. */
 extern const struct param_name names_prot[], names_map[], names_rlimit[],
-	names_rlim[], names_clone[], names_arch[];
+	names_rlim[], names_clone[], names_arch[], names_advice[];
 
 /* ---- view_space.c: each writes one object ---- */
 void view_mm(struct json_writer *out, const struct machine *m, mm_ref mm);

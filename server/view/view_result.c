@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mmcore/arch.h"
+#include "mmcore/page_alloc.h"
+#include "mmcore/slab.h"
 #include "server/methods/operation.h"
 #include "server/view/view.h"
 
@@ -100,9 +103,42 @@ void view_outcome(struct json_writer *out, const struct op *op,
 
 /* ---- steps ---- */
 
-static void view_step_arg(struct json_writer *out, char format, uint64_t value)
+static void put_enum(struct json_writer *out, const struct param_name *names,
+		     uint64_t value)
+{
+	for (; names->name; names++)
+		if (names->value == value) {
+			json_put_string(out, names->name);
+			return;
+		}
+	json_put_uint(out, value);
+}
+
+static void view_step_arg(struct json_writer *out, const struct machine *m,
+			  char format, uint64_t value)
 {
 	switch (format) {
+	case 'e':
+		json_put_string(out, mm_errno_name((int)value));
+		break;
+	case 's':
+		json_put_string(out, mm_signal_name((int)value));
+		break;
+	case 'a':
+		put_enum(out, names_advice, value);
+		break;
+	case 'r':
+		put_enum(out, names_rlimit, value);
+		break;
+	case 'z':
+		json_put_string(out, zone_name((enum zone_type)value));
+		break;
+	case 'k':
+		json_put_string(out, kmem_cache_name((enum kmem_cache_id)value));
+		break;
+	case 'l':
+		json_put_string(out, m->arch->level[value].name);
+		break;
 	case 'x':
 		json_put_hex(out, value);
 		break;
@@ -121,8 +157,8 @@ static void view_step_arg(struct json_writer *out, char format, uint64_t value)
 }
 
 /* "addr:x len:d": the names and formats of an event's arguments. */
-static void view_detail(struct json_writer *out, const char *spec,
-			const uint64_t *arg)
+static void view_detail(struct json_writer *out, const struct machine *m,
+			const char *spec, const uint64_t *arg)
 {
 	json_object_begin(out);
 	while (*spec) {
@@ -132,35 +168,38 @@ static void view_detail(struct json_writer *out, const char *spec,
 		memcpy(name, spec, len < sizeof(name) ? len : sizeof(name) - 1);
 		name[len < sizeof(name) ? len : sizeof(name) - 1] = '\0';
 		json_key(out, name);
-		view_step_arg(out, spec[len + 1], *arg++);
+		view_step_arg(out, m, spec[len + 1], *arg++);
 		spec += len + 2;
 		spec += *spec == ' ';
 	}
 	json_object_close(out);
 }
 
-static void view_step(struct json_writer *out, const struct trace_event *e)
+static void view_step(struct json_writer *out, const struct machine *m,
+		      const struct trace_event *e)
 {
 	const struct trace_kind *kind = &trace_kinds[e->id];
+	const bool refused = e->id == TRACE_refused;
 
 	json_object_begin(out);
-	json_pair_string(out, "fn", kind->fn);
+	json_pair_string(out, "fn", e->fn ? e->fn : kind->fn);
 	json_pair_string(out, "step", kind->step);
 	if (kind->n)
 		json_pair_int(out, "n", kind->n);
 	if (e->note)
-		json_pair_string(out, "skipped", e->note);
+		json_pair_string(out, refused ? "why" : "skipped", e->note);
 	json_key(out, "detail");
-	view_detail(out, e->note ? "" : kind->args, e->arg);
+	view_detail(out, m, e->note && !refused ? "" : kind->args, e->arg);
 	json_object_close(out);
 }
 
-void view_steps(struct json_writer *out, const struct trace *trace)
+void view_steps(struct json_writer *out, const struct machine *m,
+		const struct trace *trace)
 {
 	json_key(out, "steps");
 	json_array_begin(out);
 	for (uint64_t i = 0; i < trace->nr; i++)
-		view_step(out, &trace->events[i]);
+		view_step(out, m, &trace->events[i]);
 	json_array_close(out);
 	if (trace->lost)
 		json_pair_uint(out, "steps_lost", trace->lost);

@@ -120,6 +120,8 @@ void view_mm(struct json_writer *out, const struct machine *m, mm_ref mm)
 static const char *vm_ops_name(uint64_t ops)
 {
 	switch (ops) {
+	case VM_OPS_FILE:
+		return "generic_file_vm_ops";
 	case VM_OPS_SHMEM:
 		return "shmem_vm_ops";
 	case VM_OPS_SPECIAL:
@@ -151,6 +153,24 @@ static void view_rb_node(struct json_writer *out, const char *key,
 	json_object_close(out);
 }
 
+/* The union's other members, which lie over linear's words (mm_types.h). */
+static void view_shared_as_seed(struct json_writer *out,
+				const struct vm_area_struct *v)
+{
+	json_key(out, "vm_set");
+	json_object_begin(out);
+	view_list(out, "list", &v->shared.vm_set.list);
+	json_pair_hex(out, "parent", v->shared.vm_set.parent);
+	json_pair_hex(out, "head", v->shared.vm_set.head.pa);
+	json_object_close(out);
+	json_key(out, "prio_tree_node");
+	json_object_begin(out);
+	json_pair_hex(out, "left", v->shared.prio_tree_node.left);
+	json_pair_hex(out, "right", v->shared.prio_tree_node.right);
+	json_pair_hex(out, "parent", v->shared.prio_tree_node.parent);
+	json_object_close(out);
+}
+
 static void view_links(struct json_writer *out, const struct vm_area_struct *v)
 {
 	view_rb_node(out, "vm_rb", &v->vm_rb);
@@ -161,6 +181,7 @@ static void view_links(struct json_writer *out, const struct vm_area_struct *v)
 	view_rb_node(out, "rb", &v->shared.linear.rb);
 	json_pair_uint(out, "rb_subtree_last", v->shared.linear.rb_subtree_last);
 	json_object_close(out);
+	view_shared_as_seed(out, v);
 	json_object_close(out);
 	view_list(out, "anon_vma_node", &v->anon_vma_node);
 }

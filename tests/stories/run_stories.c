@@ -346,8 +346,11 @@ static void tell_trace(const struct telling *t, const struct trace *trace)
 		const struct trace_event *e = &trace->events[i];
 		const struct trace_kind *kind = &trace_kinds[e->id];
 
-		tell(t, "    %s: %s", kind->fn, kind->step);
-		if (e->note)
+		tell(t, "    %s: %s", e->fn ? e->fn : kind->fn, kind->step);
+		if (e->id == TRACE_refused)
+			tell(t, " with %s (%s)", mm_errno_name((int)e->arg[0]),
+			     e->note);
+		else if (e->note)
 			tell(t, " (skipped: %s)", e->note);
 		else
 			tell_args(t, kind->args, e->arg);

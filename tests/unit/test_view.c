@@ -6,6 +6,9 @@
 #include <check.h>
 #include <string.h>
 
+#include "mmcore/arch.h"
+#include "mmcore/page_alloc.h"
+#include "mmcore/uapi.h"
 #include "server/view/view.h"
 
 static struct json_writer out;
@@ -134,16 +137,34 @@ START_TEST(a_step_has_names_for_its_numbers)
 	struct trace_event events[] = {
 		{ .id = TRACE_mmap_map_count, .arg = { 3, 65530 } },
 		{ .id = TRACE_mmap_unmap_old, .note = "nothing is in the way" },
+		{ .id = TRACE_madvise, .arg = { 0x1000, 0x2000, 4 } },
+		{ .id = TRACE_table_alloc, .arg = { 3, 77, 0x5000 } },
+		{ .id = TRACE_alloc_pages, .arg = { 77, 0, ZONE_DMA32 } },
+		{ .id = TRACE_setrlimit, .arg = { RLIMIT_AS, 1, 2 } },
+		{ .id = TRACE_refused, .note = "len is 0", .fn = "check_size",
+		  .arg = { EINVAL } },
 	};
-	const struct trace trace = { .events = events, .nr = 2, .lost = 5 };
+	const struct trace trace = { .events = events, .nr = 7, .lost = 5 };
+	const struct machine m = { .arch = arch_find(ARCH_X86_64) };
 
 	json_object_begin(&out);
-	view_steps(&out, &trace);
+	view_steps(&out, &m, &trace);
 	json_object_close(&out);
 	expect_text("{\"steps\":[{\"fn\":\"do_mmap_pgoff\",\"step\":\"check map_count\","
 		    "\"n\":4,\"detail\":{\"map_count\":3,\"max_map_count\":65530}},"
 		    "{\"fn\":\"do_mmap_pgoff\",\"step\":\"unmap what is in the way\","
-		    "\"n\":7,\"skipped\":\"nothing is in the way\",\"detail\":{}}],"
+		    "\"n\":7,\"skipped\":\"nothing is in the way\",\"detail\":{}},"
+		    "{\"fn\":\"madvise_vma_behavior\",\"step\":\"take advice about a range\","
+		    "\"detail\":{\"start\":\"0x1000\",\"end\":\"0x2000\","
+		    "\"advice\":\"MADV_DONTNEED\"}},"
+		    "{\"fn\":\"pte_alloc_map\",\"step\":\"allocate a page table\","
+		    "\"detail\":{\"level\":\"pte\",\"pfn\":77,\"addr\":\"0x5000\"}},"
+		    "{\"fn\":\"__alloc_pages\",\"step\":\"take a block from the buddy lists\","
+		    "\"detail\":{\"pfn\":77,\"order\":0,\"zone\":\"DMA32\"}},"
+		    "{\"fn\":\"do_prlimit\",\"step\":\"set a limit\","
+		    "\"detail\":{\"resource\":\"RLIMIT_AS\",\"soft\":\"0x1\",\"hard\":\"0x2\"}},"
+		    "{\"fn\":\"check_size\",\"step\":\"refuse\",\"why\":\"len is 0\","
+		    "\"detail\":{\"errno\":\"EINVAL\"}}],"
 		    "\"steps_lost\":5}");
 }
 END_TEST
