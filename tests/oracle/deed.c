@@ -58,7 +58,7 @@ int limit_pair_index(uint64_t soft, uint64_t hard)
 }
 
 /* Every kind of deed: its word, and where its numbers are. */
-#define MAX_NUMBERS 7
+#define MAX_NUMBERS 10
 
 static const char *const words[NR_OPS] = {
 	[OP_MMAP] = "mmap",		[OP_MUNMAP] = "munmap",
@@ -81,6 +81,9 @@ static const char *const words[NR_OPS] = {
 	[OP_PIPE] = "pipe",		[OP_FCNTL] = "fcntl",
 	[OP_SPLICE] = "splice",		[OP_TEE] = "tee",
 	[OP_VMSPLICE] = "vmsplice",	[OP_SENDFILE] = "sendfile",
+	[OP_MADVISE] = "madvise",
+	[OP_PROCESS_VM_READV] = "process_vm_readv",
+	[OP_PROCESS_VM_WRITEV] = "process_vm_writev",
 };
 
 static const int nr_numbers[NR_OPS] = {
@@ -99,6 +102,8 @@ static const int nr_numbers[NR_OPS] = {
 	[OP_PWRITE] = 4,
 	[OP_PIPE] = 2,		[OP_FCNTL] = 3,		[OP_SPLICE] = 7,
 	[OP_TEE] = 4,		[OP_VMSPLICE] = 7,	[OP_SENDFILE] = 5,
+	[OP_MADVISE] = 3,
+	[OP_PROCESS_VM_READV] = 10, [OP_PROCESS_VM_WRITEV] = 10,
 };
 
 /* Operations whose arguments are 64-bit words and nothing else, in order. */
@@ -126,29 +131,27 @@ static size_t plain_size(enum op_code code)
 static bool has_vec(enum op_code code)
 {
 	return code == OP_MINCORE || code == OP_PIPE || code == OP_SPLICE ||
-	       code == OP_VMSPLICE || code == OP_SENDFILE;
+	       code == OP_SENDFILE || deed_ranges(code);
 }
 
 /* The words of the operation itself, of ranges beside it, and the place. */
 static void numbers_with_vec(const struct deed *d, uint64_t n[MAX_NUMBERS])
 {
 	const size_t nr = (size_t)nr_numbers[d->op.code] - 1;
-	const bool ranges = d->op.code == OP_VMSPLICE;
+	const size_t beside = 2 * (size_t)deed_ranges(d->op.code);
 
-	memcpy(n, plain_words(&d->op), (ranges ? 2 : nr) * sizeof(*n));
-	if (ranges)
-		memcpy(n + 2, d->iov, sizeof(d->iov));
+	memcpy(n, plain_words(&d->op), (nr - beside) * sizeof(*n));
+	memcpy(n + nr - beside, d->iov, beside * sizeof(*n));
 	n[nr] = d->vec;
 }
 
 static void set_with_vec(struct deed *d, const uint64_t n[MAX_NUMBERS])
 {
 	const size_t nr = (size_t)nr_numbers[d->op.code] - 1;
-	const bool ranges = d->op.code == OP_VMSPLICE;
+	const size_t beside = 2 * (size_t)deed_ranges(d->op.code);
 
-	memcpy((void *)plain_words(&d->op), n, (ranges ? 2 : nr) * sizeof(*n));
-	if (ranges)
-		memcpy(d->iov, n + 2, sizeof(d->iov));
+	memcpy((void *)plain_words(&d->op), n, (nr - beside) * sizeof(*n));
+	memcpy(d->iov, n + nr - beside, beside * sizeof(*n));
 	d->vec = n[nr];
 }
 
@@ -188,6 +191,10 @@ static void numbers_of(const struct deed *d, uint64_t n[MAX_NUMBERS])
 	case OP_MPROTECT:
 		n[0] = op->mprotect.addr, n[1] = op->mprotect.len;
 		n[2] = op->mprotect.prot;
+		break;
+	case OP_MADVISE:
+		n[0] = op->madvise.addr, n[1] = op->madvise.len;
+		n[2] = op->madvise.advice;
 		break;
 	case OP_BRK:
 		n[0] = op->brk.addr;
@@ -243,6 +250,10 @@ static void set_numbers(struct deed *d, const uint64_t n[MAX_NUMBERS])
 		break;
 	case OP_MPROTECT:
 		op->mprotect = (struct op_mprotect){ n[0], n[1], n[2] };
+		break;
+	case OP_MADVISE:
+		op->madvise = (struct op_madvise){ n[0], n[1],
+						   (uint32_t)n[2] };
 		break;
 	case OP_BRK:
 		op->brk.addr = n[0];
@@ -301,11 +312,11 @@ size_t deed_words(const struct deed *deed, uint64_t at[WORDS_MAX])
 	case OP_SENDFILE:
 		at[0] = (uint64_t)op->sendfile.offset;
 		return 2;
-	case OP_VMSPLICE:
-		memcpy(at, deed->iov, sizeof(deed->iov));
-		return 4;
 	default:
-		return 2;
+		memcpy(at, deed->iov, 2 * sizeof(*at) *
+		       (size_t)deed_ranges(op->code));
+		return deed_ranges(op->code) ? 2 * (size_t)deed_ranges(op->code)
+					     : 2;
 	}
 }
 

@@ -15,23 +15,35 @@
 
 #include "mmcore/op.h"
 
-#define DEED_RANGES 2
+#define DEED_RANGES 2	/* of a vector; calls with two vectors have them twice */
 
 struct deed {
 	struct op op;
 	uint32_t phase;		/* OP_MEM_WRITE: byte i is pattern_byte(phase + i) */
 	uint64_t vec;		/* where pointers of the call point to */
-	struct op_iovec iov[DEED_RANGES];	/* OP_VMSPLICE: op.iov */
+	/* OP_VMSPLICE: op.iov; OP_PROCESS_VM_*: that and op.remote_iov. */
+	struct op_iovec iov[2 * DEED_RANGES];
 	uint32_t path;		/* OP_OPEN, OP_UNLINK: index of oracle_paths */
 };
+
+/* How many of deed->iov an operation has. */
+static inline int deed_ranges(enum op_code code)
+{
+	return code == OP_VMSPLICE ? DEED_RANGES
+	     : code == OP_PROCESS_VM_READV || code == OP_PROCESS_VM_WRITEV
+		? 2 * DEED_RANGES : 0;
+}
 
 /* The operation, with what of it lies beside it. */
 static inline struct op deed_op(const struct deed *deed)
 {
 	struct op op = deed->op;
 
-	if (op.code == OP_VMSPLICE)
+	if (deed_ranges(op.code))
 		op.iov = (struct op_iov){ deed->iov, DEED_RANGES };
+	if (deed_ranges(op.code) > DEED_RANGES)
+		op.remote_iov = (struct op_iov){ deed->iov + DEED_RANGES,
+						 DEED_RANGES };
 	return op;
 }
 
@@ -39,7 +51,7 @@ static inline struct op deed_op(const struct deed *deed)
  * What lies at deed->vec before the call: offsets, ranges, room for two
  * descriptors. Returns how many words that is.
  */
-#define WORDS_MAX 4
+#define WORDS_MAX (4 * DEED_RANGES)
 size_t deed_words(const struct deed *deed, uint64_t words[WORDS_MAX]);
 
 struct deeds {
@@ -92,7 +104,7 @@ static inline uint64_t hash_byte(uint64_t hash, uint8_t byte)
 }
 
 /* The longest line deed_print() makes, with its NUL. */
-#define DEED_LINE 160
+#define DEED_LINE 256
 
 /* The deed is about oracle_paths[@path]. */
 void deed_set_path(struct deed *deed, uint32_t path);

@@ -744,6 +744,65 @@ static void make_rare(struct dice *dice, const struct machine *m, mm_ref mm,
 			percent(dice, 5) ? MAP_NONBLOCK : 0 };
 }
 
+/* ---- advice, and other people's memory ---- */
+
+static void make_madvise(struct dice *dice, const struct machine *m, mm_ref mm,
+			 struct op *op)
+{
+	static const uint32_t usual[] = {
+		MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED,
+		MADV_DONTNEED, MADV_DONTNEED, MADV_DONTNEED, MADV_FREE,
+		MADV_FREE, MADV_REMOVE, MADV_REMOVE, MADV_DONTFORK,
+		MADV_DOFORK, MADV_WIPEONFORK, MADV_WIPEONFORK,
+		MADV_KEEPONFORK, MADV_MERGEABLE, MADV_UNMERGEABLE,
+		MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP,
+		MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ,
+		MADV_POPULATE_WRITE, MADV_DONTNEED_LOCKED, MADV_COLLAPSE,
+		MADV_GUARD_INSTALL, MADV_GUARD_INSTALL, MADV_GUARD_REMOVE,
+	};
+	struct op_madvise *a = &op->madvise;
+	const vma_ref ref = any_vma(dice, m, mm);
+
+	op->code = OP_MADVISE;
+	*a = (struct op_madvise){ address(dice, m, mm), length(dice),
+				  PICK(dice, usual) };
+	if (percent(dice, 3))
+		a->advice = (uint32_t)dice_below(dice, 100);
+	if (!vma_none(ref) && percent(dice, 65)) {	/* within it */
+		const struct vm_area_struct *vma = vma_at(m, ref);
+
+		a->addr = inside(dice, vma);
+		a->len = PAGES(1 + dice_below(dice, 8));
+		if (a->len > vma->vm_end - a->addr)
+			a->len = vma->vm_end - a->addr;
+	}
+	if (a->len > MAX_POPULATED && a->len < TASK_SIZE)
+		a->len = MAX_POPULATED;
+}
+
+/* Mostly of somebody who is there; the caller too. */
+static void make_process_vm(struct dice *dice, const struct machine *m,
+			    mm_ref mm, struct deed *deed)
+{
+	const task_ref remote = any_task(dice, m);
+	const mm_ref there = task_at(m, remote)->mm;
+
+	deed->op.code = percent(dice, 50) ? OP_PROCESS_VM_READV
+					  : OP_PROCESS_VM_WRITEV;
+	deed->op.process_vm_readv.remote_pid = percent(dice, 95)
+		? (uint32_t)task_at(m, remote)->pid
+		: (uint32_t)dice_below(dice, 12);
+	deed->vec = access_address(dice, m, mm) & ~63ULL;
+	for (int i = 0; i < 2 * DEED_RANGES; i++) {
+		struct op_iovec *range = &deed->iov[i];
+
+		range->base = access_address(dice, m, i < DEED_RANGES ? mm
+							: there);
+		range->len = percent(dice, 15) ? 0 : percent(dice, 2) ? ~0ULL
+			: access_length(dice, range->base, PAGES(3));
+	}
+}
+
 static struct deed any_deed(struct dice *dice, const struct machine *m)
 {
 	struct deed deed = { .phase = 0 };
@@ -754,6 +813,14 @@ static struct deed any_deed(struct dice *dice, const struct machine *m)
 	deed.op.pid = (uint32_t)task_at(m, task)->pid;
 	if (percent(dice, dice->pipes ? 50 : 3)) {
 		make_pipe(dice, m, mm, &deed);
+		return deed;
+	}
+	if (percent(dice, 10)) {
+		make_madvise(dice, m, mm, &deed.op);
+		return deed;
+	}
+	if (percent(dice, 3)) {
+		make_process_vm(dice, m, mm, &deed);
 		return deed;
 	}
 	if (dice->disk && percent(dice, 20))
@@ -825,8 +892,12 @@ static bool about_stub(const struct deed *deed)
 		return hits_stub(op->pread.buf, op->pread.count);
 	case OP_PWRITE:
 		return hits_stub(op->pwrite.buf, op->pwrite.count);
+	case OP_MADVISE:
+		return hits_stub(op->madvise.addr, op->madvise.len);
 	case OP_VMSPLICE:
-		for (int i = 0; i < DEED_RANGES; i++)
+	case OP_PROCESS_VM_READV:
+	case OP_PROCESS_VM_WRITEV:
+		for (int i = 0; i < deed_ranges(op->code); i++)
 			if (hits_stub(deed->iov[i].base, deed->iov[i].len))
 				return true;
 		return hits_stub(deed->vec, PAGES(1));

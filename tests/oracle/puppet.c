@@ -286,6 +286,16 @@ static bool set_limits(void)
 	return true;
 }
 
+/* On this CPU, and those that come of it. */
+static bool stay_here(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	return !sched_setaffinity(0, sizeof(one), &one);
+}
+
 /* No capability now, and none to come back with exec. */
 static bool drop_capabilities(void)
 {
@@ -316,7 +326,7 @@ static _Noreturn void become_puppet(int elf, int dir)
 	static char name[] = "puppet";
 	static char *argv[] = { name, NULL }, *envp[] = { NULL };
 
-	if (personality(ADDR_NO_RANDOMIZE) < 0 || !set_limits() ||
+	if (personality(ADDR_NO_RANDOMIZE) < 0 || !stay_here() || !set_limits() ||
 	    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) || !drop_capabilities() ||
 	    (dir >= 0 && fchdir(dir)) ||
 	    ptrace(PTRACE_TRACEME, 0, NULL, NULL))
@@ -796,8 +806,16 @@ static uint64_t peek(pid_t pid, uint64_t addr)
 	return (uint64_t)ptrace(PTRACE_PEEKDATA, pid, addr, NULL);
 }
 
+/* The host's number of a process; one that nobody has, where it is not there. */
+static uint64_t host_pid(const struct puppets *side, uint32_t pid)
+{
+	return pid <= side->last_pid && side->all[pid].host
+		? (uint64_t)side->all[pid].host : INT32_MAX;
+}
+
 /* What the call needs lies at deed->vec; what it gives back, too. */
-static void do_call_at(pid_t pid, const struct deed *deed, struct answer *a)
+static void do_call_at(const struct puppets *side, pid_t pid,
+		       const struct deed *deed, struct answer *a)
 {
 	const uint64_t at = deed->vec, *n = (const uint64_t *)&deed->op.read;
 	uint64_t words[WORDS_MAX];
@@ -818,12 +836,32 @@ static void do_call_at(pid_t pid, const struct deed *deed, struct answer *a)
 	case OP_VMSPLICE:
 		ret = CALL(pid, SYS_vmsplice, n[0], at, DEED_RANGES, n[1]);
 		break;
+	case OP_PROCESS_VM_READV:
+	case OP_PROCESS_VM_WRITEV:
+		ret = CALL(pid, deed->op.code == OP_PROCESS_VM_READV
+			   ? SYS_process_vm_readv : SYS_process_vm_writev,
+			   host_pid(side, deed->op.process_vm_readv.remote_pid),
+			   at, DEED_RANGES,
+			   at + DEED_RANGES * sizeof(struct op_iovec),
+			   DEED_RANGES, 0);
+		break;
 	default:
 		ret = CALL(pid, SYS_sendfile, n[0], n[1],
 			   deed->op.sendfile.offset == NO_OFFSET ? 0 : at, n[3]);
 		break;
 	}
 	outcome_words(a, ret, peek(pid, at), peek(pid, at + 8));
+}
+
+/*
+ * What becomes of a page on its LRU list waits in a batch of the CPU. All puppets
+ * run on one CPU, and MADV_WILLNEED of anonymous memory empties its batches.
+ */
+static void do_advise(pid_t pid, const struct op_madvise *m, struct answer *a)
+{
+	outcome_return(a, CALL(pid, SYS_madvise, m->addr, m->len, m->advice));
+	must_be(CALL(pid, SYS_madvise, STUB_ADDR, STUB_LEN, MADV_WILLNEED), 0,
+		"madvise(MADV_WILLNEED)");
 }
 
 static void do_deed(struct puppets *side, const struct deed *deed,
@@ -846,7 +884,12 @@ static void do_deed(struct puppets *side, const struct deed *deed,
 	case OP_SPLICE:
 	case OP_VMSPLICE:
 	case OP_SENDFILE:
-		do_call_at(pid, deed, a);
+	case OP_PROCESS_VM_READV:
+	case OP_PROCESS_VM_WRITEV:
+		do_call_at(side, pid, deed, a);
+		break;
+	case OP_MADVISE:
+		do_advise(pid, &op->madvise, a);
 		break;
 	case OP_OPEN:
 		side->names = true;

@@ -199,7 +199,7 @@ static void run_call_at(struct simulated *side, const struct deed *deed,
 	if (!put_words(side, deed, words, nr, a))
 		return;
 	res = host_run(side->machine, &op);
-	if (op.code != OP_VMSPLICE) {
+	if (!deed_ranges(op.code)) {
 		left_words(&op, &res, words);
 		put_words(side, deed, words, 2, NULL);
 	}
@@ -224,7 +224,7 @@ static void run(struct simulated *side, const struct deed *deed,
 		return;
 	}
 	if (op.code == OP_PIPE || op.code == OP_SPLICE ||
-	    op.code == OP_VMSPLICE || op.code == OP_SENDFILE) {
+	    op.code == OP_SENDFILE || deed_ranges(op.code)) {
 		run_call_at(side, deed, a);
 		return;
 	}
