@@ -314,6 +314,37 @@ START_TEST(what_is_left_in_the_kernel_makes_a_new_edge)
 }
 END_TEST
 
+/* It may send what it had begun to, so that the answer is not overtaken by a reset. */
+START_TEST(a_refused_client_may_finish)
+{
+	static const char more[1000];
+	char out[512];
+	int pair[2];
+	struct guard *tcp;
+
+	tcp_pair(pair);
+	tcp = guard_open(&list, pair[1]);
+	ck_assert_int_eq(send(pair[0], "BAD\n\n", 5, MSG_NOSIGNAL), 5);
+	ck_assert_int_gt(guard_recv(tcp, out, sizeof(out)), 0);
+	ck_assert_ptr_nonnull(guard_begin(tcp));
+	ck_assert_int_ne(guard_fault(tcp), HTTP_FINE);
+	ck_assert_int_eq(send(pair[1], "why", 3, MSG_NOSIGNAL), 3);
+	guard_close(tcp);
+	close(pair[1]);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(send(pair[0], more, sizeof(more), MSG_NOSIGNAL),
+				 sizeof(more));
+		guard_sweep(&list);
+	}
+	ck_assert_int_eq(recv(pair[0], out, sizeof(out), MSG_DONTWAIT), 3);
+	/* But not for ever. */
+	list.now_ms += GUARD_LINGER_MS;
+	guard_sweep(&list);
+	ck_assert_int_eq(recv(pair[0], out, sizeof(out), 0), 0);
+	close(pair[0]);
+}
+END_TEST
+
 START_TEST(what_the_handler_is_told_is_what_was_sent)
 {
 	const struct guard_request *r;
@@ -634,6 +665,7 @@ Suite *suite_http_guard(void)
 	tcase_add_test(tc, chunks_are_counted_together);
 	tcase_add_test(tc, requests_keep_their_order_while_they_pile_up);
 	tcase_add_test(tc, what_is_left_in_the_kernel_makes_a_new_edge);
+	tcase_add_test(tc, a_refused_client_may_finish);
 	tcase_add_test(tc, what_the_handler_is_told_is_what_was_sent);
 	tcase_add_test(tc, a_request_has_an_absolute_deadline);
 	tcase_add_test(tc, idle_connections_are_ended);
