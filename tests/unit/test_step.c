@@ -402,7 +402,7 @@ START_TEST(every_event_has_words_and_its_arguments_names)
 		ck_assert_uint_gt(strlen(kind->fn), 0);
 		ck_assert_uint_gt(strlen(kind->step), 0);
 		for (const char *p = kind->args; (p = strchr(p, ':')); p++) {
-			ck_assert_ptr_nonnull(strchr("xdvpb", p[1]));
+			ck_assert_ptr_nonnull(strchr("xdvpbesazklr", p[1]));
 			ck_assert(p[2] == ' ' || p[2] == 0);
 			nr++;
 		}
