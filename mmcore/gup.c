@@ -199,16 +199,21 @@ static uint64_t next_pte_pa(const struct machine *m, mm_ref mm, uint64_t addr,
 	return addr < a->task_size ? pte_lookup(m, mm_at(m, mm), addr) : 0;
 }
 
-/* gup_fast(): what the CPU itself could read now is taken as it is. */
-static pfn_t gup_fast(const struct machine *m, uint64_t pte_pa)
+/* gup_fast(): what the CPU itself could read now is taken as it is, and was
+ * referenced. */
+static pfn_t gup_fast(struct step *s, uint64_t pte_pa)
 {
-	const struct arch *a = m->arch;
-	const pte_t pte = pte_pa ? entry_read(m, pte_pa) : 0;
+	const struct arch *a = s->m->arch;
+	const pte_t pte = pte_pa ? entry_read(s->m, pte_pa) : 0;
+	pfn_t pfn;
 
 	if ((pte & (a->present | a->user)) != (a->present | a->user) ||
 	    pte & a->special)
 		return 0;
-	return pte_pfn(m, pte);
+	pfn = pte_pfn(s->m, pte);
+	if (!page_has(s->m, pfn, PG_referenced))
+		page_mut(s, pfn)->flags |= 1ULL << PG_referenced;
+	return pfn;
 }
 
 /* Faulted in as the VMA permits. 0, or -EFAULT or -ENOMEM. */
@@ -236,7 +241,7 @@ int64_t get_user_pages(struct step *s, uint64_t addr, uint64_t nr,
 
 	for (; got < nr; got++, addr += PAGE_SIZE) {
 		pte_pa = next_pte_pa(s->m, mm, addr, pte_pa);
-		pages[got] = gup_fast(s->m, pte_pa);
+		pages[got] = gup_fast(s, pte_pa);
 		if (!pages[got])
 			err = gup_slow(s, mm, addr, &pages[got]);
 		if (err)

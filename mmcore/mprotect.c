@@ -183,6 +183,7 @@ int64_t sys_mprotect(struct step *s, const struct op_mprotect *a)
 		return refuse(s, ENOMEM, "the range is not in user space");
 	if (prot & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
 		return refuse(s, EINVAL, "prot has an unknown bit");
+	pte_prefetch(s->m, mm_at(s->m, mm), start);
 	vma = vma_lookup(s->m, mm, start);
 	err = find_start(s, vma, &start, end, grows);
 	if (err)

@@ -149,6 +149,18 @@ static inline uint64_t mm_pgtable_pages(const struct mm_struct *mm)
 uint64_t pte_lookup(const struct machine *m, const struct mm_struct *mm,
 		    uint64_t addr);
 
+/* The entry will be needed: let the host's processor fetch it while the VMA is
+ * looked for. Changes nothing. */
+static inline void pte_prefetch(const struct machine *m,
+				const struct mm_struct *mm, uint64_t addr)
+{
+	const uint64_t pte_pa = addr < mm->task_size ? pte_lookup(m, mm, addr)
+						     : 0;
+
+	if (pte_pa)
+		__builtin_prefetch(ram_at(m, pte_pa));
+}
+
 /**
  * pte_alloc_map - the same, making the tables on the way
  * Counts them in nr_ptes, nr_tables. Returns 0 when RAM is gone.

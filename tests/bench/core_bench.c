@@ -48,6 +48,8 @@ static const struct race races[] = {
 	  BAR_AT_MOST, .15, 31, 5 },
 	{ "core/mprotect_flip_60000", PAIR(flip), MANY_VMAS,
 	  BAR_AT_MOST, .15, 31, 5 },
+	{ "core/mprotect_flip_60000_floor", &ours_flip_floor, &reference_flip,
+	  MANY_VMAS, BAR_NONE, 0, 31, 5 },
 	{ "core/maps_1000", PAIR(maps), 1000, BAR_AT_MOST, .3, 31, 5 },
 	{ "core/maps_60000", PAIR(maps), MANY_VMAS, BAR_AT_MOST, .3, 11, 3 },
 	{ "core/smaps", PAIR(smaps), MANY_VMAS, BAR_AT_MOST, .2, 11, 3 },

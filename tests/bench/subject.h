@@ -74,7 +74,7 @@ static inline uint64_t comb_page(uint64_t *state, uint64_t nr_vmas)
 #define X(name) extern const struct subject ours_##name, reference_##name;
 SUBJECTS(X)
 #undef X
-extern const struct subject reference_getppid;
+extern const struct subject reference_getppid, ours_flip_floor;
 
 /* A reference in its own process. */
 struct reference;

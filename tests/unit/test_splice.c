@@ -702,6 +702,21 @@ START_TEST(a_store_after_vmsplice_is_seen)
 }
 END_TEST
 
+/* gup_fast(), 6.18: also a page that was cold, and that nobody has touched since. */
+START_TEST(a_page_taken_by_reference_was_referenced)
+{
+	pfn_t pfn;
+
+	map_and_fill(0, 1);
+	pfn = (pfn_t)space_page(&sp, 0).pfn;
+	ck_assert_int_eq(run_op((struct op){ .code = OP_MADVISE,
+		.madvise = { page_addr(0), PAGE_SIZE, MADV_COLD } }), 0);
+	ck_assert(!page_has(sp.m, pfn, PG_referenced));
+	ck_assert_int_eq(vmsplice(p[1], page_addr(0), 1, 0), 1);
+	ck_assert(page_has(sp.m, pfn, PG_referenced));
+}
+END_TEST
+
 /* {vms.3}: after a fork the store goes to a copy. */
 START_TEST(a_store_after_fork_is_not_seen)
 {
@@ -962,6 +977,7 @@ Suite *suite_splice(void)
 	tcase_add_test(tc, a_full_ring_and_a_closed_one);
 	tcase_add_test(tc, tee_consumes_nothing_and_copies_nothing);
 	tcase_add_test(tc, a_store_after_vmsplice_is_seen);
+	tcase_add_test(tc, a_page_taken_by_reference_was_referenced);
 	tcase_add_loop_test(tc, a_store_after_fork_is_not_seen, 0, 2);
 	tcase_add_test(tc, munmap_leaves_the_pipe_its_page);
 	tcase_add_test(tc, pages_that_are_not_there);
