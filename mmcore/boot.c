@@ -49,8 +49,8 @@ const char *mm_config_check(const struct mm_config *c, const char **param)
 	if (c->overcommit_memory > 2)
 		return "must be 0, 1 or 2";
 	*param = "overcommit_ratio";
-	if (c->overcommit_ratio > 100)
-		return "must be from 0 to 100";
+	if (c->overcommit_ratio > INT32_MAX)
+		return "must be below 2^31";
 	*param = "swappiness";
 	if (c->swappiness > 200)
 		return "must be from 0 to 200";
@@ -63,6 +63,9 @@ const char *mm_config_check(const struct mm_config *c, const char **param)
 	*param = "min_free_kbytes";
 	if (c->min_free_kbytes > c->ram >> 12)
 		return "must be at most a quarter of the RAM";
+	*param = "swap";
+	if (c->swap)
+		return "is not available in this version";
 	*param = "hugepages";
 	if (c->hugepages)
 		return "is not available in this version";

@@ -246,12 +246,21 @@ static bool get_flags(const struct place *p, const json_t *v, uint64_t *flags)
 	return get_number(p, v, &n) && to_word(p, &n, flags);
 }
 
-static bool enum_has(const struct rpc_param *param, uint64_t value)
+/* A number for a name's place: where the kernel judges, also a negative int. */
+static bool enum_number(const struct rpc_param *param, const struct number *n,
+			uint32_t *value)
 {
+	const uint64_t most = n->negative ? 1ULL << 31 : UINT32_MAX;
+
+	if (n->magnitude > most)
+		return false;
+	*value = n->negative ? 0 - (uint32_t)n->magnitude
+			     : (uint32_t)n->magnitude;
 	if (param->max)
-		return value <= param->max;
-	for (const struct param_name *n = param->names; n && n->name; n++)
-		if (n->value == value)
+		return *value <= param->max;
+	for (const struct param_name *name = param->names; name && name->name;
+	     name++)
+		if (name->value == *value)
 			return true;
 	return false;
 }
@@ -293,10 +302,8 @@ static bool get_enum(const struct place *p, const json_t *v, uint32_t *value)
 	} else if (!get_number(p, v, &n)) {
 		return false;
 	}
-	if ((n.negative && n.magnitude) || n.magnitude > UINT32_MAX ||
-	    !enum_has(p->param, n.magnitude))
+	if (!enum_number(p->param, &n, value))
 		return refuse_choice(p);
-	*value = (uint32_t)n.magnitude;
 	return true;
 }
 
@@ -328,16 +335,37 @@ static bool get_path(const struct place *p, const json_t *v)
 {
 	struct rpc_bytes *path = p->at;
 
-	return get_string(p, v, path) &&
-	       (!memchr(path->bytes, 0, path->len) ||
-		refuse(p, "must not contain a NUL"));
+	if (!get_string(p, v, path))
+		return false;
+	if (memchr(path->bytes, 0, path->len))
+		return refuse(p, "must not contain a NUL");
+	if (p->param->type == PARAM_FILE_PATH &&
+	    (!path->len || path->bytes[0] != '/'))
+		return refuse(p, "must be absolute");
+	return true;
+}
+
+/* So many of the bytes as whole characters of UTF-8 fit into @max bytes. */
+static size_t cut_text(const struct rpc_bytes *text, size_t max)
+{
+	size_t len = text->len < max ? text->len : max;
+
+	while (len < text->len && (text->bytes[len] & 0xc0) == 0x80)
+		len--;
+	return len;
 }
 
 static bool get_name(const struct place *p, const json_t *v)
 {
 	struct rpc_bytes text = { NULL, 0 };
 
-	if (!get_string(p, v, &text))
+	if (!json_is_string(v))
+		return refuse(p, "must be a string");
+	text.bytes = (const uint8_t *)json_string_value(v);
+	text.len = json_string_length(v);
+	if (p->param->type == PARAM_CUT_NAME)
+		text.len = cut_text(&text, p->param->max);
+	if (!length_fits(p, text.len))
 		return false;
 	if (text.len > p->param->max)
 		return refuse(p, "is too long");
@@ -592,8 +620,10 @@ static bool get_value(const struct place *p, const json_t *v)
 	case PARAM_STRING:
 		return get_string(p, v, p->at);
 	case PARAM_PATH:
+	case PARAM_FILE_PATH:
 		return get_path(p, v);
 	case PARAM_NAME:
+	case PARAM_CUT_NAME:
 		return get_name(p, v);
 	case PARAM_MACHINE:
 		return get_machine(p, v);
@@ -615,7 +645,7 @@ static void put_text(const struct rpc_param *param, void *at)
 	const char *text = param->fallback_text ? param->fallback_text : "";
 
 	if (param->type == PARAM_STRING || param->type == PARAM_PATH ||
-	    param->type == PARAM_BYTES)
+	    param->type == PARAM_FILE_PATH || param->type == PARAM_BYTES)
 		*(struct rpc_bytes *)at = (struct rpc_bytes){
 			(const uint8_t *)text, strlen(text)
 		};
@@ -649,8 +679,10 @@ static void put_fallback(const struct rpc_param *param, void *at)
 		break;
 	case PARAM_STRING:
 	case PARAM_PATH:
+	case PARAM_FILE_PATH:
 	case PARAM_BYTES:
 	case PARAM_NAME:
+	case PARAM_CUT_NAME:
 	case PARAM_MACHINE:
 		put_text(param, at);
 		break;

@@ -56,7 +56,10 @@ enum param_type {
 			 * not 0, any number up to it (the kernel judges) */
 	PARAM_STRING,	/* struct rpc_bytes: UTF-8, min … max bytes, borrowed */
 	PARAM_PATH,	/* struct rpc_bytes: the same, and no NUL in it */
+	PARAM_FILE_PATH,/* the same, and absolute */
 	PARAM_NAME,	/* char[max + 1]: copied, min … max bytes */
+	PARAM_CUT_NAME,	/* the same; of a longer one its first max bytes, for a
+			 * kernel that takes fewer and so refuses it */
 	PARAM_MACHINE,	/* char[65]: 1-64 of a-z 0-9 - _ */
 	PARAM_BYTES,	/* struct rpc_bytes: "data" by "encoding", decoded */
 	PARAM_ENCODING,	/* uint32_t: enum rpc_encoding */

@@ -45,6 +45,34 @@ static void view_file(struct json_writer *out, const struct machine *m,
 	json_object_close(out);
 }
 
+/*
+ * A path as the file's own: without "//", "." and "..". Nothing on the disk is a
+ * symbolic link, so the words tell, once the whole path has been found.
+ */
+static size_t plain_path(const struct rpc_bytes *path, char plain[MM_PATH_MAX])
+{
+	const char *at = (const char *)path->bytes, *end = at + path->len;
+	size_t len = 0;
+
+	while (at < end) {
+		const char *slash = memchr(at, '/', (size_t)(end - at));
+		const size_t word = (size_t)((slash ? slash : end) - at);
+
+		if (word == 2 && !memcmp(at, "..", 2)) {
+			while (len && plain[--len] != '/')
+				;
+		} else if (word && !(word == 1 && *at == '.')) {
+			plain[len++] = '/';
+			memcpy(plain + len, at, word);
+			len += word;
+		}
+		at += word + 1;
+	}
+	if (!len)
+		plain[len++] = '/';
+	return len;
+}
+
 /* A machine locked, and what the path names there. */
 static struct hosted *lock_file(struct rpc_call *call, const char *machine,
 				const struct rpc_bytes *path, uint64_t *ino)
@@ -74,11 +102,12 @@ bool exec_file_info(struct rpc_call *call)
 	const struct args_file_info *a = call->args;
 	uint64_t ino = 0;
 	struct hosted *h = lock_file(call, a->machine, &a->path, &ino);
+	char path[MM_PATH_MAX];
 
 	if (!h)
 		return false;
-	view_file(call->out, hosted_machine(h), ino,
-		  (const char *)a->path.bytes, a->path.len);
+	view_file(call->out, hosted_machine(h), ino, path,
+		  plain_path(&a->path, path));
 	machines_unlock(h);
 	return true;
 }

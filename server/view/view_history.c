@@ -69,9 +69,11 @@ static void view_param(struct json_writer *out, const struct rpc_param *param,
 		view_flag_text(out, *(const uint64_t *)at, param->names);
 		break;
 	case PARAM_NAME:
+	case PARAM_CUT_NAME:
 		json_put_string(out, at);
 		break;
 	case PARAM_PATH:
+	case PARAM_FILE_PATH:
 		text = at;
 		json_put_stringn(out, (const char *)text->bytes, text->len);
 		break;

@@ -187,6 +187,52 @@ class Methods(Case):
             self.assertEqual(result["errno"], flag["note"].split(":")[0],
                              f"{name} {flag['name']}")
 
+    def test_numbers_that_have_no_name_are_the_kernel_s_to_judge(self):
+        self.machine()
+        at = {"addr": "0x404000", "len": 4096}
+        for method, params in (("sys.setrlimit", {"resource": 99, "soft": 1, "hard": 1}),
+                               ("sys.setrlimit", {"resource": -1, "soft": 1, "hard": 1}),
+                               ("sys.madvise", dict(at, advice=-1)),
+                               ("sys.madvise", dict(at, advice="-1")),
+                               ("sys.madvise", dict(at, advice=1 << 31)),
+                               ("sys.fcntl", {"fd": 0, "cmd": 12345}),
+                               ("sys.lseek", {"fd": 0, "offset": 0, "whence": 9}),
+                               ("sys.memfd_create", {"name": "n" * 250}),
+                               ("sys.memfd_create", {"name": "n" * 256}),
+                               ("sys.memfd_create", {"name": "é" * 1000})):
+            self.assertEqual(self.call(method, machine="m", pid=1, **params).get("errno"),
+                             "EINVAL", f"{method} {params}")
+        self.assertEqual(self.call("sys.memfd_create", machine="m", pid=1, name="n" * 249)["ret"], 3)
+        for value in (-(1 << 31) - 1, 1 << 32, "MADV_NONE"):
+            data = self.refused(-32602, "sys.madvise", machine="m", pid=1, advice=value, **at)
+            self.assertEqual(data["param"], "advice")
+        name = self.call("machine.history", machine="m", since=10)["ops"][-2]["params"]["name"]
+        self.assertEqual(name, "é" * 127)
+
+    def test_a_file_path_is_absolute_and_shown_as_it_is(self):
+        self.call("machine.create", name="m", ram="64M")
+        self.call("file.create", machine="m", path="//a//x", data="hello")
+        for method in "file.create", "file.info", "file.pages":
+            for path in "zz", "", "./x", "x/":
+                data = self.refused(-32602, method, machine="m", path=path)
+                self.assertEqual(data["param"], "path", f"{method} {path!r}")
+        for path in "/a/x", "//a/x", "/./a/x", "/a/../a/./x", "/../a/x":
+            self.assertEqual(self.call("file.info", machine="m", path=path)["path"], "/a/x")
+        for path in "/", "//", "/.", "/..", "/a/..":
+            self.assertEqual(self.call("file.info", machine="m", path=path)["path"], "/")
+        for path in "/a", "/a/", "/a/.":
+            self.assertEqual(self.call("file.info", machine="m", path=path)["path"], "/a")
+
+    def test_what_a_machine_does_not_have_is_refused_when_it_is_made(self):
+        for param, value in (("swap", "1M"), ("hugepages", 1), ("aslr", True)):
+            data = self.refused(-32602, "machine.create", name="m", **{param: value})
+            self.assertEqual((data["param"], data["why"]),
+                             (param, "is not available in this version"))
+        self.call("machine.create", name="m", swap=0, overcommit_ratio=150)
+        self.assertEqual(self.call("machine.sysctl", machine="m",
+                                   name="vm.overcommit_ratio")["value"], 150)
+        self.refused(-32602, "machine.create", name="n", overcommit_ratio=1 << 31)
+
     def test_limits_are_errors_that_say_so(self):
         self.machine()
         self.refused(-32004, "machine.run", machine="m",

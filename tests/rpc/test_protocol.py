@@ -171,6 +171,13 @@ class Http(Case):
         for origin in ("null", "http://evil.example", "https://localhost.evil", ""):
             status, _, _ = self.daemon.http("POST", "/rpc", body, dict(good, Origin=origin))
             self.assertEqual(status, 403, origin)
+        for name in f"localhost:{port}", f"127.0.0.1:{port}":
+            own = dict(good, Host=name, Origin=f"http://{name}")
+            harmless = b'{"jsonrpc": "2.0", "id": 1, "method": "machine.list"}'
+            self.assertEqual(self.daemon.http("POST", "/rpc", harmless, own)[0], 200, name)
+            for other in f"https://{name}", f"http://{name}0", "http://" + name.split(":")[0]:
+                status, _, _ = self.daemon.http("POST", "/rpc", body, dict(own, Origin=other))
+                self.assertEqual(status, 403, other)
         status, _, _ = self.daemon.http("POST", "/rpc", body,
                                         dict(good, **{"Sec-Fetch-Site": "cross-site"}))
         self.assertEqual(status, 403)

@@ -18,11 +18,12 @@
 	X(cpus, 0)							\
 	X(cpus, 65)							\
 	X(overcommit_memory, 3)						\
-	X(overcommit_ratio, 101)					\
+	X(overcommit_ratio, 1ULL << 31)					\
 	X(swappiness, 201)						\
 	X(max_map_count, 1ULL << 31)					\
 	X(mmap_min_addr, 0x7ffffffff000)				\
 	X(min_free_kbytes, 65537)	/* of 256 MiB */		\
+	X(swap, 4096)							\
 	X(hugepages, 1)							\
 	X(aslr, 1)
 
@@ -64,7 +65,7 @@ START_TEST(the_bounds_themselves_are_allowed)
 	ck_assert_ptr_null(param);
 	c.cpus = 64;
 	c.overcommit_memory = 2;
-	c.overcommit_ratio = 100;
+	c.overcommit_ratio = INT32_MAX;
 	c.swappiness = 200;
 	c.max_map_count = INT32_MAX;
 	c.mmap_min_addr = 0x7fffffffefff;
