@@ -92,16 +92,29 @@ static bool parse_integer(const char *s, struct number *n)
 	return true;
 }
 
+bool rpc_parse_word(const char *text, uint64_t *word)
+{
+	struct number n;
+
+	if (!parse_integer(text, &n) ||
+	    (n.negative && n.magnitude > 1ULL << 63))
+		return false;
+	*word = n.negative ? 0 - n.magnitude : n.magnitude;
+	return true;
+}
+
 static bool get_number(const struct place *p, const json_t *v,
 		       struct number *n)
 {
+	const char *text = rpc_text(v);
 	json_int_t i;
 
-	if (json_is_string(v))
-		return parse_integer(json_string_value(v), n) ||
-		       refuse(p, INTEGER_FORMS);
+	if (json_is_real(v) && (json_real_value(v) >= 0x1p63 ||
+				json_real_value(v) <= -0x1p63))
+		return refuse(p, "is out of range; above 2^63 it must be a string");
 	if (!json_is_integer(v))
-		return refuse(p, INTEGER_FORMS);
+		return (text && parse_integer(text, n)) ||
+		       refuse(p, INTEGER_FORMS);
 	i = json_integer_value(v);
 	n->negative = i < 0;
 	n->magnitude = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
@@ -331,18 +344,13 @@ static bool get_string(const struct place *p, const json_t *v,
 	return length_fits(p, text->len);
 }
 
-static bool get_path(const struct place *p, const json_t *v)
+static bool get_file_path(const struct place *p, const json_t *v)
 {
 	struct rpc_bytes *path = p->at;
 
-	if (!get_string(p, v, path))
-		return false;
-	if (memchr(path->bytes, 0, path->len))
-		return refuse(p, "must not contain a NUL");
-	if (p->param->type == PARAM_FILE_PATH &&
-	    (!path->len || path->bytes[0] != '/'))
-		return refuse(p, "must be absolute");
-	return true;
+	return get_string(p, v, path) &&
+	       ((path->len && path->bytes[0] == '/') ||
+		refuse(p, "must be absolute"));
 }
 
 /* So many of the bytes as whole characters of UTF-8 fit into @max bytes. */
@@ -618,10 +626,10 @@ static bool get_value(const struct place *p, const json_t *v)
 	case PARAM_ENUM:
 		return get_enum(p, v, p->at);
 	case PARAM_STRING:
-		return get_string(p, v, p->at);
 	case PARAM_PATH:
+		return get_string(p, v, p->at);
 	case PARAM_FILE_PATH:
-		return get_path(p, v);
+		return get_file_path(p, v);
 	case PARAM_NAME:
 	case PARAM_CUT_NAME:
 		return get_name(p, v);
@@ -755,15 +763,32 @@ static struct place place_of(const struct decoding *d, uint32_t i)
 	return (struct place){ param, d->args + param->offset, d->error };
 }
 
+/*
+ * A word may be the very pattern that says "not given". Then it becomes its
+ * neighbour, which no more than itself is an address of a program.
+ */
+static bool keep_apart(const struct place *p)
+{
+	if (p->param->nullable && p->param->type == PARAM_WORD &&
+	    *(uint64_t *)p->at == p->param->fallback)
+		--*(uint64_t *)p->at;
+	return true;
+}
+
 static bool take(struct decoding *d, uint32_t i, const json_t *value)
 {
 	const struct place p = place_of(d, i);
 
+	if (json_is_null(value) && p.param->nullable)
+		return true;
 	d->given |= 1U << i;
 	d->values[i] = value;
 	*(uint32_t *)(d->args + d->method->given_offset) |=
 		1U << p.param->given_bit;
-	return get_value(&p, value);
+	if (json_is_string(value) && !rpc_text(value) &&
+	    p.param->type != PARAM_BYTES)
+		return refuse(&p, "must not contain a NUL");
+	return get_value(&p, value) && keep_apart(&p);
 }
 
 /* The parameter called @key, looked for from number @i on and around: most

@@ -7,6 +7,8 @@
  */
 #include "server/rpc.h"
 
+#include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -229,12 +231,12 @@ static bool read_request(const json_t *value, struct request *r,
 		return invalid(error, "a request is an object");
 	if (!read_id(json_object_get(value, "id"), r, error))
 		return false;
-	version = json_string_value(json_object_get(value, "jsonrpc"));
+	version = rpc_text(json_object_get(value, "jsonrpc"));
 	if (!version || strcmp(version, "2.0"))
 		return invalid(error, "jsonrpc must be \"2.0\"");
-	r->method = json_string_value(json_object_get(value, "method"));
+	r->method = rpc_text(json_object_get(value, "method"));
 	if (!r->method)
-		return invalid(error, "method must be a string");
+		return invalid(error, "method must be a string, without a NUL");
 	r->params = json_object_get(value, "params");
 	if (r->params && !json_is_object(r->params) &&
 	    !json_is_array(r->params))
@@ -356,13 +358,97 @@ static int code_of_parse_error(const json_error_t *e)
 	}
 }
 
+/*
+ * Numbers that no int64 and no double holds are JSON, and yet jansson refuses the
+ * whole body for one of them. So such a body is read once more, with each of them
+ * as a number that is merely too large: who it is for then says so by name.
+ */
+static bool is_too_large(const char *number)
+{
+	errno = 0;
+	if (strpbrk(number, ".eE"))
+		return isinf(strtod(number, NULL));
+	return strtoll(number, NULL, 10), errno == ERANGE;
+}
+
+/* A number of @len characters; returns how many it has become. */
+static size_t put_number(char *to, const char *text, size_t len)
+{
+	char number[320];	/* longer ones have no double either */
+	const size_t n = len < sizeof(number) ? len : sizeof(number) - 1;
+
+	memcpy(number, text, n);
+	number[n] = '\0';
+	if (n == len && !is_too_large(number)) {
+		memcpy(to, text, len);
+		return len;
+	}
+	if (n < len || strpbrk(number, ".eE"))
+		return (size_t)sprintf(to, "1e300");
+	return (size_t)sprintf(to, "%se0", number);
+}
+
+static bool is_in_number(char c)
+{
+	return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' ||
+	       c == 'e' || c == 'E';
+}
+
+/* How many characters from @at on are one string, one number, or one of neither. */
+static size_t token_length(const char *at, const char *end)
+{
+	const char *to = at + 1;
+
+	if (*at == '"') {
+		while (to < end && *to != '"')
+			to += *to == '\\' && to + 1 < end ? 2 : 1;
+		return (size_t)(to < end ? to + 1 - at : to - at);
+	}
+	if ((*at < '0' || *at > '9') && *at != '-')
+		return 1;
+	while (to < end && is_in_number(*to))
+		to++;
+	return (size_t)(to - at);
+}
+
+static json_t *load(const char *body, size_t len, json_error_t *e)
+{
+	return json_loadb(body, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY |
+			  JSON_ALLOW_NUL, e);
+}
+
+static json_t *load_huge_numbers(const char *body, size_t len, json_error_t *e)
+{
+	const char *end = body + len;
+	char *copy = malloc(2 * len + 16), *to = copy;
+	json_t *value;
+
+	if (!copy)
+		return NULL;
+	while (body < end) {
+		const size_t n = token_length(body, end);
+
+		if (is_in_number(*body) && *body != 'e' && *body != 'E') {
+			to += put_number(to, body, n);
+		} else {
+			memcpy(to, body, n);
+			to += n;
+		}
+		body += n;
+	}
+	value = load(copy, (size_t)(to - copy), e);
+	free(copy);
+	return value;
+}
+
 static json_t *parse_body(const char *body, size_t len,
 			  struct json_writer *out)
 {
 	json_error_t e;
-	json_t *value = json_loadb(body, len, JSON_REJECT_DUPLICATES |
-				   JSON_DECODE_ANY, &e);
+	json_t *value = load(body, len, &e);
 
+	if (!value && json_error_code(&e) == json_error_numeric_overflow)
+		value = load_huge_numbers(body, len, &e);
 	if (!value)
 		refuse_body(out, code_of_parse_error(&e), e.text,
 			    e.position < 0 ? 0 : (size_t)e.position);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "server/json_writer.h"
 
@@ -99,6 +100,7 @@ struct rpc_param {
 	const char *fallback_text;
 	const struct param_name *names;	/* ends with { NULL, 0 } */
 	enum param_show show;
+	bool nullable;		/* null: not given, and fallback says so to who reads it */
 };
 
 struct rpc_call;
@@ -150,6 +152,19 @@ extern const size_t coverage_statement_len;
 
 /* Binary search; NULL if there is none. */
 const struct rpc_method *rpc_find_method(const char *name);
+
+/* "4096", "0x1000", "4K", "-1", whole and nothing else, as 64 bits; a negative
+ * number is its two's complement. */
+bool rpc_parse_word(const char *text, uint64_t *word);
+
+/* A string's text; NULL: it is no string, or has a NUL in it, which would end it
+ * early for whoever compares or copies it. */
+static inline const char *rpc_text(const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	return text && strlen(text) == json_string_length(value) ? text : NULL;
+}
 
 /**
  * rpc_decode - parameters into an args struct (server/decode.c)

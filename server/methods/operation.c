@@ -2,6 +2,7 @@
 #include "server/methods/operation.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "schema/generated/args.h"
 #include "server/machines.h"
@@ -64,6 +65,37 @@ static bool gives_data(const struct op *op)
 	       (op->code == OP_PREAD && op->pread.buf == NO_BUFFER);
 }
 
+static bool given(const struct rpc_call *call, const char *name)
+{
+	const struct rpc_method *method = call->method;
+	const struct op_args *args = call->args;
+
+	for (uint32_t i = 0; i < method->nr_params; i++)
+		if (!strcmp(method->params[i].name, name))
+			return args->given >> method->params[i].given_bit & 1;
+	return false;
+}
+
+/* sys.write and sys.pwrite: data, or buf and count. */
+static bool check_source(struct rpc_call *call)
+{
+	const struct op_args *args = call->args;
+	const bool data = given(call, "data"), buf = given(call, "buf");
+
+	if (args->op.code != OP_WRITE && args->op.code != OP_PWRITE)
+		return true;
+	if (!data && !buf)
+		return rpc_fail(&call->error, RPC_INVALID_PARAMS, "data",
+				"is required, or buf and count");
+	if (data && (buf || given(call, "count")))
+		return rpc_fail(&call->error, RPC_INVALID_PARAMS, "data",
+				"excludes buf and count");
+	if (buf && !given(call, "count"))
+		return rpc_fail(&call->error, RPC_INVALID_PARAMS, "count",
+				"is required with buf");
+	return true;
+}
+
 /* The bytes mem.write brings, the room that what comes out needs. */
 static bool attach_data(struct op_args *args, const struct hosted *h,
 			struct rpc_error *error)
@@ -124,6 +156,8 @@ bool run_operation(struct rpc_call *call)
 	bool done = false;
 
 	args->op.code = (enum op_code)call->method->op_code;
+	if (!check_source(call))
+		return false;
 	h = machines_lock(server->machines, args->machine, &call->error);
 	if (!h)
 		return false;

@@ -16,7 +16,7 @@
 static bool take_image(const json_t *image, struct op_spawn *spawn,
 		       struct rpc_bytes *program, struct rpc_error *error)
 {
-	const char *name = json_string_value(image);
+	const char *name = rpc_text(image);
 
 	if (!image || (name && !strcmp(name, "demo")))
 		spawn->image = IMAGE_DEMO;

@@ -23,9 +23,24 @@ struct run {
 
 /* ---- expectations ---- */
 
-/* Numbers may be expected as integers or as the strings they come out as. */
+/* An integer, or a string that is one in any of the forms that parameters have. */
+static bool number_of(const json_t *value, uint64_t *word)
+{
+	if (json_is_integer(value)) {
+		*word = (uint64_t)json_integer_value(value);
+		return true;
+	}
+	return rpc_text(value) && rpc_parse_word(rpc_text(value), word);
+}
+
+/*
+ * Member by member; what is not expected may be there. A number is expected in
+ * whichever form, as parameters are given.
+ */
 static bool matches(const json_t *expected, const json_t *got)
 {
+	uint64_t wanted, word;
+
 	const char *key;
 	json_t *member;
 	size_t i;
@@ -44,7 +59,9 @@ static bool matches(const json_t *expected, const json_t *got)
 				return false;
 		return json_is_array(got);
 	}
-	return json_equal(expected, got);
+	return json_equal(expected, got) ||
+	       (number_of(expected, &wanted) && number_of(got, &word) &&
+		wanted == word);
 }
 
 /* ---- one operation ---- */
@@ -66,8 +83,8 @@ static json_t *params_of(const struct run *run, const json_t *op,
 	machine = json_object_get(params, "machine");
 	if (!machine) {
 		json_object_set_new(params, "machine", json_string(run->machine));
-	} else if (!json_is_string(machine) ||
-		   strcmp(json_string_value(machine), run->machine)) {
+	} else if (!rpc_text(machine) ||
+		   strcmp(rpc_text(machine), run->machine)) {
 		rpc_fail(error, RPC_INVALID_PARAMS, "ops",
 			 "an operation names another machine");
 		json_decref(params);
@@ -93,7 +110,7 @@ static bool runnable(const char *name, struct rpc_error *error)
 
 static bool run_op(struct run *run, const json_t *op, struct rpc_error *error)
 {
-	const char *name = json_string_value(json_object_get(op, "method"));
+	const char *name = rpc_text(json_object_get(op, "method"));
 	json_t *params;
 	bool done;
 
@@ -116,12 +133,12 @@ static void judge(struct run *run, const json_t *op, size_t from, bool answered)
 	json_t *got = NULL;
 	bool failure, met = true;
 
-	if (answered && !out->failed)
+	if (!out->failed)
 		got = json_loadb(out->buf + from, out->len - from,
-				 JSON_DECODE_ANY, NULL);
+				 JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 	failure = !answered || json_is_false(json_object_get(got, "ok"));
 	if (expect)
-		met = answered && matches(expect, got);
+		met = matches(expect, got);
 	if (expect ? met : !failure)
 		run->passed++;
 	else
@@ -155,6 +172,29 @@ static void run_all(struct run *run, const json_t *ops)
 	}
 }
 
+/* Whatever is wrong with its shape is wrong with the run: nothing of it is done. */
+static bool check_op(json_t *op, size_t i, struct rpc_error *error)
+{
+	const json_t *expect = json_object_get(op, "expect");
+	const char *key;
+	json_t *value;
+
+	if (!json_is_object(op))
+		return rpc_fail(error, RPC_INVALID_PARAMS, "ops",
+				"operation %zu is not an object", i);
+	if (expect && !json_is_object(expect))
+		return rpc_fail(error, RPC_INVALID_PARAMS, "ops",
+				"expect of operation %zu is not an object", i);
+	json_object_foreach(op, key, value)
+		if (strcmp(key, "method") && strcmp(key, "params") &&
+		    strcmp(key, "expect"))
+			return rpc_fail(error, RPC_INVALID_PARAMS, "ops",
+					"operation %zu has a member \"%.64s\"; "
+					"known are method, params, expect",
+					i, key);
+	return true;
+}
+
 static bool check_ops(const json_t *ops, struct rpc_error *error)
 {
 	json_t *op;
@@ -167,9 +207,8 @@ static bool check_ops(const json_t *ops, struct rpc_error *error)
 		return rpc_fail(error, RPC_LIMIT, "ops",
 				"more than %d operations", RUN_MAX);
 	json_array_foreach(ops, i, op)
-		if (!json_is_object(op))
-			return rpc_fail(error, RPC_INVALID_PARAMS, "ops",
-					"operation %zu is not an object", i);
+		if (!check_op(op, i, error))
+			return false;
 	return true;
 }
 

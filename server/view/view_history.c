@@ -93,13 +93,13 @@ static bool is_apart(const struct rpc_param *param)
 	       !strcmp(param->name, "explain");
 }
 
-/* Stands for "not given": a value that nobody may give. */
-static bool is_absent(const struct rpc_param *param, const void *at)
+/* Not given; or the count of bytes at no address, which the data has itself. */
+static bool is_absent(const struct rpc_param *param, const struct op *op,
+		      const void *at)
 {
-	const int64_t low = (int64_t)param->min;
-
-	return param->type == PARAM_INT && (param->min || param->max) &&
-	       *(const int64_t *)at < low;
+	if (param->nullable)
+		return *(const uint64_t *)at == param->fallback;
+	return op_brings_data(op) && !strcmp(param->name, "count");
 }
 
 static void view_spawn(struct json_writer *out, const struct op_spawn *spawn)
@@ -153,7 +153,8 @@ static void view_op_params(struct json_writer *out,
 		const struct rpc_param *param = &method->params[i];
 
 		if (is_apart(param) ||
-		    is_absent(param, (const char *)&args + param->offset))
+		    is_absent(param, &args.op,
+			      (const char *)&args + param->offset))
 			continue;
 		json_key(out, param->name);
 		view_param(out, param, (const char *)&args + param->offset);

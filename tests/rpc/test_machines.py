@@ -81,7 +81,7 @@ class Machines(Case):
         paths = [op["params"].get("path") for op in c("machine.history", machine="m")["ops"]]
         self.assertEqual(paths[-4:], ["/lib/\u00e9/so", "/tmp/a", None, "tmp/../tmp/a"])
         self.refused(-32602, "sys.open", machine="m", pid=1, path="x" * 65537)
-        self.refused(-32600, "sys.open", machine="m", pid=1, path="a\0b")
+        self.refused(-32602, "sys.open", machine="m", pid=1, path="a\0b")
         c("machine.revert", machine="m", seq=seq)
         self.assertEqual(c("machine.digest", machine="m")["digest"], digest)
         self.assertEqual(c("file.info", machine="m", path="/tmp/a")["size"], 5)
@@ -204,6 +204,27 @@ class Machines(Case):
         self.assertEqual(subprocess.run([MMAPCTL, "--server", "http://127.0.0.1:1", "ls"],
                                         capture_output=True, check=False).returncode, 4)
         self.assertIn("did you mean sys.mmap", self.ctl("sys.mmpa").stderr)
+
+    def test_what_is_expected_is_compared_by_value(self):
+        self.machine()
+        brk = {"method": "sys.brk", "params": {"pid": 1, "addr": 0}}
+        at = int(self.call("sys.brk", machine="m", pid=1, addr=0)["ret"], 16)
+        gone = {"method": "sys.brk", "params": {"pid": 77}}
+        bad = {"method": "sys.close", "params": {"pid": 1, "fd": 99}}
+        for op, expect, met in (
+                (brk, {"ret": at}, 1), (brk, {"ret": hex(at)}, 1), (brk, {"ret": str(at)}, 1),
+                (brk, {"ret": at + 1}, 0), (brk, {}, 1), (brk, {"ok": 1}, 0),
+                (bad, {"ret": -9}, 1), (bad, {"ret": "-9"}, 1), (bad, {"errno": "EBADF"}, 1),
+                (bad, {"ret": "-0x9"}, 1), (bad, {"error": {}}, 0),
+                (gone, {"error": {"code": -32002}}, 1), (gone, {"error": {"code": -32001}}, 0),
+                (gone, {"ok": False}, 0)):
+            r = self.call("machine.run", machine="m", ops=[dict(op, expect=expect)])
+            self.assertEqual((r["passed"], r["failed"]), (met, 1 - met), expect)
+        digest = self.call("machine.digest", machine="m")
+        for wrong in ({"expected": {}}, {"expect": 3}, {"expect": None}, {"id": 1}):
+            data = self.refused(-32602, "machine.run", machine="m", ops=[brk, dict(brk, **wrong)])
+            self.assertEqual(data["param"], "ops")
+        self.assertEqual(self.call("machine.digest", machine="m"), digest)
 
 
 if __name__ == "__main__":

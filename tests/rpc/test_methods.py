@@ -247,6 +247,48 @@ class Methods(Case):
         self.refused(-32004, "mem.fill", machine="big", pid=1, addr=at, len="100G", byte=1)
         self.assertEqual(self.call("machine.digest", machine="big"), digest)
 
+    def test_bytes_come_from_the_request_or_from_memory(self):
+        self.machine()
+        fd = self.call("sys.memfd_create", machine="m", pid=1, name="f")["ret"]
+        digest = self.call("machine.digest", machine="m")
+        for method, offset in (("sys.write", {}), ("sys.pwrite", {"offset": 0})):
+            base = dict(offset, machine="m", pid=1, fd=fd)
+            for lacking, params in (("data", {}), ("data", {"count": 4}),
+                                    ("data", {"data": "x", "buf": 4096}),
+                                    ("data", {"data": "x", "count": 1}),
+                                    ("count", {"buf": "0x404000"})):
+                data = self.refused(-32602, method, **dict(base, **params))
+                self.assertEqual(data["param"], lacking)
+        self.assertEqual(self.call("machine.digest", machine="m"), digest)
+        for buf in (-1, "0xffffffffffffffff", -2):
+            r = self.call("sys.pwrite", machine="m", pid=1, fd=fd, offset=0, buf=buf, count=1)
+            self.assertEqual(r["errno"], "EFAULT")
+        self.assertEqual(self.call("sys.pwrite", machine="m", pid=1, fd=fd, offset=0,
+                                   data="")["ret"], 0)
+        self.assertEqual(self.call("sys.pwrite", machine="m", pid=1, fd=fd, offset=0,
+                                   buf=None, data="abc")["ret"], 3)
+        self.assertEqual(self.call("sys.pread", machine="m", pid=1, fd=fd, offset=0, count=3,
+                                   buf=None, encoding="utf8")["data"], "abc")
+
+    def test_what_is_not_given_may_be_null_by_position(self):
+        self.machine()
+        fd = self.call("sys.memfd_create", machine="m", pid=1, name="f")["ret"]
+        self.call("sys.write", machine="m", pid=1, fd=fd, data="abcdef")
+        ends = self.call("sys.pipe", machine="m", pid=1)["fds"]
+        _, answer = self.daemon.post(
+            {"jsonrpc": "2.0", "id": 1, "method": "sys.splice",
+             "params": ["m", 1, fd, 2, ends[1], None, 3]})
+        self.assertEqual((answer["result"]["ret"], answer["result"]["off_in"]), (3, 5))
+        self.refused(-32602, "sys.splice", machine="m", pid=1, fd_in=fd, fd_out=ends[1],
+                     len=None)
+        for method in methods():
+            for param in method["params"]:
+                if param.get("default", 0) is None and "absent" in param:
+                    published = next(p for m in self.call("rpc.discover")["methods"]
+                                     if m["name"] == method["name"]
+                                     for p in m["params"] if p["name"] == param["name"])
+                    self.assertIn({"type": "null"}, published["schema"]["oneOf"])
+
     def test_values_go_in_and_come_out_as_promised(self):
         self.machine()
         for length in (4096, "4096", "0x1000", "4K"):
@@ -266,6 +308,9 @@ class Methods(Case):
             r = self.call("mem.read", machine="m", pid=1, addr="0x404000", len=3,
                           encoding=encoding)
             self.assertEqual(r["data"], data)
+        self.call("mem.write", machine="m", pid=1, addr="0x404000", data="a\0b")
+        r = self.call("mem.read", machine="m", pid=1, addr="0x404000", len=3, encoding="hex")
+        self.assertEqual(r["data"], "610062")
         r = self.call("mem.read", machine="m", pid=1, addr=8, len=1)
         self.assertEqual((r["ok"], r["signal"], r["code"], r["addr"]),
                          (False, "SIGSEGV", "SEGV_MAPERR", "0x8"))

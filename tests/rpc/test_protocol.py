@@ -97,10 +97,15 @@ class JsonRpc(Case):
         digest = self.call("machine.digest", machine="m")
         brk = '{"jsonrpc":"2.0","id":1,"method":"sys.brk","params":{"machine":"m","pid":1%s}}'
         for body, code in (
-                (brk % ',"addr":18446744073709551616', -32600),
+                (brk % ',"addr":18446744073709551616', -32602),
                 (brk % ',"pid":1', -32600),
-                (brk % ',"addr":1e400', -32600),
-                (brk % ',"addr":"\\u0000"', -32600),
+                (brk % ',"addr":1e400', -32602),
+                (brk % ',"addr":"\\u0000"', -32602),
+                (brk % ',"addr":"4096\\u0000"', -32602),
+                (brk % ',"addr":9223372036854775808', -32602),
+                (brk % ',"addr":-9223372036854775809', -32602),
+                (brk % (',"addr":' + "9" * 400), -32602),
+                (brk.replace("sys.brk", "sys.brk\\u0000") % "", -32600),
                 (brk % ',"addr":"\\ud800"', -32700),
                 (brk % "" + "x", -32700),
                 ("\ufeff" + brk % "", -32700),
@@ -112,6 +117,20 @@ class JsonRpc(Case):
             status, answer = self.daemon.post(raw)
             self.assertEqual((status, answer["error"]["code"]), (200, -32700))
         self.assertEqual(self.call("machine.digest", machine="m"), digest)
+
+
+    def test_a_number_too_large_is_the_affair_of_its_parameter(self):
+        self.machine()
+        one = '{"jsonrpc":"2.0","id":%s,"method":"sys.brk","params":{"machine":"m","pid":1%s}}'
+        _, answers = self.daemon.post("[" + ",".join((
+            one % (1, ',"addr":9223372036854775808'),
+            one % ('"a \\"12345678901234567890\\" b"', ',"addr":9223372036854775807'),
+            one % ("18446744073709551616", ""), one % (4, ""))) + "]")
+        self.assertEqual(answers[0]["error"]["data"]["param"], "addr")
+        self.assertEqual(answers[1]["id"], 'a "12345678901234567890" b')
+        self.assertTrue(answers[1]["result"]["ok"])
+        self.assertEqual(answers[2]["id"], 18446744073709551616)
+        self.assertEqual(answers[3]["result"]["seq"], 4)
 
 
 class Http(Case):
