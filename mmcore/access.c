@@ -267,6 +267,7 @@ uint64_t copy_to_user(struct step *s, uint64_t to, const void *from, uint64_t n)
 	struct access_fault fault;
 	uint64_t done = 0, len;
 
+	s->copying = true;
 	for (; done < n; done += len) {
 		pfn_t pfn = user_page(s, &w, to + done, &fault);
 
@@ -276,6 +277,7 @@ uint64_t copy_to_user(struct step *s, uint64_t to, const void *from, uint64_t n)
 		memmove((uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
 			((to + done) & ~PAGE_MASK), bytes + done, len);
 	}
+	s->copying = false;
 	return n - done;
 }
 
@@ -286,6 +288,7 @@ uint64_t copy_from_user(struct step *s, void *to, uint64_t from, uint64_t n)
 	struct access_fault fault;
 	uint64_t done = 0, len;
 
+	s->copying = true;
 	for (; done < n; done += len) {
 		pfn_t pfn = user_page(s, &w, from + done, &fault);
 
@@ -296,5 +299,6 @@ uint64_t copy_from_user(struct step *s, void *to, uint64_t from, uint64_t n)
 			ram_at(s->m, pfn_to_pa(pfn)) +
 			((from + done) & ~PAGE_MASK), len);
 	}
+	s->copying = false;
 	return n - done;
 }

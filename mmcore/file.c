@@ -44,6 +44,7 @@ const struct file_operations file_operations[NR_FILE_OPS] = {
 		.splice_read = generic_file_splice_read,
 		.splice_write = generic_file_splice_write,
 		.adopt_page = generic_adopt_page,
+		.release = generic_file_release,
 		.punch_hole = disk_punch_hole,
 	},
 	[FILE_OPS_DIR] = {

@@ -99,6 +99,15 @@ void mark_page_accessed(struct step *s, pfn_t pfn)
 
 /* ---- read ---- */
 
+/* Its bytes are wanted. Was a folio of Linux's not PG_uptodate until now? */
+static bool bring_up(struct step *s, pfn_t pfn)
+{
+	if (page_has(s->m, pfn, PG_uptodate))
+		return false;
+	page_mut(s, pfn)->flags |= 1ULL << PG_uptodate;
+	return true;
+}
+
 int64_t filemap_get_page(struct step *s, file_ref file, uint64_t index,
 			 uint64_t last, pfn_t *pfn)
 {
@@ -109,6 +118,8 @@ int64_t filemap_get_page(struct step *s, file_ref file, uint64_t index,
 		page_cache_sync_ra(s, file, index, last - index);
 	else if (page_has(s->m, *pfn, PG_readahead))
 		page_cache_async_ra(s, file, *pfn, last - index);
+	if (*pfn)
+		bring_up(s, *pfn);
 	return read_cache_page(s, mapping, index, pfn);
 }
 
@@ -162,10 +173,47 @@ static void zero_from(struct step *s, mapping_ref mapping, uint64_t from)
 		       (from & ~PAGE_MASK), 0, PAGE_SIZE - (from & ~PAGE_MASK));
 }
 
-/* The file grows: what programs stored behind its end is not part of it. */
-static void extend_file(struct step *s, inode_ref inode, uint64_t size)
+/*
+ * ext4_block_truncate_page(): behind @size its page is zero, in memory and, when
+ * it is written, on the disk; it is read for that. A hole has nothing to zero, but
+ * its page is in the cache, too.
+ * 0 or -ENOMEM, not told.
+ */
+static int64_t zero_tail(struct step *s, inode_ref inode, uint64_t size)
 {
-	zero_from(s, inode_mapping(inode), inode_at(s->m, inode)->i_size);
+	const mapping_ref mapping = inode_mapping(inode);
+	const uint64_t index = size >> PAGE_SHIFT;
+	pfn_t pfn;
+	int64_t err;
+
+	if (!(size & ~PAGE_MASK))
+		return 0;
+	pfn = find_get_page(s->m, mapping, index);
+	if (!pfn) {
+		err = read_cache_page(s, mapping, index, &pfn);
+		if (err)
+			return err;
+		page_mut(s, pfn)->flags &= ~(1ULL << PG_uptodate);
+	}
+	if (!disk_bmap(s->m, inode_at(s->m, inode)->i_ino, index))
+		return 0;
+	zero_from(s, mapping, size);
+	set_page_dirty(s, pfn);
+	return 0;
+}
+
+/*
+ * The file grows and has zeros up to @pos: what programs stored behind its end is
+ * not part of it. As in Linux nobody is told when there is no memory to say so on
+ * the disk.
+ */
+static void extend_file(struct step *s, inode_ref inode, uint64_t pos,
+			uint64_t size)
+{
+	const uint64_t old = inode_at(s->m, inode)->i_size;
+
+	if (old < pos && zero_tail(s, inode, old))
+		zero_from(s, inode_mapping(inode), old);
 	i_size_write(s, inode, size);
 }
 
@@ -217,16 +265,18 @@ static int64_t write_one_page(struct step *s, inode_ref inode,
 			      : "no memory for a page of the file");
 	/* As in shmem.c: the file has grown to @pos before the buffer is read. */
 	if (pos > inode_at(s->m, inode)->i_size)
-		extend_file(s, inode, pos);
+		extend_file(s, inode, pos, pos);
 	left = buffer_get(s, from, (uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
 				   (pos & ~PAGE_MASK), n);
 	/* folio_zero_new_buffers(): a block that is new is zeros, and written. */
-	if (left < n || made)
+	/* block_commit_write(): where a block is begun in its middle it is written. */
+	if (left < n || made || pos & ~PAGE_MASK)
 		set_page_dirty(s, pfn);
 	if (left == n)
 		return refuse(s, EFAULT, "the buffer cannot be read");
 	if (pos + n - left > inode_at(s->m, inode)->i_size)
 		i_size_write(s, inode, pos + n - left);
+	bring_up(s, pfn);
 	mark_page_accessed(s, pfn);
 	return (int64_t)(n - left);
 }
@@ -309,7 +359,7 @@ int64_t generic_adopt_page(struct step *s, file_ref file, uint64_t index,
 	}
 	set_page_dirty(s, pfn);
 	if (end > inode_at(s->m, inode)->i_size)
-		extend_file(s, inode, end);
+		extend_file(s, inode, index << PAGE_SHIFT, end);
 	mark_page_accessed(s, pfn);
 	return 0;
 }
@@ -319,6 +369,16 @@ int64_t generic_file_fsync(struct step *s, file_ref file, uint64_t first,
 {
 	return filemap_fdatawrite_range(s, file_at(s->m, file)->f_mapping, first,
 					end);
+}
+
+void generic_file_release(struct step *s, file_ref file)
+{
+	const inode_ref inode = file_at(s->m, file)->f_inode;
+
+	if (!(inode_at(s->m, inode)->i_state & I_DA_ALLOC_CLOSE))
+		return;
+	inode_mut(s, inode)->i_state &= ~(uint32_t)I_DA_ALLOC_CLOSE;
+	filemap_fdatawrite_range(s, inode_mapping(inode), 0, UINT64_MAX);
 }
 
 /* ---- truncate, invalidate ---- */
@@ -352,29 +412,12 @@ void truncate_inode_pages(struct step *s, mapping_ref mapping, uint64_t first)
 	inode_mut(s, inode)->i_count--;
 }
 
-/*
- * ext4_block_truncate_page(): the last page keeps only what the file keeps, in
- * memory and, when it is written, on the disk. A hole has nothing to zero.
- */
+/* The last page keeps only what the file keeps. */
 static int64_t truncate_tail(struct step *s, inode_ref inode, uint64_t size)
 {
-	const mapping_ref mapping = inode_mapping(inode);
-	const uint64_t index = size >> PAGE_SHIFT;
-	pfn_t pfn = find_get_page(s->m, mapping, index);
-	int64_t err;
+	const int64_t err = zero_tail(s, inode, size);
 
-	if (!(size & ~PAGE_MASK))
-		return 0;
-	if (!pfn && !disk_bmap(s->m, inode_at(s->m, inode)->i_ino, index))
-		return 0;
-	err = read_cache_page(s, mapping, index, &pfn);
-	if (err)
-		return refuse(s, (int)-err, "no memory for the file's last page");
-	if (!disk_bmap(s->m, inode_at(s->m, inode)->i_ino, index))
-		return 0;
-	zero_from(s, mapping, size);
-	set_page_dirty(s, pfn);
-	return 0;
+	return err ? refuse(s, (int)-err, "no memory for the file's last page") : 0;
 }
 
 int64_t vmtruncate(struct step *s, inode_ref inode, uint64_t size)
@@ -386,13 +429,15 @@ int64_t vmtruncate(struct step *s, inode_ref inode, uint64_t size)
 
 	trace_event(s, truncate, old, size);
 	if (size > old) {
-		extend_file(s, inode, size);
+		extend_file(s, inode, size, size);
 		return 0;
 	}
 	err = truncate_tail(s, inode, size);
 	if (err)
 		return err;
 	i_size_write(s, inode, size);
+	if (!size)
+		inode_mut(s, inode)->i_state |= I_DA_ALLOC_CLOSE;
 	if (old > first << PAGE_SHIFT)
 		unmap_mapping_pages(s, mapping, first, UINT64_MAX, true);
 	truncate_inode_pages(s, mapping, first);
@@ -504,6 +549,17 @@ static void note_hits(struct step *s, file_ref file, uint32_t hits)
 	ra->mmap_miss = ra->mmap_miss > hits ? ra->mmap_miss - hits : 0;
 }
 
+/*
+ * Where there was no PTE table, Linux makes one on the way to a huge entry, which
+ * it does not try with a file's last page.
+ */
+static bool has_no_table(const struct step *s, const struct vm_area_struct *vma,
+			 uint64_t pte_pa, uint64_t index)
+{
+	return s->fresh_table == (pte_pa & PAGE_MASK) &&
+	       vma->vm_ops == VM_OPS_FILE && beyond_end(s->m, vma, index + 1);
+}
+
 void filemap_map_pages(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr,
 		       uint64_t pte_pa)
 {
@@ -523,8 +579,11 @@ void filemap_map_pages(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr,
 		    !pte_none(entry_read(s->m, entry)))
 			continue;
 		pfn = find_get_page(s->m, mapping, index);
-		if (!pfn || page_has(s->m, pfn, PG_readahead))
+		if (!pfn || page_has(s->m, pfn, PG_readahead) ||
+		    !page_has(s->m, pfn, PG_uptodate))
 			continue;
+		if (!hits && has_no_table(s, vma, pte_pa, index))
+			break;
 		map_file_page(s, mm, vma, entry, pfn, 0);
 		trace_event(s, fault_around, addr + (i << PAGE_SHIFT), index, pfn);
 		hits++;
@@ -545,8 +604,8 @@ static enum vm_fault find_page(struct step *s, const struct vm_area_struct *vma,
 		return VM_FAULT_SIGBUS;
 	*pfn = find_get_page(s->m, mapping, index);
 	if (*pfn)
-		return do_async_mmap_readahead(s, vma, *pfn) ? VM_FAULT_MAJOR
-							     : VM_FAULT_MINOR;
+		return do_async_mmap_readahead(s, vma, *pfn) | bring_up(s, *pfn)
+			? VM_FAULT_RETRIED : VM_FAULT_MINOR;
 	do_sync_mmap_readahead(s, vma, index);
 	switch (read_cache_page(s, mapping, index, pfn)) {
 	case 0:
@@ -592,7 +651,7 @@ enum vm_fault filemap_fault(struct step *s, mm_ref mm, vma_ref ref,
 	if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_OOM)
 		return fault;
 	/* After a wait for the disk the fault begins anew, its neighbours first. */
-	if (!write && fault == VM_FAULT_MAJOR) {
+	if (!write && fault != VM_FAULT_MINOR) {
 		trace_event(s, filemap_retry, addr,
 			    linear_page_index(vma, addr));
 		filemap_map_pages(s, mm, ref, addr, pte_pa);

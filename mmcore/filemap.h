@@ -2,8 +2,9 @@
 /*
  * The page cache: the pages of files in memory. A page of it has page->mapping
  * and page->index set, one reference by the cache itself, and lies in the
- * mapping's radix tree. It is always PG_uptodate between two operations: disks
- * here answer at once.
+ * mapping's radix tree. Disks here answer at once, so it is PG_uptodate
+ * between two operations; but as in ext4 a page whose tail alone was zeroed becomes
+ * so only when somebody wants its bytes.
  */
 #ifndef MMCORE_FILEMAP_H
 #define MMCORE_FILEMAP_H
@@ -101,6 +102,9 @@ int64_t generic_file_write(struct step *s, file_ref file,
 			   uint64_t count);
 int64_t generic_file_mmap(struct step *s, file_ref file,
 			  struct vm_area_struct *vma);
+/* ext4_release_file(): whoever replaces a file by truncating it wants the new bytes
+ * on the disk soon, so the first close writes them. */
+void generic_file_release(struct step *s, file_ref file);
 int64_t generic_file_fsync(struct step *s, file_ref file, uint64_t first,
 			   uint64_t end);
 
@@ -156,7 +160,7 @@ void page_cache_async_ra(struct step *s, file_ref file, pfn_t page,
 void do_sync_mmap_readahead(struct step *s, const struct vm_area_struct *vma,
 			    uint64_t index);
 /* A fault found the page. True: a window was read meanwhile, so the fault starts
- * again and counts as major. */
+ * again. */
 bool do_async_mmap_readahead(struct step *s, const struct vm_area_struct *vma,
 			     pfn_t page);
 /* Read [@first, @first + @count) of a file in, as MADV_WILLNEED does. */

@@ -25,9 +25,9 @@ static void touch_page(struct step *s, pte_t pte, bool write)
 	mark_page_accessed(s, pfn);
 }
 
-/* 0, -EFAULT or -ENOMEM, not told. */
-static int64_t populate_page(struct step *s, mm_ref mm, vma_ref vma,
-			     uint64_t addr, bool write)
+/* 0, -EFAULT or -ENOMEM, not told; *major: a disk was waited for, not counted. */
+static int64_t fault_page(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr,
+			  bool write, bool *major)
 {
 	uint64_t pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
 	pte_t pte = pte_pa ? entry_read(s->m, pte_pa) : 0;
@@ -39,12 +39,26 @@ static int64_t populate_page(struct step *s, mm_ref mm, vma_ref vma,
 			return -EFAULT;
 		if (fault == VM_FAULT_OOM)
 			return -ENOMEM;
-		count_fault(s, fault);
+		*major = fault == VM_FAULT_MAJOR;
+		if (!*major)
+			count_fault(s, fault);
 		pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
 		pte = entry_read(s->m, pte_pa);
 	}
 	touch_page(s, pte, write);
 	return 0;
+}
+
+/* 0, -EFAULT or -ENOMEM, not told. */
+static int64_t populate_page(struct step *s, mm_ref mm, vma_ref vma,
+			     uint64_t addr, bool write)
+{
+	bool major = false;
+	const int64_t err = fault_page(s, mm, vma, addr, write, &major);
+
+	if (major)
+		count_fault(s, VM_FAULT_MAJOR);
+	return err;
 }
 
 /* populate_vma_page_range(): what MLOCK_ONFAULT locked is left to its faults. */
@@ -54,14 +68,20 @@ static int64_t populate_vma(struct step *s, mm_ref mm, vma_ref ref,
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
 	const bool write = (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
 	uint64_t addr = vma->vm_start > start ? vma->vm_start : start;
+	bool major = false;
 	int64_t err = 0;
 
 	if (vma->vm_flags & (VM_PFNMAP | VM_IO | VM_LOCKONFAULT))
 		return 0;
 	if (!(vma->vm_flags & VM_ACCESS_FLAGS))
 		return -EFAULT;
-	for (; !err && addr < end && addr < vma->vm_end; addr += PAGE_SIZE)
-		err = populate_page(s, mm, ref, addr, write);
+	for (; !err && addr < end && addr < vma->vm_end; addr += PAGE_SIZE) {
+		err = fault_page(s, mm, ref, addr, write, &major);
+		/* The wait ended the walk; the next one found the page there. */
+		if (major)
+			count_waited_fault(s);
+		major = false;
+	}
 	return err;
 }
 

@@ -285,6 +285,7 @@ static void drop_unused_table(struct step *s, mm_ref mm, uint64_t addr)
 enum vm_fault handle_fault_at(struct step *s, mm_ref mm, vma_ref ref,
 			      uint64_t addr, uint64_t pte_pa, bool write)
 {
+	const uint64_t tables = mm_at(s->m, mm)->nr_ptes;
 	const bool fresh = !pte_pa;
 	enum vm_fault fault;
 
@@ -293,7 +294,10 @@ enum vm_fault handle_fault_at(struct step *s, mm_ref mm, vma_ref ref,
 		pte_pa = pte_alloc_map(s, mm, addr);
 	if (!pte_pa)
 		return VM_FAULT_OOM;
+	if (mm_at(s->m, mm)->nr_ptes != tables)
+		s->fresh_table = pte_pa & PAGE_MASK;
 	fault = handle_pte_fault(s, mm, ref, addr, pte_pa, write);
+	s->fresh_table = 0;
 	if (fresh && fault == VM_FAULT_SIGBUS)
 		drop_unused_table(s, mm, addr);
 	return fault;
@@ -305,14 +309,20 @@ enum vm_fault handle_mm_fault(struct step *s, mm_ref mm, vma_ref ref,
 	return handle_fault_at(s, mm, ref, addr, 0, write);
 }
 
+void count_waited_fault(struct step *s)
+{
+	kernel_mut(s)->pgmajfault++;
+	count_fault(s, VM_FAULT_MINOR);
+}
+
 void count_fault(struct step *s, enum vm_fault fault)
 {
 	struct task_struct *task = task_mut(s, s->current);
 
-	if (fault == VM_FAULT_MAJOR) {
+	if (fault == VM_FAULT_MAJOR || (fault == VM_FAULT_RETRIED && s->copying)) {
 		task->maj_flt++;
 		s->res->major++;
-		kernel_mut(s)->pgmajfault++;
+		kernel_mut(s)->pgmajfault += fault == VM_FAULT_MAJOR;
 	} else {
 		task->min_flt++;
 		s->res->minor++;

@@ -13,6 +13,9 @@ enum vm_fault {
 	VM_FAULT_SIGBUS,	/* BUS_ADRERR */
 	VM_FAULT_SIGSEGV,	/* a guard page: SEGV_MAPERR */
 	VM_FAULT_OOM,
+	/* Began anew without waiting for the disk: minor to a program, major where
+	 * the kernel copies for it (it gives the lock of one VMA up first). */
+	VM_FAULT_RETRIED,
 };
 
 /* Per kind of VMA; indexed by vma->vm_ops (enum vm_ops_id). */
@@ -74,6 +77,9 @@ enum vm_fault do_unshare_page(struct step *s, mm_ref mm, vma_ref vma,
 
 /* A fault that was repaired counts for the caller, whoever's memory it was in. */
 void count_fault(struct step *s, enum vm_fault fault);
+/* One that waited for the disk, gave up its locks and found the page afterwards:
+ * to the process it is minor, as mm_account_fault() has it. */
+void count_waited_fault(struct step *s);
 
 /* The counter that a page of an address space is counted in, by its kind. */
 uint64_t *rss_counter(struct step *s, mm_ref mm, pfn_t pfn);

@@ -313,6 +313,7 @@ struct inode {
 
 /* inode->i_state */
 #define I_DIRTY_PAGES	1	/* on kernel->dirty_inodes */
+#define I_DA_ALLOC_CLOSE 2	/* ext4's: truncated to nothing, closing writes back */
 
 /* Pages are charged one by one as they come, not all of them up front. */
 #define S_NORESERVE	1

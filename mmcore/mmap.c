@@ -798,6 +798,13 @@ static int64_t new_vma(struct step *s, struct mmap_state *st,
 	return 0;
 }
 
+/* ext4_file_mmap_prepare() of a device without DAX. */
+static bool cannot_sync(const struct machine *m, const struct mmap_state *st)
+{
+	return st->vm_flags & VM_SYNC && !file_none(st->file) &&
+	       file_at(m, st->file)->f_op == FILE_OPS_DISK;
+}
+
 /* Steps 7 to 10. */
 static int64_t mmap_region(struct step *s, struct mmap_state *st)
 {
@@ -813,6 +820,11 @@ static int64_t mmap_region(struct step *s, struct mmap_state *st)
 	 */
 	if (st->huge)
 		return refuse(s, ENOMEM, "the pool of huge pages is empty");
+	if (cannot_sync(s->m, st)) {
+		if (st->vm_flags & VM_ACCOUNT)
+			vm_unacct_memory(s, st->len >> PAGE_SHIFT);
+		return refuse(s, EOPNOTSUPP, "MAP_SYNC: the disk is not memory");
+	}
 	if (merge_with_neighbour(s, st, &range))
 		return 0;
 	err = new_vma(s, st, &range);

@@ -137,7 +137,8 @@ int64_t generic_write_checks(struct step *s, file_ref file, uint64_t *pos,
 		return 0;
 	if (file_at(s->m, file)->f_flags & O_APPEND)
 		*pos = inode_at(s->m, file_at(s->m, file)->f_inode)->i_size;
-	if (*pos >= limit && limit != RLIM_INFINITY) {
+	/* loff_t: a limit of 2^63 and more, but infinity, is a negative one. */
+	if (limit != RLIM_INFINITY && (int64_t)*pos >= (int64_t)limit) {
 		s->res->signo = SIGXFSZ;
 		return refuse(s, EFBIG, "the file would exceed RLIMIT_FSIZE");
 	}
@@ -173,7 +174,7 @@ static int64_t vfs_read(struct step *s, struct transfer *t)
 	return finish_transfer(s, t, done);
 }
 
-/* generic_write_sync(): O_SYNC is O_DSYNC and another bit. */
+/* generic_write_sync(): of what was written. O_SYNC is O_DSYNC and another bit. */
 static int64_t write_sync(struct step *s, const struct transfer *t,
 			  int64_t done)
 {
@@ -182,7 +183,8 @@ static int64_t write_sync(struct step *s, const struct transfer *t,
 	if (done <= 0 || !(file_at(s->m, t->file)->f_flags & O_DSYNC) ||
 	    !fops(s->m, t->file)->fsync)
 		return done;
-	err = vfs_fsync_range(s, t->file, 0, UINT64_MAX);
+	err = vfs_fsync_range(s, t->file, (t->pos - (uint64_t)done) >> PAGE_SHIFT,
+			      size_pages(t->pos));
 	return err ? err : done;
 }
 

@@ -73,7 +73,7 @@ static void for_lines(const char *text,
 	}
 }
 
-static size_t inode_number(struct inodes *inodes, uint64_t ino)
+static size_t inode_number(struct inode_list *inodes, uint64_t ino)
 {
 	for (size_t i = 0; i < inodes->count; i++)
 		if (inodes->seen[i] == ino)
@@ -83,11 +83,29 @@ static size_t inode_number(struct inodes *inodes, uint64_t ino)
 	return inodes->count;
 }
 
+void inodes_begin(struct inodes *inodes)
+{
+	inodes->disk.count = 0;
+}
+
 struct lines_of {
 	struct answer *a;
 	struct inodes *inodes;
 	uint32_t pid;
 };
+
+/*
+ * A path of the disk, from the folder of files on. A file that never had a name
+ * is called by its number.
+ */
+static const char *disk_path(const struct inodes *inodes, const char *path)
+{
+	const size_t len = strlen(inodes->root);
+
+	if (strstr(path, "/#"))
+		return "/#";
+	return strncmp(path, inodes->root, len) ? path : path + len;
+}
 
 /*
  * A line of maps; with a file, the column where its name begins follows it.
@@ -97,13 +115,15 @@ struct lines_of {
 static void add_maps_line(void *ctx, const char *line)
 {
 	struct lines_of *of = ctx;
-	int ino_at, ino_end, name_at;
+	char device[DISK_DEVICE];
+	int dev_at, ino_at, ino_end, name_at;
 	uint64_t ino;
 
 	if (strstr(line, "[vsyscall]"))
 		return;
-	if (sscanf(line, "%*s %*s %*s %*s %n%" SCNu64 "%n %n", &ino_at, &ino,
-		   &ino_end, &name_at) != 1 || (!ino && !line[name_at])) {
+	if (sscanf(line, "%*s %*s %*s %n%15s %n%" SCNu64 "%n %n", &dev_at, device,
+		   &ino_at, &ino, &ino_end, &name_at) != 2 ||
+	    (!ino && !line[name_at])) {
 		answer_line(of->a, "%u maps %s|", of->pid, line);
 		return;
 	}
@@ -111,8 +131,19 @@ static void add_maps_line(void *ctx, const char *line)
 		answer_line(of->a, "%u maps %s", of->pid, line);
 		return;
 	}
+	if (!strncmp(line + name_at, "/dev/", 5) && !strchr(line + name_at, ' ')) {
+		answer_line(of->a, "%u maps %.*s%s", of->pid, dev_at, line,
+			    line + name_at);
+		return;
+	}
+	if (!strcmp(device, of->inodes->device)) {
+		answer_line(of->a, "%u maps %.*sdisk #%zu %s @%d", of->pid, dev_at,
+			    line, inode_number(&of->inodes->disk, ino),
+			    disk_path(of->inodes, line + name_at), name_at);
+		return;
+	}
 	answer_line(of->a, "%u maps %.*s#%zu %s @%d", of->pid, ino_at, line,
-		    inode_number(of->inodes, ino), line + name_at, name_at);
+		    inode_number(&of->inodes->memory, ino), line + name_at, name_at);
 }
 
 void answer_maps(struct answer *a, struct inodes *inodes, uint32_t pid,
@@ -291,6 +322,14 @@ void outcome_words(struct answer *a, int64_t ret, uint64_t first,
 	len = strlen(a->outcome);
 	snprintf(a->outcome + len, OUTCOME_LINE - len, " left 0x%" PRIx64
 		 " 0x%" PRIx64, first, second);
+}
+
+void outcome_sent(struct answer *a, int signo)
+{
+	const size_t len = strlen(a->outcome);
+
+	if (signo)
+		snprintf(a->outcome + len, OUTCOME_LINE - len, " sent %d", signo);
 }
 
 void outcome_access(struct answer *a, uint64_t done, uint64_t hash)

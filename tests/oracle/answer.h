@@ -11,7 +11,9 @@
  * Both sides make it with the same code from the text of their /proc, so two
  * answers are equal exactly when all that is compared is equal. What cannot be
  * equal is put in a form that is: inode numbers become #1, #2 … in the order
- * in which they are first seen.
+ * in which they are first seen (a file system gives numbers of deleted files
+ * again, so there the order is that of one answer), the device of the disk
+ * becomes "disk", and its paths begin at the folder of files.
  */
 #ifndef TESTS_ORACLE_ANSWER_H
 #define TESTS_ORACLE_ANSWER_H
@@ -29,10 +31,20 @@ struct answer {
 	size_t count, room;
 };
 
-/* The inode numbers that one side has shown, in that order. */
-struct inodes {
+/* Inode numbers that one side has shown, in that order. */
+struct inode_list {
 	uint64_t seen[NR_INODES];
 	size_t count;
+};
+
+#define DISK_DEVICE 16
+#define DISK_ROOT 128
+
+struct inodes {
+	struct inode_list memory;	/* of all answers so far */
+	struct inode_list disk;		/* of this answer */
+	char device[DISK_DEVICE];	/* of the disk, as maps shows it */
+	char root[DISK_ROOT];		/* what its paths begin with there; or "" */
 };
 
 /* What a process's pages have in common; runs of equal pages are one line. */
@@ -48,6 +60,9 @@ void answer_copy(struct answer *to, const struct answer *from);
 /* One more line of the state. */
 void answer_line(struct answer *a, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* An answer begins: nothing of the disk has been seen in it. */
+void inodes_begin(struct inodes *inodes);
 
 /* The text of a process's maps, status and stat. */
 void answer_maps(struct answer *a, struct inodes *inodes, uint32_t pid,
@@ -80,6 +95,8 @@ void outcome_return(struct answer *a, int64_t ret);
 /* The same, and two words that the call has left in memory. */
 void outcome_words(struct answer *a, int64_t ret, uint64_t first,
 		   uint64_t second);
+/* Beside what it returned, the call has sent its caller a signal; 0: none. */
+void outcome_sent(struct answer *a, int signo);
 void outcome_access(struct answer *a, uint64_t done, uint64_t hash);
 void outcome_signal(struct answer *a, int signo, int code, uint64_t addr,
 		    uint64_t done);

@@ -39,7 +39,8 @@ const struct limit_pair limit_pairs[NR_LIMIT_PAIRS] = {
 
 const char *const oracle_paths[NR_ORACLE_PATHS] = {
 	ORACLE_FILE, "g", "h", "d/f", "d/g", "d", "d/", ".", "", "f/", "f/x",
-	"d/../g", "./d//g", "nx/f", "d/nx/../g", "h/", LONG_NAME,
+	"d/../g", "./d//g", "nx/f", "d/nx/../g", "h/", "/dev/zero", "/dev/null",
+	LONG_NAME,
 };
 
 void deed_set_path(struct deed *deed, uint32_t path)

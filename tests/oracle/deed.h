@@ -77,10 +77,13 @@ static inline uint8_t pattern_byte(uint64_t i)
 /*
  * The paths that open and unlink deeds choose from, relative: the simulated root
  * is a folder of the host's, in which there are ORACLE_FILE and the folder "d"
- * to begin with. A deed's text has the index.
+ * to begin with. A deed's text has the index. Two devices are the host's own.
  */
-#define NR_ORACLE_PATHS 17
+#define NR_ORACLE_PATHS 19
 #define ORACLE_PATH_LEN 32	/* but for the last one, which is too long */
+/* From here on they are devices of the host's: opened, never unlinked. */
+#define ORACLE_DEVICES 16
+#define NR_ORACLE_DEVICES 2
 extern const char *const oracle_paths[NR_ORACLE_PATHS];
 #define ORACLE_FILE "f"
 #define ORACLE_FILE_BYTES 10000	/* of pattern_byte() */
@@ -105,6 +108,11 @@ static inline uint64_t hash_byte(uint64_t hash, uint8_t byte)
 
 /* The longest line deed_print() makes, with its NUL. */
 #define DEED_LINE 256
+
+static inline bool is_device_path(uint32_t path)
+{
+	return path - ORACLE_DEVICES < NR_ORACLE_DEVICES;
+}
 
 /* The deed is about oracle_paths[@path]. */
 void deed_set_path(struct deed *deed, uint32_t path);

@@ -29,7 +29,7 @@ static uint64_t scramble(uint64_t z)
 struct dice dice_new(uint64_t seed)
 {
 	return (struct dice){ .state = scramble(seed + 1),
-			      .pipes = seed % 3 == 2 };
+			      .pipes = seed % 3 == 2, .maps_files = seed % 3 == 1 };
 }
 
 uint64_t dice_below(struct dice *dice, uint64_t n)
@@ -224,6 +224,32 @@ static uint64_t map_flags(struct dice *dice)
 	return percent(dice, 99) ? flags | MAP_ANONYMOUS : flags;
 }
 
+static bool is_disk_file(const struct machine *m, uint32_t pid, int64_t fd)
+{
+	const files_ref files = task_at(m, mm_find_task(m, pid))->files;
+	const file_ref file = mm_fd_file(m, files, (uint32_t)fd);
+
+	return !file_none(file) && file_at(m, file)->f_op == FILE_OPS_DISK;
+}
+
+/* Mostly none is open there, unless files are what this run is about. */
+static int64_t mapped_descriptor(struct dice *dice, const struct machine *m,
+				 uint32_t pid)
+{
+	int64_t fd = (int64_t)dice_below(dice, 6);
+
+	for (int i = 0; dice->maps_files && i < 6 && !is_disk_file(m, pid, fd); i++)
+		fd = (int64_t)dice_below(dice, 8);
+	return fd;
+}
+
+/* Now and then around 2 MiB, where the alignment of mappings turns. */
+static uint64_t file_page(struct dice *dice)
+{
+	return dice->maps_files && percent(dice, 8)
+		? PAGES(508 + dice_below(dice, 8)) : PAGES(dice_below(dice, 6));
+}
+
 static void make_mmap(struct dice *dice, const struct machine *m, mm_ref mm,
 		      struct op *op)
 {
@@ -242,10 +268,10 @@ static void make_mmap(struct dice *dice, const struct machine *m, mm_ref mm,
 		a->offset = PICK(dice, offsets);
 	if (percent(dice, 2))
 		a->prot |= 1ULL << dice_below(dice, 32);
-	if (percent(dice, 30)) {	/* most find no such descriptor open */
+	if (percent(dice, dice->maps_files ? 70 : 30)) {
 		a->flags &= ~(uint64_t)MAP_ANONYMOUS;
-		a->fd = (int64_t)dice_below(dice, 6);
-		a->offset = percent(dice, 90) ? PAGES(dice_below(dice, 6))
+		a->fd = mapped_descriptor(dice, m, op->pid);
+		a->offset = percent(dice, 90) ? file_page(dice)
 					      : PICK(dice, offsets);
 	}
 	if (a->flags & (MAP_POPULATE | MAP_LOCKED) && a->len > MAX_POPULATED)
@@ -356,6 +382,7 @@ static void make_setrlimit(struct dice *dice, struct op *op)
 {
 	static const uint32_t resources[] = {
 		RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_MEMLOCK,
+		RLIMIT_FSIZE,
 	};
 	struct op_setrlimit *a = &op->setrlimit;
 	const struct limit_pair *pair;
@@ -471,6 +498,9 @@ static uint64_t file_place(struct dice *dice)
 	};
 	uint64_t kind = dice_below(dice, 100);
 
+	if (dice->maps_files && percent(dice, 5))
+		return PAGES(512 * (1 + dice_below(dice, 3))) +
+		       dice_below(dice, PAGES(3));
 	return kind < 60 ? PAGES(dice_below(dice, 12))
 	     : kind < 96 ? dice_below(dice, PAGES(12)) : PICK(dice, odd);
 }
@@ -524,32 +554,26 @@ static void make_open(struct dice *dice, struct deed *deed)
 	deed->op.open = (struct op_open){ PICK(dice, flags), PICK(dice, modes) };
 	deed_set_path(deed, (uint32_t)dice_below(dice, percent(dice, 70)
 				? NR_ORACLE_FILES : NR_ORACLE_PATHS));
+	if (percent(dice, 8))
+		deed_set_path(deed, ORACLE_DEVICES +
+			      (uint32_t)dice_below(dice, NR_ORACLE_DEVICES));
+	/* A device of the host's may or may not be the puppet's. */
+	if (is_device_path(deed->path))
+		deed->op.open.flags &= ~(uint64_t)O_NOATIME;
 }
 
 static void make_unlink(struct dice *dice, struct deed *deed)
 {
 	deed->op.code = OP_UNLINK;
-	deed_set_path(deed, (uint32_t)dice_below(dice, NR_ORACLE_PATHS));
+	do
+		deed_set_path(deed, (uint32_t)dice_below(dice, NR_ORACLE_PATHS));
+	while (is_device_path(deed->path));
 }
 
-static bool is_disk_file(const struct machine *m, uint32_t pid, int64_t fd)
-{
-	const files_ref files = task_at(m, mm_find_task(m, pid))->files;
-	const file_ref file = mm_fd_file(m, files, (uint32_t)fd);
-
-	return !file_none(file) && file_at(m, file)->f_op == FILE_OPS_DISK;
-}
-
-/*
- * What is not asked of a file of the disk: its mappings, whose pages follow the
- * host's readahead and large folios, and O_DIRECT, which is only accepted here.
- */
+/* What is not asked of a file of the disk: O_DIRECT, which is only accepted here. */
 static bool spares_disk_file(const struct machine *m, const struct op *op)
 {
 	switch (op->code) {
-	case OP_MMAP:
-		return !(op->mmap.flags & MAP_ANONYMOUS) &&
-		       is_disk_file(m, op->pid, op->mmap.fd);
 	case OP_FCNTL:
 		return op->fcntl.arg & O_DIRECT &&
 		       is_disk_file(m, op->pid, op->fcntl.fd);
@@ -708,7 +732,9 @@ static void make_pipe(struct dice *dice, const struct machine *m, mm_ref mm,
 		make_fcntl(dice, &deed->op);
 	} else if (kind < 40) {
 		make_vmsplice(dice, m, mm, deed);
-	} else if (kind < 44) {
+	} else if (kind < 45 && dice->disk && percent(dice, 60)) {
+		make_open(dice, deed);
+	} else if (kind < 46) {
 		deed->op.code = percent(dice, 60) ? OP_CLOSE : OP_DUP;
 		deed->op.close.fd = pipe_descriptor(dice);
 	} else if (kind < 70) {
@@ -823,7 +849,7 @@ static struct deed any_deed(struct dice *dice, const struct machine *m)
 		make_process_vm(dice, m, mm, &deed);
 		return deed;
 	}
-	if (dice->disk && percent(dice, 20))
+	if (dice->disk && percent(dice, dice->maps_files ? 30 : 20))
 		make_file(dice, m, mm, &deed);
 	else if (kind < 30)
 		make_mmap(dice, m, mm, &deed.op);
@@ -835,7 +861,7 @@ static struct deed any_deed(struct dice *dice, const struct machine *m)
 		make_mremap(dice, m, mm, &deed.op);
 	else if (kind < 55)
 		make_brk(dice, m, mm, &deed.op);
-	else if (kind < 57)
+	else if (kind < (dice->maps_files ? 56 : 57))
 		make_lock(dice, m, mm, &deed.op);
 	else if (kind < 58)
 		make_rare(dice, m, mm, &deed);

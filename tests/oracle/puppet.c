@@ -198,20 +198,21 @@ static struct user_regs_struct call_regs(uint64_t gadget, long nr,
 	return regs;
 }
 
+/* What calls have sent their caller since call_signal was last 0. */
+static int call_signal;
+
 /* A system call from the gadget at @gadget. */
 static int64_t call_at(pid_t pid, uint64_t gadget, long nr,
 		       const uint64_t arg[6])
 {
 	struct user_regs_struct regs = call_regs(gadget, nr, arg);
-	int status;
-
-	int stop;
+	int status, stop;
 
 	set_regs(pid, &regs);
-	/* What the call sends its caller is not delivered. */
-	do
-		stop = resume(pid, PTRACE_CONT, &status);
-	while (stop == SIGPIPE || stop == SIGXFSZ);
+	/* What the call sends its caller is told and not delivered. */
+	while ((stop = resume(pid, PTRACE_CONT, &status)) == SIGPIPE ||
+	       stop == SIGXFSZ)
+		call_signal = stop;
 	if (stop != SIGTRAP)
 		fail("a puppet's system call did not come back");
 	return (int64_t)get_regs(pid).rax;
@@ -504,6 +505,8 @@ struct puppets *puppets_start(void)
 
 	if (!side || !scratch_make(&side->scratch))
 		fail("making a folder for files");
+	if (!scratch_place(&side->scratch, side->inodes.device, side->inodes.root))
+		fail("the folder for files");
 	host = exec_puppet(side->scratch.fd);
 	if (!host)
 		fail("starting a puppet");
@@ -870,6 +873,7 @@ static void do_deed(struct puppets *side, const struct deed *deed,
 	const struct op *op = &deed->op;
 	pid_t pid = puppet_of(side, op->pid)->host;
 
+	call_signal = 0;
 	switch (op->code) {
 	case OP_MEM_TOUCH:
 		do_touch(pid, &op->mem_touch, a);
@@ -897,6 +901,8 @@ static void do_deed(struct puppets *side, const struct deed *deed,
 				       op->open.flags, op->open.mode));
 		break;
 	case OP_UNLINK:
+		if (is_device_path(deed->path))
+			fail("a deed that unlinks a device");
 		side->names = true;
 		outcome_return(a, CALL(pid, SYS_unlink, path_addr(deed->path)));
 		break;
@@ -908,6 +914,7 @@ static void do_deed(struct puppets *side, const struct deed *deed,
 		outcome_return(a, do_call(side, op));
 		break;
 	}
+	outcome_sent(a, call_signal);
 }
 
 /* ---- answers ---- */
@@ -981,6 +988,7 @@ void puppets_do(struct puppets *side, const struct deed *deed,
 		struct answer *a)
 {
 	answer_clear(a);
+	inodes_begin(&side->inodes);
 	if (deed)
 		do_deed(side, deed, a);
 	for (uint32_t pid = 1; pid <= side->last_pid; pid++)

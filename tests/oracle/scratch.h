@@ -12,6 +12,9 @@ struct scratch {
 
 /* Made below the working directory, with what oracle_paths expects. */
 bool scratch_make(struct scratch *scratch);
+/* How maps shows its device, and what the paths in it begin with there. */
+bool scratch_place(const struct scratch *scratch, char device[DISK_DEVICE],
+		   char root[DISK_ROOT]);
 void scratch_remove(struct scratch *scratch);
 /* Which of the files exist, and how long they are: "0 file f 10000". */
 void scratch_sizes(const struct scratch *scratch, struct answer *a);

@@ -42,6 +42,26 @@ static void create(struct machine *m, const char *path, size_t len)
 	host_run(m, &op);
 }
 
+/* All of ORACLE_FILE comes into the page cache; the stub page keeps the tables. */
+static void cache_file(struct machine *m)
+{
+	struct op op = { .code = OP_OPEN, .pid = 1, .path = ORACLE_FILE,
+			 .path_len = strlen(ORACLE_FILE) };
+	const int64_t fd = host_run(m, &op).ret;
+	const uint64_t addr = STUB_ADDR + STUB_LEN;
+
+	op = (struct op){ .code = OP_MMAP, .pid = 1 };
+	op.mmap = (struct op_mmap){ addr, ORACLE_FILE_BYTES, PROT_READ,
+				    MAP_SHARED | MAP_POPULATE | MAP_FIXED, fd, 0 };
+	host_run(m, &op);
+	op = (struct op){ .code = OP_MUNMAP, .pid = 1 };
+	op.munmap = (struct op_munmap){ addr, ORACLE_FILE_BYTES };
+	host_run(m, &op);
+	op = (struct op){ .code = OP_CLOSE, .pid = 1 };
+	op.close.fd = fd;
+	host_run(m, &op);
+}
+
 /* What scratch_make() makes; an empty folder is what is left of a file in it. */
 static void make_files(struct machine *m)
 {
@@ -49,6 +69,7 @@ static void make_files(struct machine *m)
 			 .path_len = 3 };
 
 	create(m, ORACLE_FILE, ORACLE_FILE_BYTES);
+	cache_file(m);
 	create(m, "d/f", 0);
 	host_run(m, &op);
 }
@@ -75,6 +96,7 @@ struct simulated *simulated_start(uint64_t mmap_min_addr)
 
 	if (!side)
 		abort();
+	strcpy(side->inodes.device, "08:01");
 	config.ram = SIMULATED_RAM;
 	config.mmap_min_addr = mmap_min_addr;
 	side->machine = host_machine_new(&config);
@@ -107,6 +129,12 @@ static uint64_t hash_bytes(const uint8_t *bytes, uint64_t len)
 	return hash;
 }
 
+static void tell_return(const struct op_result *res, struct answer *a)
+{
+	outcome_return(a, res->ret);
+	outcome_sent(a, res->signo);
+}
+
 static void tell_outcome(struct simulated *side, const struct op *op,
 			 const struct op_result *res, struct answer *a)
 {
@@ -120,7 +148,7 @@ static void tell_outcome(struct simulated *side, const struct op *op,
 		outcome_access(a, res->done, op->code != OP_MEM_READ ? 0 :
 			       hash_bytes(side->bytes, res->done));
 	else
-		outcome_return(a, res->ret);
+		tell_return(res, a);
 }
 
 /* mincore(2) stores its answer itself, as the program would. */
@@ -206,6 +234,7 @@ static void run_call_at(struct simulated *side, const struct deed *deed,
 	host_run(side->machine, &load);
 	memcpy(words, side->bytes, 16);
 	outcome_words(a, res.ret, words[0], words[1]);
+	outcome_sent(a, res.signo);
 }
 
 static void run(struct simulated *side, const struct deed *deed,
@@ -318,6 +347,7 @@ void simulated_do(struct simulated *side, const struct deed *deed,
 	const struct machine *m = side->machine;
 
 	answer_clear(a);
+	inodes_begin(&side->inodes);
 	if (deed)
 		run(side, deed, a);
 	if (deed && op_has_path(&deed->op))
