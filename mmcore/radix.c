@@ -48,23 +48,36 @@ pfn_t radix_tree_lookup(const struct machine *m, mapping_ref mapping,
 	return (pfn_t)at;
 }
 
+/* An empty tree is as high as @index needs at once: no node is without a slot. */
+static int plant(struct step *s, mapping_ref mapping, uint64_t index)
+{
+	struct address_space *as = mapping_mut(s, mapping);
+
+	as->page_tree = kmem_cache_alloc(s, CACHE_RADIX);
+	if (!as->page_tree)
+		return -ENOMEM;
+	for (as->height = 1; !fits(index, as->height);)
+		as->height++;
+	return 0;
+}
+
 /* Put a new top over the tree until @index fits. */
 static int extend(struct step *s, mapping_ref mapping, uint64_t index)
 {
 	struct address_space *as = mapping_mut(s, mapping);
 
-	while (as->height == 0 || !fits(index, as->height)) {
+	if (!as->page_tree)
+		return plant(s, mapping, index);
+	while (!fits(index, as->height)) {
 		uint64_t top = kmem_cache_alloc(s, CACHE_RADIX);
 
 		if (!top)
 			return -ENOMEM;
-		if (as->page_tree) {
-			node_mut(s, top)->slots[0] = as->page_tree;
-			node_mut(s, top)->count = 1;
-			for (int tag = 0; tag < NR_RADIX_TAGS; tag++)
-				node_mut(s, top)->tags[tag] =
-					node_at(s->m, as->page_tree)->tags[tag] != 0;
-		}
+		node_mut(s, top)->slots[0] = as->page_tree;
+		node_mut(s, top)->count = 1;
+		for (int tag = 0; tag < NR_RADIX_TAGS; tag++)
+			node_mut(s, top)->tags[tag] =
+				node_at(s->m, as->page_tree)->tags[tag] != 0;
 		as->page_tree = top;
 		as->height++;
 	}

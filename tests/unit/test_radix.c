@@ -180,6 +180,21 @@ START_TEST(nothing_behind_the_last_one)
 }
 END_TEST
 
+/* lib/radix-tree.c, radix_tree_extend(): an empty tree only becomes higher. */
+START_TEST(a_first_page_far_out_takes_one_node_a_level)
+{
+	const struct kmem_cache *cache = &kernel_at(sp.m)->caches[CACHE_RADIX];
+	const uint64_t nodes = cache->nr_active;
+
+	ck_assert_int_eq(radix_tree_insert(s, mapping, 1ULL << 40, 6), 0);
+	ck_assert_uint_eq(mapping_at(sp.m, mapping)->height, 7);
+	ck_assert_uint_eq(cache->nr_active, nodes + 7);
+	radix_tree_delete(s, mapping, 1ULL << 40);
+	ck_assert_uint_eq(cache->nr_active, nodes);
+	iput(s, mapping_at(sp.m, mapping)->host);
+}
+END_TEST
+
 Suite *suite_radix(void);
 Suite *suite_radix(void)
 {
@@ -189,6 +204,7 @@ Suite *suite_radix(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_tree_is_what_a_list_is);
 	tcase_add_test(tc, nothing_behind_the_last_one);
+	tcase_add_test(tc, a_first_page_far_out_takes_one_node_a_level);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
