@@ -34,6 +34,7 @@ struct check {
 	/* recounts */
 	uint64_t vmas, anon_vmas_linked, file_refs, fd_refs, accounted;
 	uint64_t tables, anon_mapped, file_mapped, shmem, file_pages, kernel_pages;
+	uint64_t dirty, writeback, dirty_inodes, radix_nodes;
 	uint64_t pipe_readers, pipe_writers, pipe_bufs;
 	uint64_t lru_flagged, lru_listed, slab_frames, slab_flagged;
 };
@@ -63,6 +64,9 @@ void check_lru(struct check *c);
 void check_slabs(struct check *c);		/* check_objects.c */
 void check_objects(struct check *c);
 void check_tasks(struct check *c);
+void check_page_cache(struct check *c, mapping_ref mapping);	/* check_cache.c */
+void check_file_pages(struct check *c, inode_ref inode);	/* the disk is sound */
+void check_writeback(struct check *c);
 void check_disk(struct check *c);		/* check_disk.c */
 void check_pipes(struct check *c);		/* check_pipes.c */
 void check_spaces(struct check *c);		/* check_space.c */

@@ -10,7 +10,6 @@
 
 #define BITS_PER_BLOCK	(PAGE_SIZE * 8)
 #define MAP_SLOTS	(PAGE_SIZE / sizeof(uint32_t))
-#define MAP_HEIGHT_MAX	4
 
 /* What the whole disk adds up to. */
 struct disk_check {
@@ -94,7 +93,7 @@ static void check_map(struct disk_check *d, const struct disk_inode *inode)
 {
 	uint64_t nr = 0;
 
-	if (!check_law(d->c, LAW_disk_map, inode->i_height <= MAP_HEIGHT_MAX)) {
+	if (!check_law(d->c, LAW_disk_map, inode->i_height <= DISK_HEIGHT_MAX)) {
 		d->lost = true;
 		return;
 	}
@@ -219,19 +218,6 @@ static bool has_its_place(const struct machine *m, inode_ref ref)
 			  ? inode_make(0) : find_inode(m, dir));
 }
 
-/* Who is dirty has a block to be written to. */
-static void check_dirty_pages(struct check *c, inode_ref ref)
-{
-	const uint64_t ino = inode_at(c->m, ref)->i_ino;
-	uint64_t index = 0;
-	pfn_t pfn;
-
-	for (; radix_tree_next(c->m, inode_mapping(ref), &index, &pfn); index++)
-		if (page_has(c->m, pfn, PG_dirty))
-			check_law(c, LAW_dirty_block,
-				  disk_bmap(c->m, ino, index));
-}
-
 static void check_inodes_in_memory(struct disk_check *d)
 {
 	struct check *c = d->c;
@@ -253,7 +239,7 @@ static void check_inodes_in_memory(struct disk_check *d)
 			  disk_inode_at(c->m, inode->i_ino)) &&
 			  has_its_place(c->m, ref));
 		if (!d->lost)
-			check_dirty_pages(c, ref);
+			check_file_pages(c, ref);
 	}
 	for (uint64_t node = rb_first(c->m, KERNEL_MEMBER(inodes)); node &&
 	     listed <= nr; node = rb_next(c->m, node))

@@ -2,7 +2,6 @@
 /* Laws F, H and part of J: slabs, tasks, open files, objects in memory. */
 #include "mmcore/check.h"
 #include "mmcore/interval_tree.h"
-#include "mmcore/radix.h"
 
 bool check_object(const struct check *c, uint64_t pa, enum kmem_cache_id id)
 {
@@ -240,29 +239,6 @@ static uint64_t check_i_mmap(struct check *c, mapping_ref mapping)
 	return nr;
 }
 
-static void check_page_tree(struct check *c, mapping_ref mapping)
-{
-	const struct address_space *as = mapping_at(c->m, mapping);
-	const uint64_t size = PAGE_ALIGN(inode_at(c->m, as->host)->i_size);
-	uint64_t index = 0, nr = 0;
-	pfn_t pfn;
-
-	for (; radix_tree_next(c->m, mapping, &index, &pfn); index++, nr++) {
-		if (!check_law(c, LAW_page_tree, nr <= as->nrpages &&
-			       page_is_managed(c->m, pfn)))
-			return;
-		check_law(c, LAW_page_tree,
-			  page_at(c->m, pfn)->mapping == mapping.pa &&
-			  page_at(c->m, pfn)->index == index &&
-			  index << PAGE_SHIFT <= size);
-		c->refs_found += check_mix(pfn);
-	}
-	check_law(c, LAW_page_tree, nr == as->nrpages);
-	c->file_pages += nr;
-	if (inode_at(c->m, as->host)->i_sb == SUPER_TMPFS)
-		c->shmem += nr;
-}
-
 void check_objects(struct check *c)
 {
 	const struct kernel *k = kernel_at(c->m);
@@ -274,6 +250,7 @@ void check_objects(struct check *c)
 		const struct file *file = file_at(c->m, file_make(pa));
 
 		files += (uint64_t)file->f_count;
+		check_law(c, LAW_file_count, file->f_count > 0);
 		if (!inode_none(file->f_inode))
 			named += check_mix(file->f_inode.pa);
 	}
@@ -288,8 +265,9 @@ void check_objects(struct check *c)
 			named += check_mix(inode->i_parent.pa);
 		counted += inode->i_accounted;
 		mapped += check_i_mmap(c, mapping);
-		check_page_tree(c, mapping);
+		check_page_cache(c, mapping);
 	}
+	check_writeback(c);
 	c->accounted += counted;
 	c->file_refs = mapped;
 	check_law(c, LAW_file_count, inodes == named &&

@@ -9,6 +9,7 @@
 
 #include "mmcore/kernel.h"
 
+#define DISK_HEIGHT_MAX	4	/* of a block map */
 #define DISK_MAGIC	0x6d6d667300000001ULL
 
 /* Block 0. Numbers of blocks count from the start of the disk. */

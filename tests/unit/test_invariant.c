@@ -32,7 +32,17 @@ struct scene {
 	pipe_ref pipe;		/* with two buffers */
 	pfn_t ring;		/* of two frames */
 	pfn_t dirty;		/* its page 2; its page 0 lies on the disk alone */
+	pfn_t clean;		/* its page 3, of which 5 bytes are in the file */
 };
+
+static void write_page_of(struct scene *sc, uint64_t index)
+{
+	struct op op = { .code = OP_PWRITE, .pid = 1,
+			 .pwrite = { 3, index * PAGE_SIZE, NO_BUFFER, 0 },
+			 .data = (const uint8_t *)"there", .data_len = 5 };
+
+	ck_assert_int_eq(host_run(sc->m, &op).ret, 5);
+}
 
 static void set_file(struct scene *sc)
 {
@@ -45,15 +55,16 @@ static void set_file(struct scene *sc)
 	op = (struct op){ .code = OP_OPEN, .pid = 1, .path = "/d/f",
 			  .path_len = 4, .open = { O_RDWR, 0 } };
 	ck_assert_int_eq(host_run(sc->m, &op).ret, 3);
-	op.code = OP_PWRITE;
-	op.pwrite = (struct op_pwrite){ 3, 2 * PAGE_SIZE, NO_BUFFER, 0 };
-	op.data = (const uint8_t *)"there";
-	op.data_len = 5;
-	ck_assert_int_eq(host_run(sc->m, &op).ret, 5);
+	write_page_of(sc, 3);
+	op.code = OP_FSYNC;
+	op.fsync.fd = 3;
+	ck_assert_int_eq(host_run(sc->m, &op).ret, 0);
+	write_page_of(sc, 2);
 	sc->ino = (uint64_t)mm_file_find(sc->m, "/d/f", 4);
 	sc->dir = (uint64_t)mm_file_find(sc->m, "/d", 2);
 	sc->inode = find_inode(sc->m, sc->ino);
 	sc->dirty = find_get_page(sc->m, inode_mapping(sc->inode), 2);
+	sc->clean = find_get_page(sc->m, inode_mapping(sc->inode), 3);
 }
 
 static void fill_pipe(struct scene *sc)
@@ -116,6 +127,23 @@ static struct disk_dirent *entry_of(struct step *s, const struct scene *sc)
 static uint32_t *map_of(struct step *s, const struct scene *sc)
 {
 	return disk_mut(s, disk_inode_at(s->m, sc->ino)->i_map);
+}
+
+/* The block of its last page. */
+static uint8_t *tail_of(struct step *s, const struct scene *sc)
+{
+	return disk_mut(s, map_of(s, sc)[3]);
+}
+
+/* The only node of the file's tree of pages. */
+static struct radix_tree_node *leaf_of(struct step *s, const struct scene *sc)
+{
+	return ram_mut(s, mapping_at(s->m, inode_mapping(sc->inode))->page_tree);
+}
+
+static file_ref file_of(struct step *s, const struct scene *sc)
+{
+	return vma_at(s->m, sc->shared)->vm_file;
 }
 
 static uint8_t *bitmap_of(struct step *s)
@@ -265,6 +293,26 @@ static void free_twin(struct step *s)
 	PLANT(inode_disk, inode_mut(s, sc->inode)->i_parent = sc->inode) \
 	PLANT(inode_disk, kernel_mut(s)->inodes.rb_node = 0)		\
 	PLANT(dirty_block, map_of(s, sc)[2] = 0)			\
+	PLANT(file_count, file_mut(s, file_of(s, sc))->f_count = 0)	\
+	PLANT(slab_objects, kmem_cache_alloc(s, CACHE_RADIX))		\
+	PLANT(page_tree, leaf_of(s, sc)->count++)			\
+	PLANT(page_tree, mapping_mut(s, inode_mapping(sc->inode))->page_tree += 8) \
+	PLANT(page_tree, mapping_mut(s, inode_mapping(sc->inode))->height = 0) \
+	PLANT(page_tags, leaf_of(s, sc)->tags[PAGECACHE_TAG_DIRTY] = 0)	\
+	PLANT(page_tags, leaf_of(s, sc)->tags[PAGECACHE_TAG_WRITEBACK] = 4) \
+	PLANT(page_tags, leaf_of(s, sc)->tags[PAGECACHE_TAG_DIRTY] |= 2) \
+	PLANT(page_tags, page_mut(s, sc->dirty)->flags &= ~(1ULL << PG_dirty)) \
+	PLANT(page_tags, page_mut(s, sc->dirty)->flags |= 1ULL << PG_writeback) \
+	PLANT(counters, kernel_mut(s)->nr_dirty--)			\
+	PLANT(counters, kernel_mut(s)->nr_writeback++)			\
+	PLANT(page_clean, *(char *)ram_mut(s, pfn_to_pa(sc->clean)) ^= 1) \
+	PLANT(page_clean, *(char *)disk_mut(s, map_of(s, sc)[3]) ^= 1)	\
+	PLANT(page_clean, map_of(s, sc)[3] = 0)				\
+	PLANT(page_tail, tail_of(s, sc)[PAGE_SIZE - 1] = 1)		\
+	PLANT(page_end, (page_counts_mut(s, sc->dirty)->_mapcount = 0, inode_mut(s, sc->inode)->i_size = 2 * PAGE_SIZE)) \
+	PLANT(dirty_inodes, inode_mut(s, sc->inode)->i_state = 0)	\
+	PLANT(dirty_inodes, inode_mut(s, sc->inode)->dirtied_when = ~0ULL) \
+	PLANT(dirty_inodes, list_del(s, sc->inode.pa + offsetof(struct inode, i_list))) \
 	PLANT(pipe_ring, pipe_mut(s, sc->pipe)->nrbufs = 257)		\
 	PLANT(pipe_ring, pipe_mut(s, sc->pipe)->ring += PAGE_SIZE)	\
 	PLANT(compound, page_mut(s, sc->ring + 1)->flags = 0)		\
