@@ -45,12 +45,23 @@ static void view_layout(struct json_writer *out, const struct mm_struct *mms)
 	view_list(out, "mmlist", &mms->mmlist);
 }
 
+/* get_mm_hiwater_rss(), get_mm_hiwater_vm(): the marks are raised only before what
+ * they are marks of is lowered. */
+static void view_hiwater(struct json_writer *out, const struct mm_struct *mms)
+{
+	const uint64_t rss = mms->_file_rss + mms->_anon_rss + mms->_shmem_rss;
+
+	json_pair_uint(out, "hiwater_rss",
+		       mms->hiwater_rss > rss ? mms->hiwater_rss : rss);
+	json_pair_uint(out, "hiwater_vm", mms->hiwater_vm > mms->total_vm
+					  ? mms->hiwater_vm : mms->total_vm);
+}
+
 static void view_counters(struct json_writer *out, const struct mm_struct *mms)
 {
 	UINT(_file_rss);
 	UINT(_anon_rss);
-	UINT(hiwater_rss);
-	UINT(hiwater_vm);
+	view_hiwater(out, mms);
 	UINT(total_vm);
 	UINT(locked_vm);
 	UINT(shared_vm);

@@ -132,6 +132,23 @@ class Methods(Case):
                                  else {"P", "RW", "US", "A", "D"} | ({"NX"} if arch != "i386" else set()))
                 self.assertTrue(self.call("machine.check", machine=name)["ok"])
 
+    def test_high_water_marks_are_never_below_what_is(self):
+        self.machine()
+        self.call("process.spawn", machine="m")
+        at = self.call("sys.mmap", machine="m", pid=1, len="64K", prot="PROT_READ|PROT_WRITE",
+                       flags="MAP_PRIVATE|MAP_ANONYMOUS")["ret"]
+        before = self.call("mm.info", machine="m", pid=1)
+        self.call("mem.touch", machine="m", pid=1, addr=at, len="64K", access="write")
+        full = self.call("mm.info", machine="m", pid=1)
+        self.assertEqual(full["_anon_rss"], before["_anon_rss"] + 16)
+        self.assertEqual(full["hiwater_rss"], before["hiwater_rss"] + 16)
+        self.assertEqual(full["hiwater_vm"], full["total_vm"])
+        self.call("sys.munmap", machine="m", pid=1, addr=at, len="64K")
+        after = self.call("mm.info", machine="m", pid=1)
+        self.assertEqual(after["_anon_rss"], before["_anon_rss"])
+        for mark in ("hiwater_rss", "hiwater_vm"):
+            self.assertEqual(after[mark], full[mark])
+
     def test_a_32_bit_machine_takes_32_bit_words(self):
         self.machine(arch="i386")
         anon = {"len": 4096, "prot": "PROT_READ|PROT_WRITE", "flags": "MAP_PRIVATE|MAP_ANONYMOUS"}
