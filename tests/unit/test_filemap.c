@@ -65,6 +65,50 @@ START_TEST(a_read_ends_where_the_file_does)
 END_TEST
 
 /* Reading on in a page is one use of it; coming back to it is another. */
+/* ext4's: what replaces a file's bytes reaches the disk with the first close. */
+START_TEST(closing_a_file_that_was_emptied_writes_it)
+{
+	ck_assert_int_eq(fs_truncate(&sp, fd, 0), 0);
+	fs_write(&sp, fd, 0, 100, 7);
+	ck_assert_uint_eq(fs_nr_dirty(&sp), 1);
+	fs_op(&sp, (struct op){ .code = OP_CLOSE, .close = { fd } });
+	ck_assert_uint_eq(fs_nr_dirty(&sp), 0);
+	ck_assert_uint_eq(fs_disk_byte(&sp, ino, 0), 7);
+	fd = fs_open(&sp, "/f", O_RDWR);
+	fs_write(&sp, fd, 0, 100, 8);
+	fs_op(&sp, (struct op){ .code = OP_CLOSE, .close = { fd } });
+	ck_assert_uint_eq(fs_nr_dirty(&sp), 1);
+}
+END_TEST
+
+START_TEST(a_file_that_grows_has_its_tail_in_memory_but_nobody_can_tell)
+{
+	pfn_t tail;
+
+	ck_assert_int_eq(fs_truncate(&sp, fd, 100), 0);
+	fs_sync(&sp, fd);
+	fs_drop_caches(&sp);
+	ck_assert_uint_eq(fs_page(&sp, ino, 0), 0);
+	ck_assert_int_eq(fs_truncate(&sp, fd, 3 * PAGE_SIZE), 0);
+	tail = fs_page(&sp, ino, 0);
+	ck_assert_uint_ne(tail, 0);
+	ck_assert_uint_eq(fs_nr_dirty(&sp), 1);
+	ck_assert(!page_has(sp.m, tail, PG_uptodate));
+	ck_assert_uint_eq(fs_byte(&sp, fd, 99), 1);
+	ck_assert_uint_eq(fs_byte(&sp, fd, 100), 0);
+	ck_assert(page_has(sp.m, tail, PG_uptodate));
+}
+END_TEST
+
+START_TEST(a_map_that_must_be_synchronous_needs_memory_for_a_disk)
+{
+	const struct op op = { .code = OP_MMAP,
+		.mmap = { 0, PAGE_SIZE, PROT_READ, MAP_SHARED | MAP_SYNC, fd, 0 } };
+
+	ck_assert_int_eq(fs_op(&sp, op).ret, -EOPNOTSUPP);
+}
+END_TEST
+
 START_TEST(a_page_used_twice_is_active)
 {
 	const uint64_t flags[] = { 1ULL << PG_referenced, 1ULL << PG_active };
@@ -390,6 +434,9 @@ Suite *suite_filemap(void)
 	tcase_add_test(tc, a_write_of_a_part_keeps_the_rest_of_the_page);
 	tcase_add_test(tc, a_write_behind_the_end_finds_zeros_before_it);
 	tcase_add_test(tc, a_write_from_nowhere_writes_zeros);
+	tcase_add_test(tc, closing_a_file_that_was_emptied_writes_it);
+	tcase_add_test(tc, a_file_that_grows_has_its_tail_in_memory_but_nobody_can_tell);
+	tcase_add_test(tc, a_map_that_must_be_synchronous_needs_memory_for_a_disk);
 	tcase_add_test(tc, a_write_that_fails_half_way_has_blocks_for_its_folio);
 	tcase_add_test(tc, a_page_that_comes_from_a_pipe_is_dirty);
 	tcase_add_test(tc, a_page_that_was_read_knows_its_block);
