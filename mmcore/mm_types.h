@@ -111,7 +111,8 @@ struct vm_area_struct {
 				 * vm_start >> 12 at creation */
 	file_ref vm_file;	/* none if anonymous private */
 	uint64_t vm_private_data;
-	uint64_t vm_truncate_count;
+	uint64_t vm_truncate_count;	/* unused: an operation truncates as a whole,
+					 * nobody has to notice and begin again */
 	/* ours */
 	vma_ref vm_prev;	/* the list, backwards */
 	uint64_t reserved0;
@@ -175,8 +176,8 @@ struct mm_struct {
 	uint32_t reserved1;
 	uint64_t cpu_vm_mask;	/* CPUs that ran it: bit 0 */
 	uint64_t context;	/* unused: no descriptor table, no ASID */
-	uint64_t swap_token_time;
-	uint32_t recent_pagein;
+	uint64_t swap_token_time;	/* unused: there is no swap, and no token */
+	uint32_t recent_pagein;	/* unused: likewise */
 	int32_t core_waiters;	/* unused: no core dumps */
 	uint64_t core_startup_done, core_done;	/* unused */
 	uint64_t ioctx_list_lock;	/* unused: no aio */

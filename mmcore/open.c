@@ -468,7 +468,13 @@ static void fill_file(struct step *s, uint64_t ino, const uint8_t *data,
 	}
 }
 
-/* As if somebody had read it all; what RAM does not hold is left out. */
+/* What others have of the RAM stays theirs. */
+static bool ram_holds(const struct machine *m, uint64_t bytes)
+{
+	return size_pages(bytes) + totalreserve_pages(m) <= nr_free_pages(m);
+}
+
+/* As if somebody had read it all. */
 static void cache_file(struct step *s, uint64_t ino)
 {
 	const inode_ref inode = iget(s, ino);
@@ -507,6 +513,8 @@ int64_t file_create(struct step *s, const struct op_file_create *a,
 		return refuse(s, ENOSPC, "the disk has no inode left");
 	if (plan.blocks > super->s_free_blocks)
 		return refuse(s, ENOSPC, "the disk has not enough free blocks");
+	if (a->cached && !ram_holds(s->m, a->size ? a->size : len))
+		return refuse(s, ENOMEM, "the free RAM does not hold the file's pages");
 	ino = make_names(s, &plan, (uint32_t)a->mode & S_IALLUGO);
 	fill_file(s, ino, data, len);
 	disk_inode_mut(s, ino)->i_size = a->size ? a->size : len;

@@ -522,19 +522,10 @@ static uint64_t pages_named(const struct machine *m, const struct op *op)
 	return pages < all ? pages : all;
 }
 
-/* May a page that comes in be a copy of one with content? */
-static bool may_copy(const struct op *op)
+/* May a page come in as a frame of its own? Reading maps what is there. */
+static bool takes_frames(const struct op *op)
 {
-	switch (op->code) {
-	case OP_MEM_READ:
-	case OP_BRK:
-		return false;
-	case OP_MMAP:
-	case OP_MMAP2:
-		return !(op->mmap.flags & MAP_ANONYMOUS);
-	default:
-		return true;
-	}
+	return op->code != OP_MEM_READ;
 }
 
 /* Of a fork: the child's tables, and its areas with the index of them. */
@@ -561,7 +552,7 @@ uint64_t mm_op_bound(const struct machine *m, const struct op *op)
 		pages = frames_of_a_child(mm);
 	else if (op->code == OP_MREMAP && mm)
 		pages += tables_moved(mm, &op->mremap);
-	return (may_copy(op) ? pages : 0) + mapping_frames(pages);
+	return (takes_frames(op) ? pages : 0) + mapping_frames(pages);
 }
 
 /* Entries that are there already and have to be looked at. */

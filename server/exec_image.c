@@ -158,6 +158,10 @@ static bool take_segments(const struct object_args *args, const char *where,
 					"%s must be an object", name);
 		if (!rpc_decode(&segment_shape, json, &seg, &scratch, error))
 			return inside(error, name);
+		if (seg.seg.prot & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC))
+			return rpc_fail(error, RPC_INVALID_PARAMS, "image",
+					"%s.prot: must be of PROT_READ, PROT_WRITE, "
+					"PROT_EXEC", name);
 		if (!grow(g, &seg.seg, sizeof(seg.seg), error))
 			return false;
 	}

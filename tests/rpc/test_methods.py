@@ -262,7 +262,57 @@ class Methods(Case):
                        flags="MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE")["ret"]
         digest = self.call("machine.digest", machine="big")
         self.refused(-32004, "mem.fill", machine="big", pid=1, addr=at, len="100G", byte=1)
+        self.refused(-32004, "sys.mlock", machine="big", pid=1, addr=at, len="20G")
+        for flag in ("MAP_POPULATE", "MAP_LOCKED"):
+            self.refused(-32004, "sys.mmap", machine="big", pid=1, len="20G", prot=3,
+                         flags="MAP_PRIVATE|MAP_ANONYMOUS|" + flag)
         self.assertEqual(self.call("machine.digest", machine="big"), digest)
+
+    def test_bad_files_and_images_change_nothing(self):
+        """A short file, offsets past its end, other people's descriptors, lengths below
+        zero, paths with dots, images that are none: an errno or an error, nothing else."""
+        self.machine()
+        self.call("file.create", machine="m", path="/d/short", data="hello")
+        fd = self.call("sys.open", machine="m", pid=1, path="/d/short", flags="O_RDWR")["ret"]
+        other = self.call("process.spawn", machine="m")["pid"]
+        segment = {"vaddr": 0x400000, "offset": 0, "filesz": 64, "memsz": 64, "prot": 5}
+        image = {"path": "/d/short", "segments": [segment], "entry": 0x400000}
+
+        def with_segment(**changed):
+            return dict(image, segments=[dict(segment, **changed)])
+
+        digest = self.call("machine.digest", machine="m")["digest"]
+        for errno, method, params in (
+                ("EBADF", "sys.read", {"pid": other, "fd": fd, "count": 1}),
+                ("EBADF", "sys.mmap", {"pid": other, "len": 4096, "prot": 1,
+                                       "flags": "MAP_PRIVATE", "fd": fd}),
+                ("EINVAL", "sys.ftruncate", {"pid": 1, "fd": fd, "len": -1}),
+                ("EINVAL", "sys.pread", {"pid": 1, "fd": fd, "count": 1, "offset": -1}),
+                ("EINVAL", "sys.lseek", {"pid": 1, "fd": fd, "offset": -1, "whence": 0}),
+                ("EFBIG", "sys.ftruncate", {"pid": 1, "fd": fd, "len": (1 << 63) - 1}),
+                ("EOVERFLOW", "sys.mmap", {"pid": 1, "len": 4096, "prot": 1, "fd": fd,
+                                           "flags": "MAP_PRIVATE", "offset": -4096}),
+                ("ENOENT", "sys.open", {"pid": 1, "path": "/d/../../x", "flags": "O_RDONLY"}),
+                ("ENOENT", "sys.open", {"pid": 1, "path": "", "flags": "O_RDONLY"}),
+                ("ENOTDIR", "sys.open", {"pid": 1, "path": "/d/short/..", "flags": "O_RDONLY"}),
+                ("ENAMETOOLONG", "sys.open", {"pid": 1, "path": "/" + "a" * 256,
+                                              "flags": "O_RDONLY"}),
+                ("ENOMEM", "file.create", {"path": "/big", "size": "900M", "cached": True})):
+            r = self.call(method, machine="m", **params)
+            self.assertEqual((r["ok"], r["errno"]), (False, errno), (method, params))
+            self.assertTrue(r["why"])
+        for params in ({"fd": fd, "count": 5, "offset": 5}, {"fd": fd, "count": 0, "offset": 0}):
+            self.assertEqual(self.call("sys.pread", machine="m", pid=1, **params)["data"], "")
+        for bad in ("/bin/sh", 7, [], {}, {"path": "/d/short"}, dict(image, segments=[]),
+                    dict(image, segments=[7]), dict(image, path="d/short"),
+                    dict(image, nonsense=1), with_segment(prot=0x1000), with_segment(prot="PROT"),
+                    with_segment(vaddr="high"), with_segment(align=-1)):
+            data = self.refused(-32602, "process.exec", machine="m", pid=1, image=bad)
+            self.assertEqual(data["param"], "image", bad)
+        self.assertEqual(self.call("machine.digest", machine="m")["digest"], digest)
+        r = self.call("mem.read", machine="m", pid=1, len=1, addr=self.call(
+            "sys.mmap", machine="m", pid=1, len=8192, prot=1, flags="MAP_PRIVATE", fd=fd)["ret"])
+        self.assertTrue(r["ok"])
 
     def test_bytes_come_from_the_request_or_from_memory(self):
         self.machine()

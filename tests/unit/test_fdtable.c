@@ -30,6 +30,15 @@ static int64_t dup_fd_of(uint32_t pid, int64_t fd)
 	return host_run(sp.m, &op).ret;
 }
 
+/* F_DUPFD: of 0, the first free one from @first on. */
+static int64_t dup_fd_from(uint64_t first)
+{
+	struct op op = { .code = OP_FCNTL, .pid = sp.pid };
+
+	op.fcntl = (struct op_fcntl){ 0, first, F_DUPFD };
+	return host_run(sp.m, &op).ret;
+}
+
 static int64_t close_fd(int64_t fd)
 {
 	struct op op = { .code = OP_CLOSE, .pid = sp.pid, .close = { fd } };
@@ -102,16 +111,20 @@ END_TEST
 /* The last descriptor that there can be: two frames of leaves. */
 START_TEST(the_hard_limit_can_be_reached)
 {
+#define FIRST (1048576 - 100)
 	struct host_totals before = host_totals(sp.m);
 
 	set_nofile(1048576);
-	open_up_to(1048575);
-	ck_assert_int_eq(dup_fd_of(sp.pid, 0), -EMFILE);
+	for (int64_t fd = FIRST; fd < 1048576; fd++)
+		ck_assert_int_eq(dup_fd_from(FIRST), fd);
+	ck_assert_int_eq(dup_fd_from(FIRST), -EMFILE);
+	ck_assert_int_eq(dup_fd_from(1048576), -EINVAL);
 	ck_assert_uint_eq(fdsize(sp.pid), 1048576);
 	ck_assert_uint_eq(before.free_pages - host_totals(sp.m).free_pages,
 			  1048576 / 512 + 2);
 	ck_assert_int_eq(close_fd(1048575), 0);
-	ck_assert_int_eq(dup_fd_of(sp.pid, 0), 1048575);
+	ck_assert_int_eq(dup_fd_from(FIRST), 1048575);
+#undef FIRST
 }
 END_TEST
 
