@@ -8,6 +8,7 @@
 struct cli_param {
 	const char *name;
 	bool required;
+	bool text;		/* what is typed is the string itself, "7" too */
 	const char *fallback;	/* the default as text; "" where there is none */
 	const char *about;
 };

@@ -4,10 +4,17 @@
  *
  *	mmapctl [--server URL] [-m MACHINE] [--json] METHOD [key=value | value]…
  *
- * A value is JSON if it parses as JSON, else text; a value without a key is the
- * next positional parameter; the image @FILE is that of an ELF file. Short
- * forms and commands that are no methods: see "mmapctl help".
+ * The value of a parameter that is text is taken as it stands; any other is
+ * JSON if it parses as JSON, else a string. A value without a key is the next
+ * positional parameter; the image @FILE is that of an ELF file. Short forms and
+ * commands that are no methods: see "mmapctl help".
  */
+#ifdef HAVE_CONFIG_H
+#include <config.h>		/* the one that configure makes: VERSION */
+#else
+#define VERSION "unreleased"
+#endif
+
 #include <curl/curl.h>
 #include <getopt.h>
 #include <stdbool.h>
@@ -36,6 +43,7 @@ struct cli {
 /* What is no method, or more than one. */
 static int run_file(const struct cli *cli, char **args);
 static int elf_command(const struct cli *cli, char **args);
+static int maps_command(const struct cli *cli, char **args);
 
 static int record_it(const struct cli *cli, char **args)
 {
@@ -68,6 +76,7 @@ static const struct {
 	int (*run)(const struct cli *cli, char **args);
 	const char *usage;
 } commands[] = {
+	{ "maps", maps_command, "maps PID: its /proc/PID/maps; with --json, mm.maps" },
 	{ "run", run_file, "run FILE [stop_on=…]: the operations of a JSON array" },
 	{ "grade", grade_it, "grade FILE: run it, and judge every expect" },
 	{ "record", record_it, "record [-o FILE] -- COMMAND …: a program's life" },
@@ -86,7 +95,6 @@ static const struct {
 	{ "ls", "machine.list", "ls" },
 	{ "rm", "machine.destroy", "rm NAME" },
 	{ "spawn", "process.spawn", "spawn [NAME] [image=none | image=@FILE] …" },
-	{ "maps", "mm.maps", "maps PID" },
 	{ "walk", "mm.walk", "walk PID ADDRESS" },
 	{ NULL, NULL, NULL },
 };
@@ -153,56 +161,81 @@ static int unknown_method(const char *name)
 
 static void usage(FILE *to)
 {
+	int width = 0;
+
 	fprintf(to, "mmapctl [--server URL] [-m MACHINE] [--json] COMMAND …\n\n"
-		    "  help [METHOD]\n");
+		    "  help [COMMAND | METHOD]\n");
 	for (int i = 0; short_forms[i].word; i++)
 		fprintf(to, "  %s\n", short_forms[i].usage);
 	for (int i = 0; commands[i].word; i++)
 		fprintf(to, "  %s\n", commands[i].usage);
 	fprintf(to, "  METHOD [key=value | value] …\n\nMethods:\n");
 	for (const struct cli_method *m = cli_methods; m->name; m++)
-		fprintf(to, "  %-18s %s\n", m->name, m->summary);
+		if ((int)strlen(m->name) > width)
+			width = (int)strlen(m->name);
+	for (const struct cli_method *m = cli_methods; m->name; m++)
+		fprintf(to, "  %-*s  %s\n", width, m->name, m->summary);
 	fprintf(to, "\nThe server is " DEFAULT_SERVER " unless --server or "
-		    "MMAPD_SERVER says otherwise.\nExit status: 0 done, 1 the "
-		    "simulated kernel said no, 2 usage, 3 a JSON-RPC\nerror, 4 "
-		    "the daemon cannot be reached.\n");
+		    "MMAPD_SERVER says otherwise; MMAPD_TOKEN\nis the token "
+		    "that one with --token-file wants. --version tells this "
+		    "program's.\nExit status: 0 done, 1 the simulated kernel "
+		    "said no, 2 usage, 3 a JSON-RPC\nerror, 4 the daemon "
+		    "cannot be reached.\n");
+}
+
+static void help_method(const struct cli_method *m)
+{
+	int width = 0;
+
+	printf("%s: %s\n\n", m->name, m->summary);
+	for (const struct cli_param *p = m->params; p->name; p++)
+		if ((int)strlen(p->name) > width)
+			width = (int)strlen(p->name);
+	for (const struct cli_param *p = m->params; p->name; p++)
+		printf("  %-*s  %-10s %s\n", width, p->name,
+		       p->required ? "required" : p->fallback, p->about);
 }
 
 static int help(const char *name)
 {
-	const struct cli_method *m;
-
 	if (!name) {
 		usage(stdout);
 		return CLI_OK;
 	}
-	m = find_method(name);
-	if (!m)
+	for (int i = 0; commands[i].word; i++)
+		if (!strcmp(commands[i].word, name)) {
+			printf("mmapctl %s\n", commands[i].usage);
+			return CLI_OK;
+		}
+	for (int i = 0; short_forms[i].word; i++)
+		if (!strcmp(short_forms[i].word, name)) {
+			printf("mmapctl %s\n\n", short_forms[i].usage);
+			name = short_forms[i].method;
+		}
+	if (!find_method(name))
 		return unknown_method(name);
-	printf("%s: %s\n\n", m->name, m->summary);
-	for (const struct cli_param *p = m->params; p->name; p++)
-		printf("  %-20s %-10s %s\n", p->name,
-		       p->required ? "required" : p->fallback, p->about);
+	help_method(find_method(name));
 	return CLI_OK;
 }
 
 /* ---- parameters ---- */
 
-static bool has_param(const struct cli_method *m, const char *name)
+static const struct cli_param *find_param(const struct cli_method *m,
+					  const char *name, size_t len)
 {
 	for (const struct cli_param *p = m->params; p->name; p++)
-		if (!strcmp(p->name, name))
-			return true;
-	return false;
+		if (!strncmp(p->name, name, len) && !p->name[len])
+			return p;
+	return NULL;
 }
 
 /* The next parameter that is not given yet. */
-static const char *next_positional(const struct cli_method *m,
-				   const json_t *params)
+static const struct cli_param *next_positional(const struct cli_method *m,
+					       const json_t *params)
 {
 	for (const struct cli_param *p = m->params; p->name; p++)
 		if (!json_object_get(params, p->name))
-			return p->name;
+			return p;
 	return NULL;
 }
 
@@ -217,49 +250,54 @@ static json_t *load_image(const char *path)
 	return image;
 }
 
-static json_t *parse_value(const char *key, const char *text)
+static json_t *parse_value(const struct cli_param *p, const char *text)
 {
-	json_t *value;
+	json_t *value = NULL;
 
-	if (!strcmp(key, "image") && *text == '@')
+	if (!strcmp(p->name, "image") && *text == '@')
 		return load_image(text + 1);
-	value = json_loads(text, JSON_DECODE_ANY, NULL);
+	if (!p->text)
+		value = json_loads(text, JSON_DECODE_ANY, NULL);
 	if (!value)
 		value = json_string(text);
 	if (!value)
-		fprintf(stderr, "mmapctl: %s is not valid UTF-8\n", key);
+		fprintf(stderr, "mmapctl: %s is not valid UTF-8\n", p->name);
 	return value;
 }
 
-static bool set_param(json_t *params, const char *key, const char *text)
+static bool set_param(json_t *params, const struct cli_param *p,
+		      const char *text)
 {
-	json_t *value = parse_value(key, text);
+	json_t *value;
 
-	return value && !json_object_set_new(params, key, value);
+	if (json_object_get(params, p->name)) {
+		fprintf(stderr, "mmapctl: %s is given twice\n", p->name);
+		return false;
+	}
+	value = parse_value(p, text);
+	return value && !json_object_set_new(params, p->name, value);
 }
 
 static bool add_param(const struct cli_method *m, json_t *params,
 		      const char *arg)
 {
 	const char *equals = strchr(arg, '=');
-	char key[64];
+	const struct cli_param *p;
 
-	if (equals && (size_t)(equals - arg) < sizeof(key)) {
-		memcpy(key, arg, (size_t)(equals - arg));
-		key[equals - arg] = '\0';
-		if (has_param(m, key))
-			return set_param(params, key, equals + 1);
-		fprintf(stderr, "mmapctl: %s has no parameter %s\n", m->name,
-			key);
+	if (equals) {
+		p = find_param(m, arg, (size_t)(equals - arg));
+		if (p)
+			return set_param(params, p, equals + 1);
+		fprintf(stderr, "mmapctl: %s has no parameter %.*s\n", m->name,
+			(int)(equals - arg), arg);
 		return false;
 	}
-	equals = next_positional(m, params);
-	if (!equals) {
-		fprintf(stderr, "mmapctl: %s takes no more parameters: %s\n",
-			m->name, arg);
-		return false;
-	}
-	return set_param(params, equals, arg);
+	p = next_positional(m, params);
+	if (p)
+		return set_param(params, p, arg);
+	fprintf(stderr, "mmapctl: %s takes no more parameters: %s\n", m->name,
+		arg);
+	return false;
 }
 
 /* An object of the arguments; NULL having said what is wrong. */
@@ -268,7 +306,7 @@ static json_t *collect_params(const struct cli *cli,
 {
 	json_t *params = json_object();
 
-	if (cli->machine && has_param(m, "machine"))
+	if (cli->machine && find_param(m, "machine", 7))
 		json_object_set_new(params, "machine",
 				    json_string(cli->machine));
 	for (; *args; args++)
@@ -320,6 +358,25 @@ static int call(const struct cli *cli, const struct cli_method *m,
 		status = report(cli, m->name, answer);
 	json_decref(answer);
 	return status;
+}
+
+/* maps PID: the text of /proc, which has [vsyscall], too; --json: mm.maps. */
+static int maps_command(const struct cli *cli, char **args)
+{
+	const struct cli_method *maps = find_method("mm.maps");
+	json_t *params = collect_params(cli, maps, args), *pid;
+	char path[64];
+
+	if (!params)
+		return CLI_USAGE;
+	pid = json_object_get(params, "pid");
+	if (cli->json || !json_is_integer(pid))	/* which says what is wrong */
+		return call(cli, maps, params);
+	snprintf(path, sizeof(path), "/proc/%lld/maps",
+		 (long long)json_integer_value(pid));
+	json_object_del(params, "pid");
+	json_object_set_new(params, "path", json_string(path));
+	return call(cli, find_method("proc.read"), params);
 }
 
 /* run FILE: the operations of a file. */
@@ -425,12 +482,13 @@ int main(int argc, char **argv)
 		{ "machine", required_argument, NULL, 'm' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct cli cli = { .server = getenv("MMAPD_SERVER") };
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "+s:m:jh", options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "+s:m:jhV", options, NULL)) != -1)
 		switch (option) {
 		case 's':
 			cli.server = optarg;
@@ -443,6 +501,9 @@ int main(int argc, char **argv)
 			break;
 		case 'h':
 			usage(stdout);
+			return CLI_OK;
+		case 'V':
+			puts("mmapctl " VERSION);
 			return CLI_OK;
 		default:
 			return CLI_USAGE;

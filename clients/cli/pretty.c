@@ -11,7 +11,8 @@ static char *cell(const json_t *value)
 {
 	if (json_is_string(value))
 		return strdup(json_string_value(value));
-	if (!value || json_is_null(value))
+	if (!value || json_is_null(value) ||
+	    (json_is_object(value) && !json_object_size(value)))
 		return strdup("-");
 	return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 }
@@ -24,14 +25,24 @@ static bool is_table(const json_t *value)
 	       json_is_object(json_array_get(value, 0));
 }
 
+/* Characters of UTF-8, each taken to be one column wide. */
+static size_t columns_of(const char *text)
+{
+	size_t nr = 0;
+
+	for (; *text; text++)
+		nr += (*text & 0xc0) != 0x80;
+	return nr;
+}
+
 static size_t column_width(const json_t *rows, const char *key)
 {
-	size_t width = strlen(key), i;
+	size_t width = columns_of(key), i;
 	json_t *row;
 
 	json_array_foreach(rows, i, row) {
 		char *text = cell(json_object_get(row, key));
-		size_t len = text ? strlen(text) : 0;
+		size_t len = text ? columns_of(text) : 0;
 
 		free(text);
 		if (len > width)
@@ -40,33 +51,48 @@ static size_t column_width(const json_t *rows, const char *key)
 	return width;
 }
 
-#define COLUMNS_MAX 32
+/* The members of all rows, as they first appear; each with its width. */
+static json_t *find_columns(const json_t *rows)
+{
+	json_t *columns = json_object(), *row, *value;
+	const char *key;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+		json_object_foreach(row, key, value)
+			if (!json_object_get(columns, key))
+				json_object_set_new(columns, key, json_integer(
+					(json_int_t)column_width(rows, key)));
+	return columns;
+}
+
+/* The row, or the columns' names where there is none. */
+static void print_row(json_t *columns, const json_t *row)
+{
+	size_t blanks = 0;
+	json_t *width;
+	const char *key;
+
+	json_object_foreach(columns, key, width) {
+		char *text = row ? cell(json_object_get(row, key)) : strdup(key);
+
+		printf("%*s%s", (int)blanks, "", text ? text : "");
+		blanks = (size_t)json_integer_value(width) + 2 -
+			 (text ? columns_of(text) : 0);
+		free(text);
+	}
+	putchar('\n');
+}
 
 static void print_table(const json_t *rows)
 {
-	size_t width[COLUMNS_MAX] = { 0 }, nr = 0, i;
-	const char *keys[COLUMNS_MAX], *key;
-	json_t *first = json_array_get(rows, 0), *row, *value;
+	json_t *columns = find_columns(rows), *row;
+	size_t i;
 
-	json_object_foreach(first, key, value) {
-		if (nr == COLUMNS_MAX)
-			break;
-		keys[nr] = key;
-		width[nr] = column_width(rows, key);
-		printf("%s%-*s", nr ? "  " : "", (int)width[nr], key);
-		nr++;
-	}
-	putchar('\n');
-	json_array_foreach(rows, i, row) {
-		for (size_t c = 0; c < nr; c++) {
-			char *text = cell(json_object_get(row, keys[c]));
-
-			printf("%s%-*s", c ? "  " : "", (int)width[c],
-			       text ? text : "");
-			free(text);
-		}
-		putchar('\n');
-	}
+	print_row(columns, NULL);
+	json_array_foreach(rows, i, row)
+		print_row(columns, row);
+	json_decref(columns);
 }
 
 /* ---- everything else ---- */
@@ -101,33 +127,9 @@ static const char *member(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
-/* mm.maps as /proc/PID/maps has it. */
-static void print_maps(const json_t *result)
-{
-	json_t *vma;
-	size_t i;
-
-	json_array_foreach(json_object_get(result, "vmas"), i, vma) {
-		const char *path = member(vma, "path");
-		int n = printf("%08llx-%08llx %s %08llx %s %lld ",
-			       strtoull(member(vma, "start"), NULL, 16),
-			       strtoull(member(vma, "end"), NULL, 16),
-			       member(vma, "perms"),
-			       strtoull(member(vma, "offset"), NULL, 16),
-			       member(vma, "dev"), (long long)
-			       json_integer_value(json_object_get(vma, "inode")));
-
-		if (*path)
-			printf("%*s%s", n < 73 ? 73 - n : 0, "", path);
-		putchar('\n');
-	}
-}
-
 void print_result(const char *method, const json_t *result)
 {
-	if (!strcmp(method, "mm.maps"))
-		print_maps(result);
-	else if (!strcmp(method, "proc.read"))
+	if (!strcmp(method, "proc.read"))
 		fputs(member(result, "text"), stdout);
 	else if (json_is_object(result))
 		print_members(result);

@@ -10,6 +10,7 @@
 struct body {
 	char *bytes;
 	size_t len;
+	long status;		/* HTTP's */
 };
 
 static size_t collect(char *data, size_t size, size_t nr, void *ctx)
@@ -60,9 +61,25 @@ static bool post(const char *url, const char *text, struct body *body)
 	if (code != CURLE_OK)
 		fprintf(stderr, "mmapctl: %s: %s\n", url,
 			curl_easy_strerror(code));
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &body->status);
 	curl_slist_free_all(list);
 	curl_easy_cleanup(curl);
 	return code == CURLE_OK;
+}
+
+/* Why there is no JSON-RPC in the answer. */
+static void tell_refusal(const char *url, const json_t *answer,
+			 const struct body *body)
+{
+	const char *why = json_string_value(json_object_get(answer, "error"));
+
+	fprintf(stderr, "mmapctl: %s: HTTP status %ld: %.*s\n", url,
+		body->status, why ? (int)strlen(why) : (int)body->len,
+		why ? why : body->bytes ? body->bytes : "");
+	if (body->status == 401)
+		fprintf(stderr, "mmapctl: %s\n", getenv("MMAPD_TOKEN")
+			? "the daemon does not take the token of MMAPD_TOKEN"
+			: "the daemon wants a token: export MMAPD_TOKEN=…");
 }
 
 int call_method(const char *server, const char *method, json_t *params,
@@ -71,7 +88,7 @@ int call_method(const char *server, const char *method, json_t *params,
 	json_t *request = json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0",
 				    "id", 1, "method", method, "params", params);
 	char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
-	struct body body = { NULL, 0 };
+	struct body body = { NULL, 0, 0 };
 	char url[1024];
 
 	*answer = NULL;
@@ -81,9 +98,8 @@ int call_method(const char *server, const char *method, json_t *params,
 	else if (post(url, text, &body))
 		*answer = json_loadb(body.bytes ? body.bytes : "", body.len, 0,
 				     NULL);
-	if (body.len && !json_object_get(*answer, "jsonrpc")) {
-		fprintf(stderr, "mmapctl: %s: %.*s\n", url, (int)body.len,
-			body.bytes);
+	if (body.status && !json_object_get(*answer, "jsonrpc")) {
+		tell_refusal(url, *answer, &body);
 		json_decref(*answer);
 		*answer = NULL;
 	}

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 
-from daemon import MMAPCTL, Case
+from daemon import MMAPCTL, Case, Daemon
 
 SMALL = {"path": "/p", "segments": [{"vaddr": "0x400000", "offset": 0, "filesz": 4096,
                                      "memsz": 8192, "prot": 5}]}
@@ -20,9 +20,9 @@ class Mmapctl(Case):
         self.addCleanup(self.folder.cleanup)
         self.call("machine.create", name="m", ram="64M")
 
-    def ctl(self, *words):
+    def ctl(self, *words, env=None):
         return subprocess.run([MMAPCTL, "--server", self.daemon.url, *words], check=False,
-                              capture_output=True, text=True, timeout=120)
+                              capture_output=True, text=True, timeout=120, env=env)
 
     def file(self, name, text):
         path = os.path.join(self.folder.name, name)
@@ -81,6 +81,93 @@ class Mmapctl(Case):
             self.assertIn(f"{command} FILE", self.usage("-m", "m", command))
             self.assertIn("no JSON array", self.usage("-m", "m", command, self.file("o", "{}")))
             self.assertIn("o:1:", self.usage("-m", "m", command, self.file("o", "[1,")))
+
+    def test_a_table_has_every_column_of_every_row(self):
+        self.call("process.spawn", machine="m")
+        ops = [{"method": "sys.brk", "params": {"pid": 1}},
+               {"method": "sys.munmap", "params": {"pid": 1, "addr": 0, "len": 0}}]
+        lines = self.ctl("-m", "m", "run", self.file("ops", json.dumps(ops))).stdout.splitlines()
+        head = lines[1].split()
+        self.assertEqual((lines[0], set(head)), ("results", {"ok", "ret", "seq", "errno", "why"}))
+        why = self.call("machine.history", machine="m", since=2)["ops"][0]["result"]["why"]
+        at = lines[1].index("errno")
+        self.assertEqual(lines[3][at:].split(None, 1), ["EINVAL", why])
+        self.assertEqual(lines[2][at:].split(), ["-", "-"])
+        done = self.ctl("-m", "m", "sys.mmap", "1", "0", "0", "3", "34", "explain=true")
+        steps = self.call("sys.mmap", machine="m", pid=1, len=0, prot=3, flags=34,
+                          explain=True)["steps"]
+        table = done.stdout[done.stdout.index("steps\n"):].splitlines()
+        self.assertEqual(set(table[1].split()), {key for step in steps for key in step})
+        self.assertNotIn("{}", done.stdout)
+        self.assertIn(steps[-1]["why"], done.stdout)
+
+    def test_a_value_has_the_type_of_its_parameter(self):
+        self.call("process.spawn", machine="m")
+        self.assertEqual(self.ctl("create", "123", "ram=64M").returncode, 0)
+        self.assertEqual(self.call("machine.info", machine="123")["name"], "123")
+        self.assertEqual(self.ctl("-m", "123", "spawn", "7", "image=none").returncode, 0)
+        self.assertEqual(self.call("process.list", machine="123")["processes"][0]["name"], "7")
+        for words in (["sys.memfd_create", "pid=1", "name=5"],
+                      ["mem.write", "pid=1", "addr=0x404000", "data=123"],
+                      ["mem.write", "1", "0x404003", 'true"x"']):
+            self.assertEqual(self.ctl("-m", "m", *words).returncode, 0, words)
+        data = self.call("mem.read", machine="m", pid=1, addr="0x404000", len=10, encoding="utf8")
+        self.assertEqual(data["data"], '123true"x"')
+        for words in (["-m", "m", "process.info", "pid=1", "pid=2"],
+                      ["-m", "m", "process.info", "1", "pid=1"],
+                      ["-m", "m", "process.info", "machine=m", "1"]):
+            self.assertIn("is given twice", self.usage(*words))
+
+    def test_maps_are_those_of_proc(self):
+        self.call("process.spawn", machine="m")
+        text = self.call("proc.read", machine="m", path="/proc/1/maps")["text"]
+        self.assertIn("[vsyscall]", text)
+        for word in "1", "pid=1":
+            self.assertEqual(self.ctl("-m", "m", "maps", word).stdout, text)
+        vmas = self.call("mm.maps", machine="m", pid=1)
+        self.assertEqual(json.loads(self.ctl("-m", "m", "--json", "maps", "1").stdout), vmas)
+        self.assertIn("end", self.ctl("-m", "m", "mm.maps", "1").stdout.splitlines()[1])
+        self.assertIn("/proc/9/maps", self.ctl("-m", "m", "maps", "9").stderr)
+        for words in ["maps", "1"], ["-m", "m", "maps"], ["-m", "m", "maps", "x"]:
+            self.assertEqual(self.ctl(*words).returncode, 3, words)
+        self.usage("-m", "m", "maps", "1", "2")
+
+    def test_help_knows_every_command(self):
+        whole = self.ctl("help").stdout
+        for word in ("create", "ls", "rm", "spawn", "maps", "walk", "run", "grade", "record",
+                     "replay", "elf", "top", "watch", "sys.mmap"):
+            done = self.ctl("help", word)
+            self.assertEqual(done.returncode, 0, word)
+            self.assertIn(word, done.stdout)
+            self.assertIn(f"\n  {word}", whole)
+        self.assertIn("old_len", self.ctl("help", "sys.mremap").stdout)
+        self.assertIn("there is no command", self.usage("help", "mapz"))
+        self.assertIn("MMAPD_TOKEN", whole)
+        methods = whole[whole.index("Methods:"):].split("\n\n")[0].splitlines()[1:]
+        rows = {line[2:].split()[0]: line for line in methods}
+        width = max(map(len, rows)) + 4
+        for name, line in rows.items():
+            self.assertEqual(line[:width], f"  {name}".ljust(width))
+            self.assertNotEqual(line[width], " ")
+        for word in "--version", "-V":
+            self.assertRegex(self.ctl(word).stdout, "^mmapctl [0-9].*\n$")
+
+    def test_a_token_that_is_missing_or_wrong_is_told(self):
+        token = self.file("token", "secret-of-the-test\n")
+        guarded = Daemon("--token-file", token)
+        try:
+            env = {key: value for key, value in os.environ.items() if key != "MMAPD_TOKEN"}
+            for given, status, hint in ((None, 4, "export MMAPD_TOKEN"),
+                                        ("wrong", 4, "does not take the token"),
+                                        ("secret-of-the-test", 0, "")):
+                words = ["--server", guarded.url, "ls"]
+                done = self.ctl(*words, env=dict(env, MMAPD_TOKEN=given) if given else env)
+                self.assertEqual(done.returncode, status, done.stderr)
+                self.assertIn(hint, done.stderr)
+                self.assertEqual("HTTP status 401" in done.stderr, status != 0)
+                self.assertNotIn("{", done.stderr)
+        finally:
+            self.assertEqual(guarded.stop(), 0)
 
     def test_top_shows_the_largest_first(self):
         self.call("process.spawn", machine="m", name="small", image="none")
