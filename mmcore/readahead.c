@@ -52,8 +52,8 @@ static void do_page_cache_ra(struct step *s, file_ref file, uint64_t first,
 
 /*
  * page_cache_ra_order(): the file's window. Its mark lies where the window has it,
- * which may be past the end of the file. From the first page on that is there
- * already, the rest is read without a mark.
+ * which may be past the end of the file; but from the first page on that is there
+ * already, the rest is one range that ends with the file, with a mark of its own.
  */
 static void read_window(struct step *s, file_ref file)
 {
@@ -75,7 +75,8 @@ static void read_window(struct step *s, file_ref file)
 		trace_event(s, readahead, inode_at(s->m, inode)->i_ino, ra->start,
 			    end - ra->start, index - ra->start);
 	if (index < end)
-		do_page_cache_ra(s, file, index, ra->start + ra->size - index, 0);
+		do_page_cache_ra(s, file, index, ra->start + ra->size - index,
+				 ra->async_size);
 }
 
 void force_page_cache_readahead(struct step *s, file_ref file, uint64_t first,

@@ -5,11 +5,13 @@
 
 #include "mmcore/mmcore.h"
 #include "tests/oracle/contest.h"
+#include "tests/oracle/scratch.h"
 
 void contest_begin(struct contest *c)
 {
 	*c = (struct contest){
-		.ours = simulated_start(puppets_mmap_min_addr()),
+		.ours = simulated_start(puppets_mmap_min_addr(),
+					scratch_read_ahead_kb()),
 		.theirs = puppets_start(),
 	};
 }

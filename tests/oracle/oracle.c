@@ -70,6 +70,7 @@ static bool run_agrees(struct deeds *deeds, uint64_t seed,
 	agree = contest_do(&c, NULL);
 	if (rec->file)
 		record_begin(rec, rec->file, puppets_mmap_min_addr(),
+			     scratch_read_ahead_kb(),
 			     &c.their_answer);
 	for (size_t i = 0; agree && i < nr; i++) {
 		struct deed deed = given ? deeds->list[i] :

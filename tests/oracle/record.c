@@ -15,10 +15,12 @@ static void write_line(void *file, char sign, const char *line)
 }
 
 void record_begin(struct recorder *r, FILE *file, uint64_t mmap_min_addr,
+		  uint64_t read_ahead_kb,
 		  const struct answer *start)
 {
 	*r = (struct recorder){ .file = file };
-	fprintf(file, "mmap_min_addr %" PRIu64 "\n", mmap_min_addr);
+	fprintf(file, "mmap_min_addr %" PRIu64 " read_ahead_kb %" PRIu64 "\n",
+		mmap_min_addr, read_ahead_kb);
 	answers_differ(&r->last, start, write_line, file);
 	answer_copy(&r->last, start);
 }
@@ -93,7 +95,7 @@ static bool begin_deed(struct replayer *r, const char *text)
 
 static bool take_line(struct replayer *r, char *line)
 {
-	uint64_t min_addr;
+	uint64_t min_addr, ahead_kb = READ_AHEAD_KB;
 
 	line[strcspn(line, "\n")] = '\0';
 	switch (line[0]) {
@@ -110,10 +112,11 @@ static bool take_line(struct replayer *r, char *line)
 	case '-':
 		return answer_drop(&r->wanted, line + 2);
 	default:
-		if (sscanf(line, "mmap_min_addr %" SCNu64, &min_addr) != 1 ||
+		if (sscanf(line, "mmap_min_addr %" SCNu64 " read_ahead_kb %" SCNu64,
+			   &min_addr, &ahead_kb) < 1 ||
 		    r->ours)
 			return false;
-		r->ours = simulated_start(min_addr);
+		r->ours = simulated_start(min_addr, ahead_kb);
 		return true;
 	}
 }

@@ -4,7 +4,8 @@
  * any host can compare the simulation with.
  *
  *	# a comment
- *	mmap_min_addr 4096		the sysctl of the kernel that was asked
+ *	mmap_min_addr 4096		the sysctl of the kernel that was asked; then,
+ *					if not 128, "read_ahead_kb 8192" of its disk
  *	+ 1 maps 00010000-…		a line of the state, from here on
  *	> brk 1 0x55555555a123		a deed
  *	= ret 0x55555555a123		its outcome
@@ -24,6 +25,7 @@ struct recorder {
 
 /* The state before the first deed. */
 void record_begin(struct recorder *r, FILE *file, uint64_t mmap_min_addr,
+		  uint64_t read_ahead_kb,
 		  const struct answer *start);
 void record_deed(struct recorder *r, const struct deed *deed,
 		 const struct answer *a);

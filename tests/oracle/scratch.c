@@ -21,6 +21,26 @@ bool scratch_is_ext4(void)
 	return !statfs(".", &fs) && fs.f_type == EXT4_MAGIC;
 }
 
+uint64_t scratch_read_ahead_kb(void)
+{
+	unsigned long long kb = 128;
+	struct stat st;
+	char path[64];
+	FILE *file;
+
+	if (stat(".", &st))
+		return kb;
+	snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb",
+		 major(st.st_dev), minor(st.st_dev));
+	file = fopen(path, "r");
+	if (!file)
+		return kb;
+	if (fscanf(file, "%llu", &kb) != 1)
+		kb = 128;
+	fclose(file);
+	return kb;
+}
+
 static bool make_file(int dir)
 {
 	uint8_t bytes[ORACLE_FILE_BYTES];

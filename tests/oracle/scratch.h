@@ -18,6 +18,8 @@ bool scratch_place(const struct scratch *scratch, char device[DISK_DEVICE],
 void scratch_remove(struct scratch *scratch);
 /* Which of the files exist, and how long they are: "0 file f 10000". */
 void scratch_sizes(const struct scratch *scratch, struct answer *a);
+/* How far its disk reads ahead; 128 where nobody says so. */
+uint64_t scratch_read_ahead_kb(void);
 /* Is the working directory on ext4, whose behaviour is compared? */
 bool scratch_is_ext4(void);
 

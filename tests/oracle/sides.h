@@ -25,7 +25,10 @@
 #define MAX_PROCESSES 8		/* ever, in one run */
 
 struct simulated;
-struct simulated *simulated_start(uint64_t mmap_min_addr);
+/* Both as the host has them; READ_AHEAD_KB where nobody said so. */
+#define READ_AHEAD_KB 128
+struct simulated *simulated_start(uint64_t mmap_min_addr,
+				  uint64_t read_ahead_kb);
 /* Does a deed and answers; after a NULL deed only the state is filled in. */
 void simulated_do(struct simulated *side, const struct deed *deed,
 		  struct answer *a);

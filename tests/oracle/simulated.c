@@ -28,6 +28,14 @@ static void make_stub(struct machine *m)
 	host_mprotect(m, 1, STUB_ADDR, STUB_LEN, PROT_READ | PROT_EXEC);
 }
 
+static void set_read_ahead(struct machine *m, uint64_t kb)
+{
+	struct op op = { .code = OP_SYSCTL };
+
+	op.sysctl = (struct op_sysctl){ SYSCTL_read_ahead_kb, kb };
+	host_run(m, &op);
+}
+
 static void create(struct machine *m, const char *path, size_t len)
 {
 	struct op op = { .code = OP_FILE_CREATE, .path = path,
@@ -89,7 +97,8 @@ static void tell_sizes(const struct machine *m, struct answer *a)
 	}
 }
 
-struct simulated *simulated_start(uint64_t mmap_min_addr)
+struct simulated *simulated_start(uint64_t mmap_min_addr,
+				  uint64_t read_ahead_kb)
 {
 	struct simulated *side = calloc(1, sizeof(*side));
 	struct mm_config config = mm_config_default();
@@ -102,6 +111,7 @@ struct simulated *simulated_start(uint64_t mmap_min_addr)
 	side->machine = host_machine_new(&config);
 	if (host_spawn(side->machine) != 1)
 		abort();
+	set_read_ahead(side->machine, read_ahead_kb);
 	make_stub(side->machine);
 	make_files(side->machine);
 	side->base_min_flt = task_at(side->machine,
