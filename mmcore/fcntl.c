@@ -81,7 +81,7 @@ int64_t sys_fcntl(struct step *s, const struct op_fcntl *a)
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ:
 		return pipe_fcntl(s, file, a->cmd, (uint32_t)a->arg);
-	default:
+	default:	/* D-010: locks, owners, leases, seals are not here */
 		return refuse(s, EINVAL, "there is no such command, or not here");
 	}
 }

@@ -603,9 +603,12 @@ static enum vm_fault find_page(struct step *s, const struct vm_area_struct *vma,
 	if (beyond_end(s->m, vma, index))
 		return VM_FAULT_SIGBUS;
 	*pfn = find_get_page(s->m, mapping, index);
-	if (*pfn)
-		return do_async_mmap_readahead(s, vma, *pfn) | bring_up(s, *pfn)
-			? VM_FAULT_RETRIED : VM_FAULT_MINOR;
+	if (*pfn) {
+		const bool waited = do_async_mmap_readahead(s, vma, *pfn);
+
+		return bring_up(s, *pfn) || waited ? VM_FAULT_RETRIED
+						   : VM_FAULT_MINOR;
+	}
 	do_sync_mmap_readahead(s, vma, index);
 	switch (read_cache_page(s, mapping, index, pfn)) {
 	case 0:
