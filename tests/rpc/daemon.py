@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -25,11 +26,74 @@ class Refused(Exception):
         self.data = error.get("data", {})
 
 
+def resolve(schema, root):
+    while "$ref" in schema:
+        schema = root["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    return schema
+
+
+TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
+KEYWORDS = {"type", "properties", "required", "items", "anyOf", "oneOf", "allOf", "const", "enum",
+            "if", "then", "pattern", "minimum", "maximum", "minLength", "maxLength",
+            "description", "default", "additionalProperties"}
+
+
+def why_wrong(value, schema, root, where="result"):
+    """Why a value is none of a JSON Schema (what of it openrpc.json uses); None if it is."""
+    schema = resolve(schema, root)
+    assert set(schema) <= KEYWORDS, schema
+    kind = schema.get("type")
+    if kind == "integer":
+        if not isinstance(value, int) or isinstance(value, bool):
+            return f"{where}: {value!r} is no integer"
+        if not schema.get("minimum", value) <= value <= schema.get("maximum", value):
+            return f"{where}: {value} is out of range"
+    elif kind and not isinstance(value, TYPES[kind]):
+        return f"{where}: {value!r} is no {kind}"
+    if "const" in schema and value != schema["const"] or value not in schema.get("enum", [value]):
+        return f"{where}: {value!r} is another value"
+    if isinstance(value, str) and not (
+            re.search(schema.get("pattern", ""), value) and
+            schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value))):
+        return f"{where}: {value!r} does not match"
+    inner = []
+    if isinstance(value, dict):
+        missing = set(schema.get("required", [])) - set(value)
+        if missing:
+            return f"{where}: lacks {sorted(missing)}"
+        inner = [(value[key], of, f"{where}.{key}")
+                 for key, of in schema.get("properties", {}).items() if key in value]
+    elif isinstance(value, list) and "items" in schema:
+        inner = [(item, schema["items"], f"{where}[]") for item in value]
+    inner += [(value, of, where) for of in schema.get("allOf", [])]
+    if "if" in schema and not why_wrong(value, schema["if"], root):
+        inner.append((value, schema["then"], where))
+    for item, of, at in inner:
+        why = why_wrong(item, of, root, at)
+        if why:
+            return why
+    for key, allowed in ("anyOf", (1, 99)), ("oneOf", (1, 1)):
+        fit = sum(not why_wrong(value, of, root) for of in schema.get(key, []))
+        if key in schema and not allowed[0] <= fit <= allowed[1]:
+            return f"{where}: {value!r} fits {fit} of {key}"
+    return None
+
+
+def described(schema, root):
+    """The members that a schema of an object names."""
+    schema = resolve(schema, root)
+    names = set(schema.get("properties", {}))
+    for part in [*schema.get("allOf", []), *([schema["then"]] if "then" in schema else [])]:
+        names |= described(part, root)
+    return names
+
+
 class Daemon:
     """Starts on construction; stop() drains it and gives the exit status."""
 
     def __init__(self, *options):
         self.folder = tempfile.TemporaryDirectory()
+        self.document = None            # openrpc.json, once it is needed
         port_file = os.path.join(self.folder.name, "port")
         self.process = subprocess.Popen(
             [MMAPD, "--listen", "127.0.0.1:0", "--port-file", port_file,
@@ -75,7 +139,17 @@ class Daemon:
         _, answer = self.post({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         if "error" in answer:
             raise Refused(answer["error"])
-        return answer["result"]
+        result = answer["result"]
+        wrong = why_wrong(result, self.result_schema(method), self.document)
+        assert not wrong, f"{method} {params}: openrpc.json: {wrong}"
+        return result
+
+    def result_schema(self, method):
+        """What openrpc.json says of a method's result."""
+        if not self.document:
+            self.document = json.loads(self.http("GET", "/openrpc.json")[2])
+        return next(m["result"]["schema"] for m in self.document["methods"]
+                    if m["name"] == method)
 
     def raw(self, data, limit=65536):
         """Bytes as they are, and what comes back until the other side closes."""

@@ -2,7 +2,7 @@
 """Every schema example; every wrong parameter; every error code."""
 import unittest
 
-from daemon import Case, methods, schema
+from daemon import Case, described, methods, schema, why_wrong
 
 GOOD = {"machine": "m", "pid": 1}
 
@@ -49,9 +49,68 @@ class Methods(Case):
                 self.call(setups[step]["method"], **setups[step]["params"])
             result = self.call(method["name"], **method["example"]["params"])
             self.assertCovers(method["example"]["result"], result, method["name"])
-            for member in method["result"]:
-                if member != "…" and member not in ("steps",):
-                    self.assertIn(member, result, method["name"])
+            if "…" not in method["result"]:
+                names = described(self.daemon.result_schema(method["name"]), self.daemon.document)
+                self.assertLessEqual(set(result), names, method["name"])
+
+    def test_openrpc_describes_parameters_as_the_daemon_takes_them(self):
+        setups = schema("setups.json")
+        self.daemon.result_schema("rpc.discover")
+        root = self.daemon.document
+        for method in root["methods"]:
+            self.setUp()
+            for step in method["x-setup"]:
+                self.call(step["method"], **step["params"])
+            given = {p["name"]: p["value"] for p in method["examples"][0]["params"]}
+            for param in method["params"]:
+                known = dict({"default": param["schema"]["default"]}
+                             if "default" in param["schema"] else {},
+                             **({"example": given[param["name"]]} if param["name"] in given else {}))
+                for source, value in known.items():
+                    self.assertIsNone(why_wrong(value, param["schema"], root),
+                                      f"{method['name']} {source}")
+            defaults = {p["name"]: p["schema"]["default"] for p in method["params"]
+                        if "default" in p["schema"] and p["name"] not in given}
+            if method["name"] == "machine.create":
+                del defaults["durable"]        # true where there is a store
+            elif method["name"] in ("machine.fork", "machine.revert", "machine.sysctl"):
+                defaults = {}                  # given, they choose something
+            self.call(method["name"], **given, **defaults)
+        self.assertEqual(set(setups), {name for m in methods() for name in m["example"]["setup"]})
+        limits = {(m["name"], p["name"]): p["schema"] for m in root["methods"] for p in m["params"]}
+        number = limits["sys.mmap", "pid"]["oneOf"][0]
+        self.assertEqual((number["minimum"], number["maximum"]), (1, 1 << 22))
+        self.assertEqual(limits["mem.fill", "byte"]["oneOf"][0]["maximum"], 255)
+        self.assertEqual(limits["sys.memfd_create", "name"], {"type": "string"})
+        self.assertEqual(limits["process.spawn", "name"]["maxLength"], 15)
+
+    def test_openrpc_tells_results_from_what_is_none(self):
+        self.machine()
+        self.daemon.result_schema("mm.maps")
+        root = self.daemon.document
+        brk = self.call("sys.brk", machine="m", pid=1)
+        maps = self.call("mm.maps", machine="m", pid=1)
+        fault = self.call("mem.read", machine="m", pid=1, addr=8, len=1)
+        refused = self.call("sys.munmap", machine="m", pid=1, addr=1, len=0)
+        vma = maps["vmas"][0]
+        for method, result, wrong in (
+                ("sys.brk", brk, {"ok": 1}), ("sys.brk", brk, {"ret": 7}),
+                ("sys.brk", brk, {"ret": "7"}), ("sys.brk", brk, {"ret": "0x07"}),
+                ("sys.brk", brk, {"seq": 1 << 53}), ("sys.brk", brk, {"seq": None}),
+                ("sys.brk", brk, {"steps": [{"fn": "x"}]}),
+                ("sys.munmap", refused, {"errno": 22}), ("sys.munmap", refused, {"ok": None}),
+                ("mem.read", fault, {"addr": 8}), ("mem.read", fault, {"ok": True}),
+                ("mm.maps", maps, {"vmas": {}}), ("mm.maps", maps, {"vmas": [{}]}),
+                ("mm.maps", maps, {"vmas": [dict(vma, flags=[1])]}),
+                ("mm.maps", maps, {"vmas": [vma, dict(vma, rss="many")]})):
+            of = self.daemon.result_schema(method)
+            self.assertIsNone(why_wrong(result, of, root))
+            self.assertIsNotNone(why_wrong(dict(result, **wrong), of, root), f"{method} {wrong}")
+        for method, result, member in (("sys.brk", brk, "ret"), ("sys.brk", brk, "seq"),
+                                       ("sys.munmap", refused, "errno"),
+                                       ("mem.read", fault, "code"), ("mm.maps", maps, "vmas")):
+            less = {k: v for k, v in result.items() if k != member}
+            self.assertIsNotNone(why_wrong(less, self.daemon.result_schema(method), root), method)
 
     def test_positional_parameters_stand_in_the_order_of_the_schema(self):
         self.machine()
