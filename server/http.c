@@ -414,6 +414,10 @@ static void judge(struct request *r, const char *url)
 		answer_error(r, MHD_HTTP_METHOD_NOT_ALLOWED,
 			     "this path does not take that method");
 		r->allow = route->allow;
+	} else if (r->route == ROUTE_RPC && r->head->coded) {
+		answer_error(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
+			     "the body must come as it is, without a "
+			     "Content-Encoding");
 	} else if (r->route == ROUTE_RPC && !r->head->json) {
 		answer_error(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
 			     "the body must be application/json: "

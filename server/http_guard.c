@@ -237,6 +237,7 @@ static bool enqueue(struct guard *g, const struct http_head *head)
 		.origin = head->fault == HTTP_FINE ? head->origin
 						   : HTTP_NO_ORIGIN,
 		.json = head->json,
+		.coded = head->coded,
 		.expects = head->expects,
 		.ends = head->ends,
 	};

@@ -45,7 +45,7 @@ struct guard_request {
 	enum http_method method;
 	uint16_t path_len;
 	int16_t origin;		/* see struct http_head */
-	bool json, expects, ends;
+	bool json, coded, expects, ends;
 };
 
 /**

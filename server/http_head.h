@@ -94,6 +94,7 @@ struct http_head {
 	bool minor;			/* HTTP/1.1 rather than 1.0 */
 	bool chunked;
 	bool json;			/* Content-Type says JSON, plain */
+	bool coded;			/* Content-Encoding: something */
 	bool expects;			/* 100-continue */
 	bool ends;			/* the connection may, after this one */
 	int16_t origin;			/* index into rules->origins */
@@ -103,7 +104,7 @@ struct http_head {
 	uint16_t pos;			/* start of the first line not seen */
 	uint16_t lines;
 	uint16_t seen;			/* bit per header that may stand once */
-	bool cross_site, token_good, coded;
+	bool cross_site, token_good;
 	struct http_piece host, origin_text;
 };
 

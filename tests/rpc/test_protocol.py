@@ -163,6 +163,13 @@ class Http(Case):
                                {"Content-Type": "application/x-www-form-urlencoded"})
         self.assertEqual(status, 415)
         self.assertIn(b"curl --json", body)
+        coded = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        status, _, body = http("POST", "/rpc", b"{}", coded)
+        self.assertEqual(status, 415)
+        self.assertIn(b"Content-Encoding", body)
+        good = b'{"jsonrpc": "2.0", "id": 1, "method": "machine.list"}'
+        coded["Content-Encoding"] = "identity"
+        self.assertEqual(http("POST", "/rpc", good, coded)[0], 200)
         for kind in ("application/json-rpc", "application/jsonrequest",
                      "application/json; charset=utf-8"):
             self.assertEqual(self.daemon.post({"jsonrpc": "2.0", "id": 1,
