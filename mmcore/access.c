@@ -90,6 +90,21 @@ static void access_failed(struct step *s, const struct access_fault *fault,
 	res->fault_addr = fault->fault_addr;
 }
 
+/* The frame that the current process accesses, or 0: it would fault. */
+static inline pfn_t mapped_page(struct step *s, struct walker *w, uint64_t addr)
+{
+	const mm_ref mm = current_mm(s);
+	const uint64_t pte_pa = walker_pte(s->m, mm_at(s->m, mm), w,
+					   addr & PAGE_MASK);
+	const pte_t pte = pte_pa ? entry_read(s->m, pte_pa) : 0;
+
+	if ((pte & w->need) != w->need || pte & w->none)
+		return 0;
+	if ((pte & w->mark) != w->mark)
+		set_pte(s, pte_pa, pte | w->mark);
+	return pte_pfn(s->m, pte);
+}
+
 /**
  * user_page - one access of the current process
  * @w:     walker of this run of accesses
@@ -101,18 +116,11 @@ static void access_failed(struct step *s, const struct access_fault *fault,
 static pfn_t user_page(struct step *s, struct walker *w, uint64_t addr,
 		       struct access_fault *fault)
 {
-	const mm_ref mm = current_mm(s);
-
 	for (;;) {
-		uint64_t pte_pa = walker_pte(s->m, mm_at(s->m, mm), w,
-					     addr & PAGE_MASK);
-		pte_t pte = pte_pa ? entry_read(s->m, pte_pa) : 0;
+		const pfn_t pfn = mapped_page(s, w, addr);
 
-		if ((pte & w->need) == w->need && !(pte & w->none)) {
-			if ((pte & w->mark) != w->mark)
-				set_pte(s, pte_pa, pte | w->mark);
-			return pte_pfn(s->m, pte);
-		}
+		if (pfn)
+			return pfn;
 		*fault = do_page_fault(s, addr, w->kind);
 		if (fault->signo)
 			return 0;
@@ -299,6 +307,39 @@ uint64_t copy_from_user(struct step *s, void *to, uint64_t from, uint64_t n)
 			ram_at(s->m, pfn_to_pa(pfn)) +
 			((from + done) & ~PAGE_MASK), len);
 	}
+	s->copying = false;
+	return n - done;
+}
+
+uint64_t copy_from_user_atomic(struct step *s, void *to, uint64_t from,
+			       uint64_t n)
+{
+	struct walker w = walker_for(s->m->arch, ACCESS_READ);
+	uint8_t *bytes = to;
+	uint64_t done = 0, len;
+
+	for (; done < n; done += len) {
+		const pfn_t pfn = mapped_page(s, &w, from + done);
+
+		if (!pfn)
+			break;
+		len = piece(from + done, n - done);
+		memmove(bytes + done, (const uint8_t *)
+			ram_at(s->m, pfn_to_pa(pfn)) +
+			((from + done) & ~PAGE_MASK), len);
+	}
+	return n - done;
+}
+
+uint64_t fault_in_readable(struct step *s, uint64_t from, uint64_t n)
+{
+	struct walker w = walker_for(s->m->arch, ACCESS_READ);
+	struct access_fault fault;
+	uint64_t done = 0;
+
+	s->copying = true;
+	while (done < n && user_page(s, &w, from + done, &fault))
+		done += piece(from + done, n - done);
 	s->copying = false;
 	return n - done;
 }

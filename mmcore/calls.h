@@ -115,6 +115,11 @@ int64_t sys_pwrite(struct step *s, const struct op_pwrite *a,
 uint64_t copy_to_user(struct step *s, uint64_t to, const void *from,
 		      uint64_t n);
 uint64_t copy_from_user(struct step *s, void *to, uint64_t from, uint64_t n);
+/* As far as no access faults; what is left. */
+uint64_t copy_from_user_atomic(struct step *s, void *to, uint64_t from,
+			       uint64_t n);
+/* Page by page, until one cannot be had; what is left (mm/gup.c, 6.18). */
+uint64_t fault_in_readable(struct step *s, uint64_t from, uint64_t n);
 /* How much of it copy_from_user() would reach, if RAM suffices; no faults. */
 uint64_t user_readable(const struct step *s, uint64_t addr, uint64_t n);
 

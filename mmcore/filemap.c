@@ -254,7 +254,7 @@ static int64_t write_one_page(struct step *s, inode_ref inode,
 			      struct user_buffer *from, uint64_t pos, uint64_t n)
 {
 	const mapping_ref mapping = inode_mapping(inode);
-	uint64_t left;
+	uint64_t got;
 	bool made;
 	pfn_t pfn;
 	int64_t err = prepare_write(s, mapping, pos, n, &pfn, &made);
@@ -266,19 +266,19 @@ static int64_t write_one_page(struct step *s, inode_ref inode,
 	/* As in shmem.c: the file has grown to @pos before the buffer is read. */
 	if (pos > inode_at(s->m, inode)->i_size)
 		extend_file(s, inode, pos, pos);
-	left = buffer_get(s, from, (uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
-				   (pos & ~PAGE_MASK), n);
+	got = buffer_get_some(s, from, (uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
+				       (pos & ~PAGE_MASK), n);
 	/* folio_zero_new_buffers(): a block that is new is zeros, and written. */
 	/* block_commit_write(): where a block is begun in its middle it is written. */
-	if (left < n || made || pos & ~PAGE_MASK)
+	if (got || made || pos & ~PAGE_MASK)
 		set_page_dirty(s, pfn);
-	if (left == n)
+	if (!got)
 		return refuse(s, EFAULT, "the buffer cannot be read");
-	if (pos + n - left > inode_at(s->m, inode)->i_size)
-		i_size_write(s, inode, pos + n - left);
+	if (pos + got > inode_at(s->m, inode)->i_size)
+		i_size_write(s, inode, pos + got);
 	bring_up(s, pfn);
 	mark_page_accessed(s, pfn);
-	return (int64_t)(n - left);
+	return (int64_t)got;
 }
 
 /*

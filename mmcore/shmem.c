@@ -229,7 +229,7 @@ static int64_t write_page(struct step *s, inode_ref ref,
 			  struct user_buffer *from, uint64_t pos, uint64_t n)
 {
 	struct inode *inode = inode_mut(s, ref);
-	uint64_t left;
+	uint64_t got;
 	bool fresh;
 	pfn_t pfn;
 	int64_t err = shmem_getpage(s, inode_mapping(ref), pos >> PAGE_SHIFT,
@@ -239,14 +239,14 @@ static int64_t write_page(struct step *s, inode_ref ref,
 		return refuse(s, (int)-err, "no memory for a page of the file");
 	if (pos > inode->i_size)
 		inode->i_size = pos;
-	left = buffer_get(s, from, (uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
-				   (pos & ~PAGE_MASK), n);
+	got = buffer_get_some(s, from, (uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
+				       (pos & ~PAGE_MASK), n);
 	set_page_dirty(s, pfn);
-	if (left == n)
+	if (!got)
 		return refuse(s, EFAULT, "the buffer cannot be read");
-	if (pos + n - left > inode->i_size)
-		inode->i_size = pos + n - left;
-	return (int64_t)(n - left);
+	if (pos + got > inode->i_size)
+		inode->i_size = pos + got;
+	return (int64_t)got;
 }
 
 int64_t shmem_file_write(struct step *s, file_ref ref,

@@ -809,6 +809,17 @@ static uint64_t peek(pid_t pid, uint64_t addr)
 	return (uint64_t)ptrace(PTRACE_PEEKDATA, pid, addr, NULL);
 }
 
+/*
+ * What becomes of a page on its LRU list waits in a batch of the CPU, which holds
+ * a reference to it. All puppets run on one CPU, and MADV_WILLNEED of anonymous
+ * memory empties its batches.
+ */
+static void drain_batches(pid_t pid)
+{
+	must_be(CALL(pid, SYS_madvise, STUB_ADDR, STUB_LEN, MADV_WILLNEED), 0,
+		"madvise(MADV_WILLNEED)");
+}
+
 /* The host's number of a process; one that nobody has, where it is not there. */
 static uint64_t host_pid(const struct puppets *side, uint32_t pid)
 {
@@ -841,6 +852,7 @@ static void do_call_at(const struct puppets *side, pid_t pid,
 		break;
 	case OP_PROCESS_VM_READV:
 	case OP_PROCESS_VM_WRITEV:
+		drain_batches(pid);
 		ret = CALL(pid, deed->op.code == OP_PROCESS_VM_READV
 			   ? SYS_process_vm_readv : SYS_process_vm_writev,
 			   host_pid(side, deed->op.process_vm_readv.remote_pid),
@@ -856,15 +868,10 @@ static void do_call_at(const struct puppets *side, pid_t pid,
 	outcome_words(a, ret, peek(pid, at), peek(pid, at + 8));
 }
 
-/*
- * What becomes of a page on its LRU list waits in a batch of the CPU. All puppets
- * run on one CPU, and MADV_WILLNEED of anonymous memory empties its batches.
- */
 static void do_advise(pid_t pid, const struct op_madvise *m, struct answer *a)
 {
 	outcome_return(a, CALL(pid, SYS_madvise, m->addr, m->len, m->advice));
-	must_be(CALL(pid, SYS_madvise, STUB_ADDR, STUB_LEN, MADV_WILLNEED), 0,
-		"madvise(MADV_WILLNEED)");
+	drain_batches(pid);
 }
 
 static void do_deed(struct puppets *side, const struct deed *deed,
