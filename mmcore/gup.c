@@ -25,9 +25,12 @@ static void touch_page(struct step *s, pte_t pte, bool write)
 	mark_page_accessed(s, pfn);
 }
 
-/* 0, -EFAULT or -ENOMEM, not told; *major: a disk was waited for, not counted. */
+/*
+ * The page at @addr is there, its entry in @entry. 0, -EFAULT or -ENOMEM, not told;
+ * *major: a disk was waited for, not counted.
+ */
 static int64_t fault_page(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr,
-			  bool write, bool *major)
+			  bool write, pte_t *entry, bool *major)
 {
 	uint64_t pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
 	pte_t pte = pte_pa ? entry_read(s->m, pte_pa) : 0;
@@ -45,19 +48,30 @@ static int64_t fault_page(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr,
 		pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
 		pte = entry_read(s->m, pte_pa);
 	}
-	touch_page(s, pte, write);
+	*entry = pte;
 	return 0;
+}
+
+static int64_t faultin_page(struct step *s, mm_ref mm, vma_ref vma,
+			    uint64_t addr, bool write, pte_t *entry)
+{
+	bool major = false;
+	const int64_t err = fault_page(s, mm, vma, addr, write, entry, &major);
+
+	if (major)
+		count_fault(s, VM_FAULT_MAJOR);
+	return err;
 }
 
 /* 0, -EFAULT or -ENOMEM, not told. */
 static int64_t populate_page(struct step *s, mm_ref mm, vma_ref vma,
 			     uint64_t addr, bool write)
 {
-	bool major = false;
-	const int64_t err = fault_page(s, mm, vma, addr, write, &major);
+	pte_t pte;
+	const int64_t err = faultin_page(s, mm, vma, addr, write, &pte);
 
-	if (major)
-		count_fault(s, VM_FAULT_MAJOR);
+	if (!err)
+		touch_page(s, pte, write);
 	return err;
 }
 
@@ -70,13 +84,16 @@ static int64_t populate_vma(struct step *s, mm_ref mm, vma_ref ref,
 	uint64_t addr = vma->vm_start > start ? vma->vm_start : start;
 	bool major = false;
 	int64_t err = 0;
+	pte_t pte;
 
 	if (vma->vm_flags & (VM_PFNMAP | VM_IO | VM_LOCKONFAULT))
 		return 0;
 	if (!(vma->vm_flags & VM_ACCESS_FLAGS))
 		return -EFAULT;
 	for (; !err && addr < end && addr < vma->vm_end; addr += PAGE_SIZE) {
-		err = fault_page(s, mm, ref, addr, write, &major);
+		err = fault_page(s, mm, ref, addr, write, &pte, &major);
+		if (!err)
+			touch_page(s, pte, write);
 		/* The wait ended the walk; the next one found the page there. */
 		if (major)
 			count_waited_fault(s);
@@ -152,17 +169,20 @@ static pfn_t get_user_page(struct step *s, mm_ref mm, vma_ref vma,
 {
 	uint64_t pte_pa;
 	enum vm_fault fault;
+	pte_t pte;
 
-	if (populate_page(s, mm, vma, addr, write))
+	if (faultin_page(s, mm, vma, addr, write, &pte))
 		return 0;
-	pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
-	if (!write && must_unshare(s->m, entry_read(s->m, pte_pa))) {
+	if (!write && must_unshare(s->m, pte)) {
+		pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
 		fault = do_unshare_page(s, mm, vma, addr, pte_pa);
 		if (fault == VM_FAULT_OOM)
 			return 0;
 		count_fault(s, fault);
+		pte = entry_read(s->m, pte_pa);
 	}
-	return pte_pfn(s->m, entry_read(s->m, pte_pa));
+	touch_page(s, pte, write);
+	return pte_pfn(s->m, pte);
 }
 
 /* The zero page is nobody's to count. */

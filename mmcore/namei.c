@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "mmcore/namei.h"
+#include "mmcore/task.h"
 #include "mmcore/uapi.h"
 
 int64_t check_path(size_t len)
@@ -13,6 +14,11 @@ int64_t check_path(size_t len)
 	if (!len)
 		return -ENOENT;
 	return len >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+uint32_t current_fsuid(const struct step *s)
+{
+	return task_none(s->current) || capable(s) ? 0 : DISK_USER;
 }
 
 bool inode_permission(const struct machine *m, uint64_t ino, uint32_t uid,

@@ -29,6 +29,9 @@ static inline bool ino_is(const struct machine *m, uint64_t ino, uint32_t type)
 /* What getname() says of a path: 0, -ENOENT (empty), -ENAMETOOLONG. */
 int64_t check_path(size_t len);
 
+/* Whose files they are that the current process makes; 0: it may do everything. */
+uint32_t current_fsuid(const struct step *s);
+
 /* May @uid (0: everything) do all of MAY_* to it? Linux: fs/namei.c, 6.18. */
 bool inode_permission(const struct machine *m, uint64_t ino, uint32_t uid,
 		      unsigned int mask);

@@ -23,11 +23,6 @@ struct open_flags {
 	uint32_t uid;
 };
 
-static uint32_t current_fsuid(const struct step *s)
-{
-	return task_none(s->current) || capable(s) ? 0 : DISK_USER;
-}
-
 /* build_open_flags(): bits that open(2) does not know are ignored. */
 static int64_t build_open_flags(struct step *s, const struct op_open *a,
 				struct open_flags *op)
@@ -120,6 +115,19 @@ static void remove_name(struct step *s, const struct nameidata *nd, uint64_t ino
 
 /* ---- open ---- */
 
+static enum file_ops_id file_ops_of(const struct disk_inode *inode)
+{
+	switch (inode->i_mode & S_IFMT) {
+	case S_IFDIR:
+		return FILE_OPS_DIR;
+	case S_IFCHR:
+		return inode->i_rdev == (1 << 20 | 3) ? FILE_OPS_NULL
+						      : FILE_OPS_ZERO;
+	default:
+		return FILE_OPS_DISK;
+	}
+}
+
 /* may_open(): what this kind of file, and its mode, say to the access. */
 static int64_t may_open(struct step *s, const struct open_flags *op,
 			uint64_t ino)
@@ -132,20 +140,10 @@ static int64_t may_open(struct step *s, const struct open_flags *op,
 		return refuse(s, EACCES, "the file's mode does not allow that");
 	if (op->flags & O_NOATIME && op->uid && op->uid != inode->i_uid)
 		return refuse(s, EPERM, "O_NOATIME is for the file's owner");
+	/* do_dentry_open() */
+	if (op->flags & O_DIRECT && !file_operations[file_ops_of(inode)].direct)
+		return refuse(s, EINVAL, "the file cannot do O_DIRECT");
 	return 0;
-}
-
-static enum file_ops_id file_ops_of(const struct disk_inode *inode)
-{
-	switch (inode->i_mode & S_IFMT) {
-	case S_IFDIR:
-		return FILE_OPS_DIR;
-	case S_IFCHR:
-		return inode->i_rdev == (1 << 20 | 3) ? FILE_OPS_NULL
-						      : FILE_OPS_ZERO;
-	default:
-		return FILE_OPS_DISK;
-	}
 }
 
 /* The file is of that inode from now on: its reference goes over. */

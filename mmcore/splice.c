@@ -666,6 +666,8 @@ int64_t sys_vmsplice(struct step *s, const struct op_vmsplice *a,
 	file = fget(s, a->fd);
 	if (file_none(file))
 		return refuse(s, EBADF, "fd is not open");
+	if (!(file_at(s->m, file)->f_mode & (FMODE_READ | FMODE_WRITE)))
+		return refuse(s, EBADF, "fd is open neither for reading nor for writing");
 	total = import_iovec(s, iov);
 	if (total <= 0)
 		return total;

@@ -545,7 +545,7 @@ static void make_open(struct dice *dice, struct deed *deed)
 		O_RDWR | __O_TMPFILE | O_DIRECTORY, __O_TMPFILE | O_DIRECTORY,
 		O_RDWR | __O_TMPFILE, O_RDWR | O_NOFOLLOW | O_NOATIME,
 		O_RDWR | O_CLOEXEC | O_NONBLOCK | O_LARGEFILE | O_NOCTTY,
-		O_RDWR | O_DSYNC,
+		O_RDWR | O_DSYNC, O_RDONLY | O_DIRECT | O_DIRECTORY,
 	};
 	static const uint16_t modes[] = { 0644, 0644, 0644, 0666, 0755, 0, 0444,
 					  0222, 07777 };
