@@ -810,15 +810,24 @@ static void make_madvise(struct dice *dice, const struct machine *m, mm_ref mm,
 static void make_process_vm(struct dice *dice, const struct machine *m,
 			    mm_ref mm, struct deed *deed)
 {
-	const task_ref remote = any_task(dice, m);
-	const mm_ref there = task_at(m, remote)->mm;
+	task_ref remote = any_task(dice, m);
+	mm_ref there;
 
+	/* Twice more, where it was the caller. */
+	for (int i = 0; i < 2; i++)
+		if ((uint32_t)task_at(m, remote)->pid == deed->op.pid)
+			remote = any_task(dice, m);
+	there = task_at(m, remote)->mm;
 	deed->op.code = percent(dice, 50) ? OP_PROCESS_VM_READV
 					  : OP_PROCESS_VM_WRITEV;
 	deed->op.process_vm_readv.remote_pid = percent(dice, 95)
 		? (uint32_t)task_at(m, remote)->pid
 		: (uint32_t)dice_below(dice, 12);
-	deed->vec = access_address(dice, m, mm) & ~63ULL;
+	/* The stack is nearly always there to be written. */
+	deed->vec = percent(dice, 85)
+		? STACK_END - PAGES(1 + dice_below(dice, 30)) +
+		  64 * dice_below(dice, 60)
+		: access_address(dice, m, mm) & ~63ULL;
 	for (int i = 0; i < 2 * DEED_RANGES; i++) {
 		struct op_iovec *range = &deed->iov[i];
 
