@@ -277,7 +277,6 @@ static int64_t write_one_page(struct step *s, inode_ref inode,
 	if (pos + got > inode_at(s->m, inode)->i_size)
 		i_size_write(s, inode, pos + got);
 	bring_up(s, pfn);
-	mark_page_accessed(s, pfn);
 	return (int64_t)got;
 }
 
