@@ -112,9 +112,13 @@ static bool get_number(const struct place *p, const json_t *v,
 	if (json_is_real(v) && (json_real_value(v) >= 0x1p63 ||
 				json_real_value(v) <= -0x1p63))
 		return refuse(p, "is out of range; above 2^63 it must be a string");
+	if (!json_is_integer(v) && text && parse_integer(text, n))
+		return true;
+	if (text && text[0] == '0' && text[1] >= '0' && text[1] <= '9')
+		return refuse(p, "begins with 0, which is octal to some and decimal "
+				 "to others; 0644 is 420 or \"0x1a4\"");
 	if (!json_is_integer(v))
-		return (text && parse_integer(text, n)) ||
-		       refuse(p, INTEGER_FORMS);
+		return refuse(p, INTEGER_FORMS);
 	i = json_integer_value(v);
 	n->negative = i < 0;
 	n->magnitude = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;

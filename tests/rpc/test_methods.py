@@ -423,6 +423,8 @@ class Methods(Case):
             self.assertRegex(r["ret"], "^0x[1-9a-f][0-9a-f]*$")
             self.assertEqual(self.call("sys.munmap", machine="m", pid=1, addr=r["ret"],
                                        len=4096)["ret"], 0)
+        data = self.refused(-32602, "file.create", machine="m", path="/f", mode="0644")
+        self.assertIn("octal", data["why"])
         for addr in (-4096, "0xfffffffffffff000"):
             r = self.call("sys.munmap", machine="m", pid=1, addr=addr, len=4096)
             self.assertEqual((r["ok"], r["ret"], r["errno"]), (False, -22, "EINVAL"))
