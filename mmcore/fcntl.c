@@ -23,33 +23,13 @@ static int64_t dup_from(struct step *s, file_ref file, uint64_t first,
 	return fd;
 }
 
-/* inode_owner_or_capable(): devices are root's, what has no inode on the disk is
- * of who made it. */
-static bool owns(const struct step *s, file_ref ref)
-{
-	const struct file *file = file_at(s->m, ref);
-	const uint32_t uid = current_fsuid(s);
-
-	switch (file->f_op) {
-	case FILE_OPS_NULL:
-	case FILE_OPS_ZERO:
-		return !uid;
-	case FILE_OPS_DISK:
-	case FILE_OPS_DIR:
-		return !uid || uid == disk_inode_at(s->m,
-				inode_at(s->m, file->f_inode)->i_ino)->i_uid;
-	default:
-		return true;
-	}
-}
-
 /* Only a pipe and what reads past the page cache can be told O_DIRECT. */
 static int64_t setfl(struct step *s, file_ref ref, uint32_t arg)
 {
 	struct file *file;
 
 	if (arg & O_NOATIME && !(file_at(s->m, ref)->f_flags & O_NOATIME) &&
-	    !owns(s, ref))
+	    !inode_owner_or_capable(s, ref))
 		return refuse(s, EPERM, "O_NOATIME is for the file's owner");
 	if (arg & O_DIRECT && !fops(s->m, ref)->direct)
 		return refuse(s, EINVAL, "the file cannot do O_DIRECT");

@@ -14,6 +14,7 @@
  */
 #include "mmcore/filemap.h"
 #include "mmcore/memory.h"
+#include "mmcore/namei.h"
 #include "mmcore/vma.h"
 
 /* The part of one VMA that the advice is about. */
@@ -245,6 +246,11 @@ static void unmap_page(struct step *s, const struct advised *a,
 	page_remove_rmap(s, pfn);
 }
 
+static bool is_anon_page(const struct machine *m, pfn_t pfn)
+{
+	return page_at(m, pfn)->mapping & PAGE_MAPPING_ANON;
+}
+
 /* There is no swap: only what is lazily free, and still is, can go. */
 static bool pageout_anon(struct step *s, const struct advised *a,
 			 const struct pte_walk *w, pfn_t pfn)
@@ -288,31 +294,45 @@ static bool pageout_file(struct step *s, const struct advised *a,
 static void pageout_page(struct step *s, const struct advised *a,
 			 const struct pte_walk *w, pfn_t pfn)
 {
-	const bool anon = page_at(s->m, pfn)->mapping & PAGE_MAPPING_ANON;
-	const bool dropped = anon ? pageout_anon(s, a, w, pfn)
-				  : pageout_file(s, a, w, pfn);
+	const bool dropped = is_anon_page(s->m, pfn)
+				     ? pageout_anon(s, a, w, pfn)
+				     : pageout_file(s, a, w, pfn);
 
 	if (!dropped)
 		activate_page(s, pfn);
 	trace_event(s, madvise_pageout, w->addr, pfn, dropped);
 }
 
+/* can_do_file_pageout(): who could not write to a file does not take its pages
+ * away from others. */
+static bool can_do_file_pageout(const struct step *s,
+				const struct vm_area_struct *vma)
+{
+	return !file_none(vma->vm_file) && owns_or_may_write(s, vma->vm_file);
+}
+
 /* madvise_cold_or_pageout_pte_range() */
 static int64_t advise_reclaim(struct step *s, const struct advised *a)
 {
-	const uint64_t vm_flags = vma_at(s->m, a->vma)->vm_flags;
+	const struct vm_area_struct *vma = vma_at(s->m, a->vma);
+	const bool anon_only = a->advice == MADV_PAGEOUT &&
+			       !vma_is_anonymous(vma) &&
+			       !can_do_file_pageout(s, vma);
 	struct pte_walk w = walk_range(a);
 
-	if (vm_flags & (VM_LOCKED | VM_PFNMAP))
+	if (vma->vm_flags & (VM_LOCKED | VM_PFNMAP))
 		return refuse(s, EINVAL,
 			      "a mapping is locked, or has no pages of its own");
+	if (anon_only && vma->vm_flags & VM_MAYSHARE)
+		return 0;
 	if (a->advice == MADV_PAGEOUT)
 		update_hiwater_rss(s, a->mm);
 	while (next_page(s->m, a->mm, &w)) {
 		const pte_t pte = entry_read(s->m, w.pte_pa);
 		const pfn_t pfn = pte_pfn(s->m, pte);
 
-		if (!is_reclaimable(s->m, pfn))
+		if (!is_reclaimable(s->m, pfn) ||
+		    (anon_only && !is_anon_page(s->m, pfn)))
 			continue;
 		page_mut(s, pfn)->flags &= ~(1ULL << PG_referenced);
 		if (a->advice == MADV_PAGEOUT) {

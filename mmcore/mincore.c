@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* mincore: which pages would be had without a wait. */
 #include "mmcore/memory.h"
+#include "mmcore/namei.h"
 #include "mmcore/radix.h"
 #include "mmcore/vma.h"
 
@@ -29,9 +30,12 @@ static uint8_t page_in_core(const struct machine *m,
 }
 
 /* can_do_mincore(): what the caller could not write says nothing of itself. */
-static bool can_do_mincore(const struct vm_area_struct *vma)
+static bool can_do_mincore(const struct step *s,
+			   const struct vm_area_struct *vma)
 {
-	return vma->vm_ops != VM_OPS_SPECIAL;
+	if (vma_is_anonymous(vma))
+		return true;
+	return !file_none(vma->vm_file) && owns_or_may_write(s, vma->vm_file);
 }
 
 static bool in_user_space(const struct machine *m, const struct op_mincore *a)
@@ -70,7 +74,7 @@ int64_t sys_mincore(struct step *s, const struct op_mincore *a, uint8_t *vec)
 		}
 		if (!vma || addr < vma->vm_start)
 			return refuse(s, ENOMEM, "nothing is mapped in a part of the range");
-		vec[s->res->done] = can_do_mincore(vma)
+		vec[s->res->done] = can_do_mincore(s, vma)
 					    ? page_in_core(s->m, vma, addr) : 1;
 		present += vec[s->res->done];
 	}

@@ -33,6 +33,38 @@ bool inode_permission(const struct machine *m, uint64_t ino, uint32_t uid,
 	return !(mask & ~(inode->i_mode >> shift));
 }
 
+static uint64_t file_ino(const struct machine *m, const struct file *file)
+{
+	return inode_at(m, file->f_inode)->i_ino;
+}
+
+bool inode_owner_or_capable(const struct step *s, file_ref ref)
+{
+	const struct file *file = file_at(s->m, ref);
+	const uint32_t uid = current_fsuid(s);
+
+	switch (file->f_op) {
+	case FILE_OPS_NULL:
+	case FILE_OPS_ZERO:
+		return !uid;
+	case FILE_OPS_DISK:
+	case FILE_OPS_DIR:
+		return !uid ||
+		       uid == disk_inode_at(s->m, file_ino(s->m, file))->i_uid;
+	default:
+		return true;
+	}
+}
+
+bool owns_or_may_write(const struct step *s, file_ref ref)
+{
+	const struct file *file = file_at(s->m, ref);
+
+	return inode_owner_or_capable(s, ref) || file->f_op != FILE_OPS_DISK ||
+	       inode_permission(s->m, file_ino(s->m, file), current_fsuid(s),
+				MAY_WRITE);
+}
+
 static const char *skip_slashes(const char *at, const char *end)
 {
 	while (at < end && *at == '/')

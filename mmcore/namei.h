@@ -36,6 +36,14 @@ uint32_t current_fsuid(const struct step *s);
 bool inode_permission(const struct machine *m, uint64_t ino, uint32_t uid,
 		      unsigned int mask);
 
+/* Is the current process the owner of what is open, or privileged? Devices are
+ * root's, what has no inode on the disk is of who made it. Linux: fs/inode.c, 6.18. */
+bool inode_owner_or_capable(const struct step *s, file_ref file);
+
+/* Owns it, or may write to it: who can neither is not to learn from a mapping
+ * what others have in memory, nor to take it away from them. */
+bool owns_or_may_write(const struct step *s, file_ref file);
+
 /**
  * path_parent - walk all but the last component
  * @uid:  who walks; 0 may do everything

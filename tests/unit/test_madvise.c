@@ -10,7 +10,7 @@
 #include "mmcore/memory.h"
 #include "mmcore/page_alloc.h"
 #include "mmcore/vma.h"
-#include "tests/lib/space.h"
+#include "tests/lib/files.h"
 
 static struct space sp;
 
@@ -454,6 +454,45 @@ START_TEST(without_swap_only_what_has_a_copy_is_paged_out)
 }
 END_TEST
 
+/* root's file, 0644, shared and private: pages of others are not its reader's to
+ * take. A private copy is. */
+START_TEST(pages_of_a_file_that_the_caller_could_not_write_stay)
+{
+	struct op op = { .code = OP_SPAWN, .spawn.image = IMAGE_NONE,
+			 .spawn.privileged = true, .spawn.name = "root" };
+	struct space root;
+	int64_t fd;
+
+	root = space_of(&sp, host_run(sp.m, &op).ret);
+	fd = fs_open(&root, "/theirs", O_RDWR | O_CREAT);
+	ck_assert_int_eq(fs_write(&root, fd, 0, PAGE_SIZE, 1), PAGE_SIZE);
+	ck_assert_int_eq(fs_truncate(&root, fd, 2 * PAGE_SIZE), 0);
+	ck_assert_int_eq(fs_sync(&root, fd), 0);
+	fd = fs_open(&sp, "/theirs", O_RDONLY);
+	fs_map(&sp, 0, 2, _i ? RW : PROT_READ, _i ? MAP_PRIVATE : MAP_SHARED, fd, 0);
+	load(0);
+	if (_i)
+		store(1, 2);
+	ck_assert_int_eq(advise(0, 2, MADV_PAGEOUT), 0);
+	ck_assert(present(0) && space_page(&sp, 0).accessed);
+	ck_assert(!page_has(sp.m, space_page(&sp, 0).pfn, PG_active));
+	if (_i)
+		ck_assert(page_has(sp.m, space_page(&sp, 1).pfn, PG_active));
+	/* To be cold takes nothing from anybody. */
+	ck_assert_int_eq(advise(0, 1, MADV_COLD), 0);
+	ck_assert(present(0) && !space_page(&sp, 0).accessed);
+	/* Its owner may, and then the file has left the memory. */
+	ck_assert_int_eq(space_unmap(&sp, 0, 2), 0);
+	fd = fs_open(&root, "/theirs", O_RDONLY);
+	fs_map(&root, 0, 2, PROT_READ, MAP_SHARED, fd, 0);
+	host_load(root.m, root.pid, page_addr(0));
+	op = (struct op){ .code = OP_MADVISE, .madvise = { page_addr(0),
+			  2 * PAGE_SIZE, MADV_PAGEOUT } };
+	ck_assert_int_eq(fs_op(&root, op).ret, 0);
+	ck_assert(!space_page(&root, 0).present);
+}
+END_TEST
+
 /* What was not dropped is wanted: it is active from then on. */
 START_TEST(a_page_that_stays_in_memory_is_active)
 {
@@ -724,6 +763,8 @@ Suite *suite_madvise(void)
 	tcase_add_test(tc, what_others_map_is_not_dropped);
 	tcase_add_test(tc, what_somebody_locked_is_not_lazily_free);
 	tcase_add_test(tc, without_swap_only_what_has_a_copy_is_paged_out);
+	tcase_add_loop_test(tc, pages_of_a_file_that_the_caller_could_not_write_stay,
+			    0, 2);
 	tcase_add_test(tc, droppable_memory_goes_even_if_written);
 	tcase_add_test(tc, a_page_that_stays_in_memory_is_active);
 	tcase_add_test(tc, what_somebody_else_maps_or_holds_is_not_paged_out);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "mmcore/vma.h"
-#include "tests/lib/space.h"
+#include "tests/lib/files.h"
 
 static struct space sp;
 static uint8_t vec[64];
@@ -225,6 +225,29 @@ START_TEST(mincore_looks_for_shared_memory_in_its_object)
 }
 END_TEST
 
+/* root's file, 0644: its reader is not to learn who else has read what. */
+START_TEST(mincore_of_a_file_that_the_caller_could_not_write_says_nothing)
+{
+	struct op op = { .code = OP_SPAWN, .spawn.image = IMAGE_NONE,
+			 .spawn.privileged = true, .spawn.name = "root" };
+	struct space root;
+	int64_t fd;
+
+	root = space_of(&sp, host_run(sp.m, &op).ret);
+	fd = fs_open(&root, "/theirs", O_RDWR | O_CREAT);
+	ck_assert_int_eq(fs_truncate(&root, fd, 2 * PAGE_SIZE), 0);
+	fs_map(&root, 0, 2, PROT_READ, MAP_SHARED, fd, 0);
+	fd = fs_open(&sp, "/theirs", O_RDONLY);
+	fs_map(&sp, 0, 2, PROT_READ, MAP_SHARED, fd, 0);
+	ck_assert_int_eq(pages_call(OP_MINCORE, 0, 2, 0), 0);
+	ck_assert_mem_eq(vec, ((uint8_t[]){ 1, 1 }), 2);
+	op = (struct op){ .code = OP_MINCORE, .buf = vec,
+			  .mincore = { page_addr(0), 2 * PAGE_SIZE } };
+	ck_assert_int_eq(fs_op(&root, op).ret, 0);
+	ck_assert_mem_eq(vec, ((uint8_t[]){ 0, 0 }), 2);
+}
+END_TEST
+
 /* Page 0 and 1 are shared, 2 is not mapped, 3 is locked. */
 static const struct {
 	uint64_t addr, len, flags;
@@ -319,6 +342,7 @@ Suite *suite_mlock(void)
 	tcase_add_test(tc, locks_are_not_inherited);
 	tcase_add_test(tc, what_is_sealed_cannot_be_changed);
 	tcase_add_test(tc, mincore_tells_what_is_there_up_to_the_first_hole);
+	tcase_add_test(tc, mincore_of_a_file_that_the_caller_could_not_write_says_nothing);
 	tcase_add_test(tc, mincore_looks_for_shared_memory_in_its_object);
 	tcase_add_loop_test(tc, msync_checks_in_the_order_of_linux, 0,
 			    sizeof(syncs) / sizeof(syncs[0]));
