@@ -206,12 +206,20 @@ static enum vm_fault do_wp_page(struct step *s, mm_ref mm, vma_ref ref,
 	return VM_FAULT_MINOR;
 }
 
+/* mm_account_fault(): whatever came of it, and whoever wanted the page. What no
+ * VMA permits is no fault of this kind. */
+static void count_pgfault(struct step *s)
+{
+	kernel_mut(s)->pgfault++;
+}
+
 enum vm_fault do_unshare_page(struct step *s, mm_ref mm, vma_ref ref,
 			      uint64_t addr, uint64_t pte_pa)
 {
 	const pte_t pte = entry_read(s->m, pte_pa);
 	const pfn_t pfn = pte_pfn(s->m, pte);
 
+	count_pgfault(s);
 	if (!can_reuse(s->m, pte, pfn))
 		return wp_page_copy(s, mm, ref, addr, pte_pa, pte, true);
 	set_pte(s, pte_pa, pte | s->m->arch->exclusive);
@@ -289,6 +297,7 @@ enum vm_fault handle_fault_at(struct step *s, mm_ref mm, vma_ref ref,
 	const bool fresh = !pte_pa;
 	enum vm_fault fault;
 
+	count_pgfault(s);
 	addr &= PAGE_MASK;
 	if (fresh)
 		pte_pa = pte_alloc_map(s, mm, addr);
@@ -412,7 +421,6 @@ struct access_fault do_page_fault(struct step *s, uint64_t addr,
 	vma_ref vma;
 	pte_t pte;
 
-	kernel_mut(s)->pgfault++;
 	if (addr > upper && ~addr > upper)
 		return bad_area(s, addr, SIGSEGV, SI_KERNEL,
 				"the address is not canonical");

@@ -57,7 +57,8 @@ enum vm_fault special_mapping_fault(struct step *s, mm_ref mm, vma_ref vma,
  * @vma:   contains @addr and permits the access (the caller looked)
  * @addr:  byte address
  * @write: a store
- * Makes tables, maps a page or copies one. Does not count min_flt/maj_flt.
+ * Makes tables, maps a page or copies one. Counts pgfault, also if it cannot be
+ * done; does not count min_flt/maj_flt.
  */
 enum vm_fault handle_mm_fault(struct step *s, mm_ref mm, vma_ref vma,
 			      uint64_t addr, bool write);

@@ -182,6 +182,51 @@ START_TEST(vmstat_counts_what_was_done)
 }
 END_TEST
 
+/* What 6.18 counts: whatever a VMA permits, also for a call, also in vain. */
+START_TEST(pgfault_is_what_came_as_far_as_a_vma_that_permits_it)
+{
+	static const struct {
+		enum access_kind kind;
+		uint64_t page, faults;
+	} accesses[] = {
+		{ ACCESS_READ, 9, 0 },	/* nothing is mapped */
+		{ ACCESS_READ, 0, 0 },	/* PROT_NONE */
+		{ ACCESS_WRITE, 1, 0 },	/* PROT_READ */
+		{ ACCESS_READ, 2, 1 },	/* a guard page */
+		{ ACCESS_READ, 3, 1 },	/* behind the object's end: SIGBUS */
+	};
+	struct op op = { .code = OP_MADVISE, .pid = sp.pid, .madvise =
+			 { page_addr(2), PAGE_SIZE, MADV_GUARD_INSTALL } };
+	uint64_t faults;
+
+	space_map(&sp, 0, 1, PROT_NONE);
+	space_map(&sp, 1, 1, PROT_READ);
+	space_map(&sp, 2, 1, RW);
+	ck_assert_int_eq(host_run(sp.m, &op).ret, 0);
+	op = (struct op){ .code = OP_MEMFD_CREATE, .pid = sp.pid,
+			  .path = "m", .path_len = 1 };
+	op = (struct op){ .code = OP_MMAP, .pid = sp.pid, .mmap = {
+		page_addr(3), PAGE_SIZE, RW, MAP_SHARED | MAP_FIXED,
+		host_run(sp.m, &op).ret, 0 } };
+	ck_assert_int_eq(host_run(sp.m, &op).ret, (int64_t)page_addr(3));
+	for (size_t i = 0; i < sizeof(accesses) / sizeof(accesses[0]); i++) {
+		faults = vmstat("pgfault ");
+		host_touch(sp.m, sp.pid, page_addr((unsigned int)accesses[i].page),
+			   1, accesses[i].kind);
+		ck_assert_uint_eq(vmstat("pgfault ") - faults, accesses[i].faults);
+	}
+	faults = vmstat("pgfault ");
+	space_mmap(&sp, 4, 3, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE);
+	ck_assert_uint_eq(vmstat("pgfault ") - faults, 3);
+	space_map(&sp, 4, 4, RW);
+	op = (struct op){ .code = OP_MADVISE, .pid = sp.pid, .madvise =
+			  { page_addr(4), 4 * PAGE_SIZE, MADV_POPULATE_WRITE } };
+	ck_assert_int_eq(host_run(sp.m, &op).ret, 0);
+	ck_assert_int_eq(host_run(sp.m, &op).ret, 0);	/* they are there */
+	ck_assert_uint_eq(vmstat("pgfault ") - faults, 3 + 4);
+}
+END_TEST
+
 /* A file's way: read in, made dirty, written out when its time has come. */
 START_TEST(the_disks_traffic_is_counted)
 {
@@ -400,6 +445,7 @@ Suite *suite_procfs_vmstat(void)
 			    sizeof(shaped) / sizeof(shaped[0]));
 	tcase_add_test(t, vmstat_has_the_hosts_names_in_its_order);
 	tcase_add_test(t, vmstat_counts_what_was_done);
+	tcase_add_test(t, pgfault_is_what_came_as_far_as_a_vma_that_permits_it);
 	tcase_add_test(t, the_disks_traffic_is_counted);
 	tcase_add_test(t, the_dirty_limits_are_those_of_what_may_be_dirty);
 	tcase_add_test(t, zoneinfo_adds_up);
