@@ -9,9 +9,13 @@ static void add_string(struct program *p, const char *text)
 {
 	const size_t len = strlen(text) + 1;
 
-	p->strings = realloc(p->strings, p->strings_len + len);
-	if (!p->strings)
-		abort();
+	/* Doubled: a sanitizer's realloc() moves every time. */
+	if (p->strings_len + len > p->strings_room) {
+		p->strings_room = 2 * (p->strings_len + len);
+		p->strings = realloc(p->strings, p->strings_room);
+		if (!p->strings)
+			abort();
+	}
 	memcpy(p->strings + p->strings_len, text, len);
 	p->strings_len += len;
 }

@@ -12,7 +12,7 @@ struct program {
 	struct exec_segment segments[PROGRAM_SEGMENTS];
 	uint32_t nr_segments;
 	char *strings;		/* as they follow the segments */
-	uint64_t strings_len;
+	uint64_t strings_len, strings_room;
 	uint8_t *bytes;		/* made by program_op() */
 };
 
