@@ -283,7 +283,8 @@ uint64_t shmem_seek_data(const struct machine *m, file_ref ref, uint64_t at,
 
 	if (data && !radix_tree_next(m, mapping, &index, &pfn))
 		return UINT64_MAX;
-	/* Linux finds no data in a page that ends at 2^63: its end is negative. */
+	/* Linux finds no data in a page that ends at 2^63: its end is negative. The hole
+	 * behind it begins at the end of the file: D-011. */
 	if (data && index + 1 > (uint64_t)INT64_MAX >> PAGE_SHIFT)
 		return UINT64_MAX;
 	while (!data && radix_tree_lookup(m, mapping, index))
