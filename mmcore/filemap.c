@@ -114,9 +114,11 @@ int64_t filemap_get_page(struct step *s, file_ref file, uint64_t index,
 	const mapping_ref mapping = file_at(s->m, file)->f_mapping;
 
 	*pfn = find_get_page(s->m, mapping, index);
-	if (!*pfn)
+	if (!*pfn) {
 		page_cache_sync_ra(s, file, index, last - index);
-	else if (page_has(s->m, *pfn, PG_readahead))
+		*pfn = find_get_page(s->m, mapping, index);
+	}
+	if (*pfn && page_has(s->m, *pfn, PG_readahead))
 		page_cache_async_ra(s, file, *pfn, last - index);
 	if (*pfn)
 		bring_up(s, *pfn);

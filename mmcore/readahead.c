@@ -195,7 +195,8 @@ void do_sync_mmap_readahead(struct step *s, const struct vm_area_struct *vma,
 {
 	struct file_ra_state *ra = &file_mut(s, vma->vm_file)->f_ra;
 
-	if (vma->vm_flags & VM_RAND_READ || !ra->ra_pages)
+	if ((vma->vm_flags & (VM_RAND_READ | VM_EXEC)) == VM_RAND_READ ||
+	    !ra->ra_pages)
 		return;
 	if (vma->vm_flags & VM_SEQ_READ) {
 		page_cache_sync_ra(s, vma->vm_file, index, ra->ra_pages);

@@ -218,6 +218,20 @@ START_TEST(no_window_leaves_the_file)
 }
 END_TEST
 
+/* What filemap_get_pages() reads may be what its own window marked. */
+START_TEST(a_mark_on_the_page_just_read_is_seen_at_once)
+{
+	uint64_t index = FILE_PAGES - 3;
+	pfn_t pfn;
+
+	read_pages(FILE_PAGES - 4, 1);
+	read_pages(FILE_PAGES - 3, 1);
+	ck_assert(mm_file_next_page(sp.m, ino, &index, &pfn));
+	ck_assert_uint_eq(index, FILE_PAGES - 3);
+	ck_assert(!page_has(sp.m, pfn, PG_readahead));
+}
+END_TEST
+
 static void map_file(uint64_t prot, uint64_t flags, uint64_t page, uint64_t nr)
 {
 	const uint64_t at = page_addr(0) + page * PAGE_SIZE;
@@ -272,6 +286,18 @@ END_TEST
 START_TEST(code_is_read_forward_and_within_its_mapping)
 {
 	map_file(PROT_READ | PROT_EXEC, MAP_PRIVATE, 2000, 1000);
+	touch(2010, ACCESS_READ);
+	expect_cached(2010, 3000);
+}
+END_TEST
+
+/* do_sync_mmap_readahead(): it is taken as read at random anyway. */
+START_TEST(code_is_read_forward_whatever_the_program_says)
+{
+	map_file(PROT_READ | PROT_EXEC, MAP_PRIVATE, 2000, 1000);
+	ck_assert_int_eq(run_op((struct op){ .code = OP_MADVISE,
+		.madvise = { page_addr(2000), 1000 * PAGE_SIZE,
+			     MADV_RANDOM } }).ret, 0);
 	touch(2010, ACCESS_READ);
 	expect_cached(2010, 3000);
 }
@@ -346,9 +372,11 @@ Suite *suite_readahead(void)
 	tcase_add_test(tc, a_step_further_than_last_time_is_the_beginning_of_a_stream);
 	tcase_add_test(tc, what_is_cached_before_it_tells_of_a_stream);
 	tcase_add_test(tc, no_window_leaves_the_file);
+	tcase_add_test(tc, a_mark_on_the_page_just_read_is_seen_at_once);
 	tcase_add_test(tc, a_fault_reads_around_it_and_its_mark_reads_on);
 	tcase_add_test(tc, a_fault_reads_as_the_program_says_it_will);
 	tcase_add_test(tc, code_is_read_forward_and_within_its_mapping);
+	tcase_add_test(tc, code_is_read_forward_whatever_the_program_says);
 	tcase_add_test(tc, a_file_that_is_missed_a_hundred_times_is_read_page_by_page);
 	tcase_add_test(tc, a_pipe_reads_ahead_as_a_program_does);
 	tcase_add_test(tc, a_pipe_asks_for_what_it_has_room_for);
