@@ -356,7 +356,7 @@ static int64_t expand_in_place(struct step *s, const struct remap *r)
 		.vm_flags = vma->vm_flags, .file = vma->vm_file,
 		.anon_vma = vma->anon_vma,
 		.anon_vma_ident = vma->anon_vma_ident,
-		.chain_multi = vma->chain_multi,
+		/* No chain_multi: 6.18 asks nobody here whether it was forked. */
 	};
 	uint64_t charged;
 	int64_t err = charge_remap(s, r, &charged);

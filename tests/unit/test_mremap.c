@@ -132,6 +132,22 @@ START_TEST(it_grows_in_place_where_there_is_room)
 }
 END_TEST
 
+/* vma_merge_extend() has no middle, so case 1 of is_mergeable_anon_vma() asks nobody. */
+START_TEST(what_was_forked_grows_into_one_with_what_is_not_touched)
+{
+	space_map(&sp, 0, 2, RW);
+	space_write(&sp, 0);
+	sp.pid = (uint32_t)host_fork(sp.m, sp.pid, 0);
+	space_map(&sp, 2, 1, RW);
+	expect_space(&sp, "AAB");
+	ck_assert_int_eq(space_unmap(&sp, 2, 1), 0);
+	space_map(&sp, 5, 2, RW);
+	ck_assert_int_eq(remap(page_addr(0), 2 * PAGE_SIZE, 5 * PAGE_SIZE, 0, 0),
+			 (int64_t)page_addr(0));
+	expect_space(&sp, "AAAAAAA");
+}
+END_TEST
+
 START_TEST(a_smaller_size_unmaps_the_tail_even_of_others)
 {
 	space_map(&sp, 0, 2, RW);
@@ -268,6 +284,8 @@ Suite *suite_mremap(void)
 	tcase_add_test(tc, a_move_takes_the_frames_along);
 	tcase_add_test(tc, a_piece_of_a_mapping_can_be_moved);
 	tcase_add_test(tc, it_grows_in_place_where_there_is_room);
+	tcase_add_test(tc,
+		       what_was_forked_grows_into_one_with_what_is_not_touched);
 	tcase_add_test(tc, a_smaller_size_unmaps_the_tail_even_of_others);
 	tcase_add_test(tc, several_mappings_move_with_their_gaps);
 	tcase_add_test(tc, shared_memory_can_be_had_twice);
