@@ -114,11 +114,9 @@ int64_t filemap_get_page(struct step *s, file_ref file, uint64_t index,
 	const mapping_ref mapping = file_at(s->m, file)->f_mapping;
 
 	*pfn = find_get_page(s->m, mapping, index);
-	if (!*pfn) {
+	if (!*pfn)
 		page_cache_sync_ra(s, file, index, last - index);
-		*pfn = find_get_page(s->m, mapping, index);
-	}
-	if (*pfn && page_has(s->m, *pfn, PG_readahead))
+	else if (page_has(s->m, *pfn, PG_readahead))
 		page_cache_async_ra(s, file, *pfn, last - index);
 	if (*pfn)
 		bring_up(s, *pfn);
@@ -130,8 +128,8 @@ int64_t generic_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 {
 	const struct file *file = file_at(s->m, ref);
 	const uint64_t size = inode_at(s->m, file->f_inode)->i_size;
+	int64_t last_pos = file->f_ra.prev_pos, err = 0;
 	uint64_t done = 0, left = 0, n;
-	int64_t err = 0;
 
 	if (*pos >= size || !count)
 		return 0;
@@ -139,7 +137,6 @@ int64_t generic_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 		count = size - *pos;
 	while (done < count && !left) {
 		const uint64_t index = *pos >> PAGE_SHIFT;
-		const int64_t prev = file->f_ra.prev_pos;
 		pfn_t pfn;
 
 		err = filemap_get_page(s, ref, index,
@@ -147,7 +144,8 @@ int64_t generic_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 		if (err)
 			break;
 		/* Its last byte, not the first one behind it: pos_same_folio(). */
-		if (done || prev < 0 || (uint64_t)(prev - 1) >> PAGE_SHIFT != index)
+		if (done || last_pos < 0 ||
+		    (uint64_t)(last_pos - 1) >> PAGE_SHIFT != index)
 			mark_page_accessed(s, pfn);
 		n = in_page(*pos, count - done);
 		left = buffer_put(s, to, (const uint8_t *)
@@ -155,8 +153,10 @@ int64_t generic_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 				  (*pos & ~PAGE_MASK), n);
 		done += n - left;
 		*pos += n - left;
-		file_mut(s, ref)->f_ra.prev_pos = (int64_t)*pos;
+		last_pos = (int64_t)*pos;
 	}
+	/* Only now: this read's windows go by where the one before ended. */
+	file_mut(s, ref)->f_ra.prev_pos = last_pos;
 	if (done)
 		return (int64_t)done;
 	return err ? refuse(s, (int)-err, "no memory for a page of the file")

@@ -50,12 +50,36 @@ static void do_page_cache_ra(struct step *s, file_ref file, uint64_t first,
 			    count, read);
 }
 
-/* page_cache_ra_order(): the file's window. */
+/*
+ * page_cache_ra_order(): the file's window. Its mark lies where the window has it,
+ * which may be past the end of the file; but from the first page on that is there
+ * already, the rest is one range that ends with the file, with a mark of its own.
+ * Windows that a mark brings are of large folios in Linux; single pages come closest
+ * to those as one such range (D-009).
+ */
 static void read_window(struct step *s, file_ref file)
 {
 	const struct file_ra_state *ra = &file_at(s->m, file)->f_ra;
+	const mapping_ref mapping = file_at(s->m, file)->f_mapping;
+	const inode_ref inode = mapping_at(s->m, mapping)->host;
+	const uint64_t pages = size_pages(inode_at(s->m, inode)->i_size);
+	const uint64_t end = min_pages(pages, ra->start + ra->size);
+	uint64_t index = ra->start;
+	pfn_t pfn;
 
-	do_page_cache_ra(s, file, ra->start, ra->size, ra->async_size);
+	for (; index < end && ra->async_size < ra->size &&
+	       !find_get_page(s->m, mapping, index); index++) {
+		if (read_cache_page(s, mapping, index, &pfn))
+			break;
+		if (index == ra->start + ra->size - ra->async_size)
+			page_mut(s, pfn)->flags |= 1ULL << PG_readahead;
+	}
+	if (index > ra->start)
+		trace_event(s, readahead, inode_at(s->m, inode)->i_ino, ra->start,
+			    end - ra->start, index - ra->start);
+	if (index < end)
+		do_page_cache_ra(s, file, index, ra->start + ra->size - index,
+				 ra->async_size);
 }
 
 void force_page_cache_readahead(struct step *s, file_ref file, uint64_t first,

@@ -218,17 +218,29 @@ START_TEST(no_window_leaves_the_file)
 }
 END_TEST
 
-/* What filemap_get_pages() reads may be what its own window marked. */
-START_TEST(a_mark_on_the_page_just_read_is_seen_at_once)
+/* As in a file of seven pages: 0x4000 and 0x5000 read, the mark is on the last. */
+START_TEST(a_window_that_the_file_clips_has_its_mark_where_it_was)
 {
+	static const bool marked[] = { false, false, true };
 	uint64_t index = FILE_PAGES - 3;
 	pfn_t pfn;
 
-	read_pages(FILE_PAGES - 4, 1);
 	read_pages(FILE_PAGES - 3, 1);
-	ck_assert(mm_file_next_page(sp.m, ino, &index, &pfn));
-	ck_assert_uint_eq(index, FILE_PAGES - 3);
-	ck_assert(!page_has(sp.m, pfn, PG_readahead));
+	read_pages(FILE_PAGES - 2, 1);
+	for (unsigned int i = 0; i < 3; i++, index++) {
+		ck_assert(mm_file_next_page(sp.m, ino, &index, &pfn));
+		ck_assert_uint_eq(index, FILE_PAGES - 3 + i);
+		ck_assert_int_eq(page_has(sp.m, pfn, PG_readahead), marked[i]);
+	}
+}
+END_TEST
+
+/* Four pages from the beginning of a file count twice: ten from the fifth on. */
+START_TEST(a_read_goes_by_where_the_one_before_it_ended)
+{
+	read_at(0, 9);
+	read_at(0x37ea, 0x2628);
+	expect_cached(0, 14);
 }
 END_TEST
 
@@ -372,7 +384,8 @@ Suite *suite_readahead(void)
 	tcase_add_test(tc, a_step_further_than_last_time_is_the_beginning_of_a_stream);
 	tcase_add_test(tc, what_is_cached_before_it_tells_of_a_stream);
 	tcase_add_test(tc, no_window_leaves_the_file);
-	tcase_add_test(tc, a_mark_on_the_page_just_read_is_seen_at_once);
+	tcase_add_test(tc, a_window_that_the_file_clips_has_its_mark_where_it_was);
+	tcase_add_test(tc, a_read_goes_by_where_the_one_before_it_ended);
 	tcase_add_test(tc, a_fault_reads_around_it_and_its_mark_reads_on);
 	tcase_add_test(tc, a_fault_reads_as_the_program_says_it_will);
 	tcase_add_test(tc, code_is_read_forward_and_within_its_mapping);
