@@ -59,6 +59,25 @@ static inline uint64_t check_mix(uint64_t pfn)
 	return pfn ^ pfn >> 31;
 }
 
+/* page_folio() and folio_nr_pages() of a frame of RAM that may say anything. */
+static inline pfn_t check_folio(const struct machine *m, pfn_t pfn)
+{
+	const uint64_t head = page_at(m, pfn)->private;
+
+	return page_has(m, pfn, PG_compound) && head <= pfn &&
+	       pfn - head < 1ULL << (MAX_ORDER - 1) ? (pfn_t)head : pfn;
+}
+
+static inline uint64_t check_nr_pages(const struct machine *m, pfn_t pfn)
+{
+	const pfn_t head = check_folio(m, pfn);
+	uint64_t order = 0;
+
+	if (page_has(m, head, PG_compound) && page_is_managed(m, head + 1ULL))
+		order = page_at(m, head + 1)->lru.prev;
+	return order < MAX_ORDER ? 1ULL << order : 1;
+}
+
 void check_frames(struct check *c);		/* check_frames.c */
 void check_lru(struct check *c);
 void check_slabs(struct check *c);		/* check_objects.c */

@@ -54,8 +54,8 @@ static void check_tags(struct check *c, mapping_ref mapping, uint64_t index,
 		       pfn_t pfn)
 {
 	const bool disk = mapping_can_writeback(c->m, mapping);
-	const bool dirty = disk && page_has(c->m, pfn, PG_dirty);
-	const bool writeback = disk && page_has(c->m, pfn, PG_writeback);
+	const bool dirty = disk && page_has(c->m, check_folio(c->m, pfn), PG_dirty);
+	const bool writeback = disk && page_has(c->m, check_folio(c->m, pfn), PG_writeback);
 
 	check_law(c, LAW_page_tags,
 		  radix_tree_tag_get(c->m, mapping, index,
@@ -94,7 +94,8 @@ static void check_clean(struct check *c, const struct inode *inode,
 {
 	uint64_t block;
 
-	if (page_has(c->m, pfn, PG_writeback) || !page_has(c->m, pfn, PG_uptodate))
+	if (page_has(c->m, check_folio(c->m, pfn), PG_writeback) ||
+	    !page_has(c->m, check_folio(c->m, pfn), PG_uptodate))
 		return;
 	block = disk_bmap(c->m, inode->i_ino, index);
 	check_law(c, LAW_page_clean, block ? same_bytes(c->m, pfn, block)
@@ -112,7 +113,7 @@ static void check_tail(struct check *c, mapping_ref mapping,
 	const uint8_t *bytes;
 	uint8_t any = 0;
 
-	if (!block || (pfn && page_has(c->m, pfn, PG_dirty)) ||
+	if (!block || (pfn && block_is_dirty(c->m, pfn)) ||
 	    ram_frame_is_blank(c->m, disk_frame(c->m, block)))
 		return;
 	bytes = disk_at(c->m, block);
@@ -137,12 +138,14 @@ static void check_pages(struct check *c, mapping_ref mapping)
 		check_law(c, LAW_page_tree,
 			  page_at(c->m, pfn)->mapping == mapping.pa &&
 			  page_at(c->m, pfn)->index == index &&
-			  index << PAGE_SHIFT <= PAGE_ALIGN(inode->i_size));
+			  page_at(c->m, check_folio(c->m, pfn))->index
+					  << PAGE_SHIFT <=
+				  PAGE_ALIGN(inode->i_size));
 		check_law(c, LAW_page_end,
 			  page_counts_at(c->m, pfn)->_mapcount < 0 ||
 			  index < size_pages(inode->i_size));
 		check_tags(c, mapping, index, pfn);
-		c->refs_found += check_mix(pfn);
+		c->refs_found += check_mix(check_folio(c->m, pfn));
 	}
 	check_law(c, LAW_page_tree, nr == as->nrpages);
 	c->file_pages += nr;
@@ -173,7 +176,7 @@ void check_file_pages(struct check *c, inode_ref ref)
 	pfn_t pfn;
 
 	for (; radix_tree_next(c->m, mapping, &index, &pfn); index++) {
-		if (!page_has(c->m, pfn, PG_dirty))
+		if (!block_is_dirty(c->m, pfn))
 			check_clean(c, inode, index, pfn);
 		else
 			check_law(c, LAW_dirty_block,

@@ -145,7 +145,8 @@ static void check_page(struct check *c, pfn_t pfn)
 		return;
 	c->refs_held += (uint64_t)counts->_count * check_mix(pfn);
 	c->maps_held += (uint64_t)(counts->_mapcount + 1) * check_mix(pfn);
-	c->lru_flagged += page->flags >> PG_lru & 1;
+	if (page->flags >> PG_lru & 1)
+		c->lru_flagged += check_nr_pages(c->m, pfn);
 	c->slab_flagged += page->flags >> PG_slab & 1;
 	c->kernel_pages += page->flags >> PG_kernel & 1;
 	if (page->flags >> PG_pipe & 1)
@@ -159,25 +160,46 @@ static void check_page(struct check *c, pfn_t pfn)
 		c->file_mapped++;
 }
 
-/* Law E of compound pages (kernel-reference E 39); returns how many frames it has. */
+/* A part of a compound page: it knows the head, and only mappings are counted. */
+static void check_tail(struct check *c, pfn_t head, pfn_t pfn)
+{
+	const struct page_rest *page = page_at(c->m, pfn);
+	const struct page_counts *counts = page_counts_at(c->m, pfn);
+
+	check_law(c, LAW_compound, page->lru.next == page_lru_pa(c->m, head) &&
+		  counts->_count == 0 && counts->_mapcount >= -1 &&
+		  page->mapping == page_at(c->m, head)->mapping &&
+		  (!page->mapping ||
+		   page->index == page_at(c->m, head)->index + (pfn - head)));
+	c->maps_held += (uint64_t)(counts->_mapcount + 1) * check_mix(pfn);
+	c->file_mapped += counts->_mapcount >= 0;
+	c->kernel_pages += page->flags >> PG_kernel & 1;
+}
+
+/*
+ * Law E of compound pages (kernel-reference E 39); returns how many frames it has. A
+ * block of one is dirty only if the whole is, and the other way round.
+ */
 static uint64_t check_compound(struct check *c, pfn_t head)
 {
 	const uint64_t order = page_at(c->m, head + 1)->lru.prev;
 	const uint64_t nr = order && order < MAX_ORDER ? 1ULL << order : 1;
+	bool dirty = false;
 
 	check_law(c, LAW_compound, nr > 1 && !(head & (nr - 1)) &&
-		  page_is_managed(c->m, head + nr - 1));
+		  page_is_managed(c->m, head + nr - 1) &&
+		  !(page_at(c->m, head)->index & (nr - 1)));
 	for (pfn_t pfn = head; pfn < head + nr; pfn++) {
 		const struct page_rest *page = page_at(c->m, pfn);
-		const struct page_counts *counts = page_counts_at(c->m, pfn);
 
-		check_law(c, LAW_compound,
-			  page->flags >> PG_compound & 1 &&
-			  page->private == head && counts->_mapcount == -1 &&
-			  page->lru.next == page_lru_pa(c->m, head) &&
-			  (counts->_count == 0 || pfn == head));
-		c->kernel_pages += pfn != head && page->flags >> PG_kernel & 1;
+		check_law(c, LAW_compound, page->flags >> PG_compound & 1 &&
+					   page->private == head);
+		if (pfn != head)
+			check_tail(c, head, pfn);
+		dirty |= page->flags >> PG_block_dirty & 1;
 	}
+	check_law(c, LAW_compound, !page_at(c->m, head)->mapping ||
+		  dirty == page_has(c->m, head, PG_dirty));
 	check_page(c, head);
 	return nr;
 }
@@ -241,7 +263,7 @@ static uint64_t check_lru_list(struct check *c, uint64_t head, bool active,
 {
 	uint64_t pos = list_at(c->m, head)->next, nr = 0, files = 0;
 
-	for (; pos != head && nr <= max; nr++) {
+	while (pos != head && nr <= max) {
 		pfn_t pfn;
 
 		if (!check_law(c, LAW_lru_lists,
@@ -256,7 +278,9 @@ static uint64_t check_lru_list(struct check *c, uint64_t head, bool active,
 			  page_has(c->m, pfn, PG_active) == active &&
 			  (int)page_zone(c->m, pfn) == type &&
 			  page_at(c->m, pfn)->mapping != 0);
-		files += !page_has(c->m, pfn, PG_swapbacked);
+		if (!page_has(c->m, pfn, PG_swapbacked))
+			files += check_nr_pages(c->m, pfn);
+		nr += check_nr_pages(c->m, pfn);
 		pos = list_at(c->m, pos)->next;
 	}
 	check_law(c, LAW_lru_lists, files == nr_file);

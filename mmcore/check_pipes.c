@@ -18,7 +18,7 @@ static void check_buffer(struct check *c, const struct pipe_buffer *buf)
 	check_law(c, LAW_pipe_ring, (buf->ops == PIPE_BUF_OPS_ZERO) <=
 				    (buf->page == k->zero_pfn));
 	if (buf->page != k->zero_pfn)
-		c->refs_found += check_mix(buf->page);
+		c->refs_found += check_mix(check_folio(c->m, (pfn_t)buf->page));
 }
 
 /* One page, or one compound page: as large as it must be and no larger. */

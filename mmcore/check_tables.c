@@ -66,7 +66,7 @@ static void check_file_page(struct table_walk *w,
 	check_law(w->c, LAW_pte_exclusive, !(pte & m->arch->exclusive));
 	check_law(w->c, LAW_pte_write,
 		  !pte_write(m, pte) || vma->vm_flags & VM_SHARED);
-	if (page->flags >> PG_swapbacked & 1)
+	if (page_has(m, check_folio(m, pfn), PG_swapbacked))
 		w->shmem++;
 	else
 		w->file++;
@@ -112,7 +112,7 @@ static void check_pte(struct table_walk *w, uint64_t addr, pte_t pte)
 		return;
 	}
 	c->maps_found += check_mix(pfn);
-	c->refs_found += check_mix(pfn);
+	c->refs_found += check_mix(check_folio(c->m, pfn));
 	if (page_at(c->m, pfn)->mapping & PAGE_MAPPING_ANON)
 		check_anon_page(w, vma, addr, pte, pfn);
 	else

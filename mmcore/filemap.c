@@ -6,9 +6,8 @@
  * to it, shared mappings map it, private ones map it until the first store. So all
  * of them see the same bytes at once, and the disk learns of them later.
  *
- * The last page of a file has a tail behind the file's end. It is zero when the
- * page comes in; programs may store there, which nobody else should ever see: it
- * does not reach the disk, and is zeroed whenever the file's end moves.
+ * Writes and windows of readahead bring in folios of several pages where they can:
+ * see folio.c. How the end of a file moves is in truncate.c.
  */
 #include <string.h>
 
@@ -26,54 +25,92 @@ const struct address_space_operations address_space_operations[NR_A_OPS] = {
 		.readpage = disk_readpage,
 		.writepage = disk_writepage,
 		.get_block = disk_page_block,
+		.has_block = disk_has_block,
 	},
 };
 
 /* ---- pages come and go ---- */
 
+/* The tree has all pages of a folio, or none. */
+static int64_t insert_folio(struct step *s, mapping_ref mapping, uint64_t index,
+			    pfn_t pfn)
+{
+	for (uint32_t i = 0; i < folio_nr_pages(s->m, pfn); i++) {
+		if (!radix_tree_insert(s, mapping, index + i, pfn + i))
+			continue;
+		while (i--)
+			radix_tree_delete(s, mapping, index + i);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 int64_t add_to_page_cache(struct step *s, mapping_ref mapping, uint64_t index,
 			  pfn_t pfn)
 {
-	struct page_rest *page = page_mut(s, pfn);
+	const uint32_t nr = folio_nr_pages(s->m, pfn);
+	const int64_t err = insert_folio(s, mapping, index, pfn);
 
-	if (radix_tree_insert(s, mapping, index, pfn))
-		return -ENOMEM;
-	page->mapping = mapping.pa;
-	page->index = index;
-	mapping_mut(s, mapping)->nrpages++;
-	kernel_mut(s)->nr_file_pages++;
+	if (err)
+		return err;
+	for (uint32_t i = 0; i < nr; i++) {
+		struct page_rest *page = page_mut(s, pfn + i);
+
+		page->mapping = mapping.pa;
+		page->index = index + i;
+	}
+	page_counts_mut(s, pfn)->_count += (int32_t)(nr - 1);
+	mapping_mut(s, mapping)->nrpages += nr;
+	kernel_mut(s)->nr_file_pages += nr;
 	lru_cache_add(s, pfn);
 	return 0;
 }
 
 void remove_from_page_cache(struct step *s, pfn_t pfn)
 {
-	struct page_rest *page = page_mut(s, pfn);
-	const mapping_ref mapping = mapping_make(page->mapping);
+	const pfn_t folio = page_folio(s->m, pfn);
+	const uint32_t nr = folio_nr_pages(s->m, folio);
+	const mapping_ref mapping = mapping_make(page_at(s->m, folio)->mapping);
 	const inode_ref inode = mapping_at(s->m, mapping)->host;
 
-	MM_ASSERT(page_counts_at(s->m, pfn)->_mapcount < 0);
-	clear_page_dirty(s, pfn);
-	radix_tree_delete(s, mapping, page->index);
-	page->mapping = 0;
-	mapping_mut(s, mapping)->nrpages--;
-	kernel_mut(s)->nr_file_pages--;
-	put_page(s, pfn);
+	clear_page_dirty(s, folio);
+	for (uint32_t i = 0; i < nr; i++) {
+		struct page_rest *page = page_mut(s, folio + i);
+
+		MM_ASSERT(page_counts_at(s->m, folio + i)->_mapcount < 0);
+		radix_tree_delete(s, mapping, page->index);
+		page->mapping = 0;
+	}
+	mapping_mut(s, mapping)->nrpages -= nr;
+	kernel_mut(s)->nr_file_pages -= nr;
+	page_counts_mut(s, folio)->_count -= (int32_t)(nr - 1);
+	put_page(s, folio);
 	if (!mapping_at(s->m, mapping)->nrpages &&
 	    !inode_at(s->m, inode)->i_count &&
 	    inode_at(s->m, inode)->i_sb == SUPER_DISK)
 		disk_drop_inode(s, inode);
 }
 
-int64_t read_cache_page(struct step *s, mapping_ref mapping, uint64_t index,
-			pfn_t *pfn)
+int64_t read_folio(struct step *s, pfn_t pfn)
+{
+	const pfn_t folio = page_folio(s->m, pfn);
+	const mapping_ref mapping = mapping_make(page_at(s->m, folio)->mapping);
+	int64_t err = 0;
+
+	for (uint32_t i = 0; !err && i < folio_nr_pages(s->m, folio); i++)
+		if (!block_is_dirty(s->m, folio + i))
+			err = aops(s->m, mapping)->readpage(s, mapping, folio + i);
+	if (!err)
+		folio_set(s, folio, PG_uptodate);
+	return err;
+}
+
+int64_t read_cache_folio(struct step *s, mapping_ref mapping, uint64_t index,
+			 unsigned int order, pfn_t *pfn)
 {
 	int64_t err;
 
-	*pfn = find_get_page(s->m, mapping, index);
-	if (*pfn)
-		return 0;
-	*pfn = alloc_page(s, GFP_HIGHUSER);
+	*pfn = alloc_pages(s, GFP_HIGHUSER | __GFP_COMP, order);
 	if (!*pfn)
 		return -ENOMEM;
 	err = add_to_page_cache(s, mapping, index, *pfn);
@@ -81,12 +118,22 @@ int64_t read_cache_page(struct step *s, mapping_ref mapping, uint64_t index,
 		put_page(s, *pfn);
 		return err;
 	}
-	return aops(s->m, mapping)->readpage(s, mapping, *pfn);
+	return read_folio(s, *pfn);
+}
+
+int64_t read_cache_page(struct step *s, mapping_ref mapping, uint64_t index,
+			pfn_t *pfn)
+{
+	*pfn = find_get_page(s->m, mapping, index);
+	return *pfn ? 0 : read_cache_folio(s, mapping, index, 0, pfn);
 }
 
 void mark_page_accessed(struct step *s, pfn_t pfn)
 {
-	struct page_rest *page = page_mut(s, pfn);
+	struct page_rest *page;
+
+	pfn = page_folio(s->m, pfn);
+	page = page_mut(s, pfn);
 
 	if (!(page->flags >> PG_referenced & 1)) {
 		page->flags |= 1ULL << PG_referenced;
@@ -99,28 +146,71 @@ void mark_page_accessed(struct step *s, pfn_t pfn)
 
 /* ---- read ---- */
 
-/* Its bytes are wanted. Was a folio of Linux's not PG_uptodate until now? */
+/* Its bytes are wanted. Was the folio not PG_uptodate until now? */
 static bool bring_up(struct step *s, pfn_t pfn)
 {
-	if (page_has(s->m, pfn, PG_uptodate))
-		return false;
-	page_mut(s, pfn)->flags |= 1ULL << PG_uptodate;
-	return true;
+	return !folio_has(s->m, pfn, PG_uptodate) && !read_folio(s, pfn);
 }
 
-int64_t filemap_get_page(struct step *s, file_ref file, uint64_t index,
-			 uint64_t last, pfn_t *pfn)
+/* filemap_readahead(): the rest of what is wanted begins with the folio. */
+static void meet_mark(struct step *s, file_ref file, pfn_t pfn, uint64_t last)
+{
+	const pfn_t folio = page_folio(s->m, pfn);
+	const uint64_t index = page_at(s->m, folio)->index;
+
+	if (page_has(s->m, folio, PG_readahead))
+		page_cache_async_ra(s, file, folio, index, last - index);
+}
+
+#define PAGEVEC_SIZE 31	/* folios */
+
+/* filemap_get_read_batch(): *end is set behind the last folio; it, or 0. What has to
+ * be read first is a batch of its own. */
+static pfn_t read_batch(const struct machine *m, mapping_ref mapping,
+			uint64_t index, uint64_t last, uint64_t *end)
+{
+	pfn_t folio = 0;
+
+	*end = index;
+	for (int nr = 0; nr < PAGEVEC_SIZE && *end < last; nr++) {
+		const pfn_t pfn = find_get_page(m, mapping, *end);
+
+		if (!pfn || (nr && !folio_has(m, pfn, PG_uptodate)))
+			break;
+		folio = page_folio(m, pfn);
+		*end = page_at(m, folio)->index + folio_nr_pages(m, folio);
+		if (!page_has(m, folio, PG_uptodate) ||
+		    page_has(m, folio, PG_readahead))
+			break;
+	}
+	return folio;
+}
+
+int64_t filemap_get_pages(struct step *s, file_ref file, uint64_t index,
+			  uint64_t last, uint64_t *end)
 {
 	const mapping_ref mapping = file_at(s->m, file)->f_mapping;
+	pfn_t folio = read_batch(s->m, mapping, index, last, end);
 
-	*pfn = find_get_page(s->m, mapping, index);
-	if (!*pfn)
+	if (!folio) {
 		page_cache_sync_ra(s, file, index, last - index);
-	else if (page_has(s->m, *pfn, PG_readahead))
-		page_cache_async_ra(s, file, *pfn, last - index);
-	if (*pfn)
-		bring_up(s, *pfn);
-	return read_cache_page(s, mapping, index, pfn);
+		folio = read_batch(s->m, mapping, index, last, end);
+	}
+	if (!folio) {
+		*end = index + 1;
+		return read_cache_page(s, mapping, index, &folio);
+	}
+	meet_mark(s, file, folio, last);
+	return page_has(s->m, folio, PG_uptodate) ? 0 : read_folio(s, folio);
+}
+
+/* pos_same_folio(): does the byte at @pos lie in the folio that holds @index? */
+static bool in_same_folio(const struct machine *m, pfn_t pfn, uint64_t index,
+			  uint64_t pos)
+{
+	const unsigned int order = folio_order(m, pfn);
+
+	return pos >> PAGE_SHIFT >> order == index >> order;
 }
 
 int64_t generic_file_read(struct step *s, file_ref ref, struct user_buffer *to,
@@ -128,8 +218,9 @@ int64_t generic_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 {
 	const struct file *file = file_at(s->m, ref);
 	const uint64_t size = inode_at(s->m, file->f_inode)->i_size;
+	const uint64_t last = size_pages(*pos + count);
 	int64_t last_pos = file->f_ra.prev_pos, err = 0;
-	uint64_t done = 0, left = 0, n;
+	uint64_t done = 0, left = 0, end = 0, n;
 
 	if (*pos >= size || !count)
 		return 0;
@@ -139,13 +230,13 @@ int64_t generic_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 		const uint64_t index = *pos >> PAGE_SHIFT;
 		pfn_t pfn;
 
-		err = filemap_get_page(s, ref, index,
-				       size_pages(*pos + count - done), &pfn);
+		if (index >= end)
+			err = filemap_get_pages(s, ref, index, last, &end);
 		if (err)
 			break;
-		/* Its last byte, not the first one behind it: pos_same_folio(). */
-		if (done || last_pos < 0 ||
-		    (uint64_t)(last_pos - 1) >> PAGE_SHIFT != index)
+		pfn = find_get_page(s->m, file->f_mapping, index);
+		/* Its last byte, not the first one behind it. */
+		if (!in_same_folio(s->m, pfn, index, (uint64_t)(last_pos - 1)))
 			mark_page_accessed(s, pfn);
 		n = in_page(*pos, count - done);
 		left = buffer_put(s, to, (const uint8_t *)
@@ -165,177 +256,186 @@ int64_t generic_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 
 /* ---- write ---- */
 
-/* The bytes of the page that holds @from, from there to its end: zero. */
-static void zero_from(struct step *s, mapping_ref mapping, uint64_t from)
+/* A folio for a write of @bytes that begins in the page @index, where nothing is
+ * cached. Nothing is read. 0, or -ENOMEM. */
+static int64_t new_folio_to_write(struct step *s, mapping_ref mapping,
+				  uint64_t index, uint64_t bytes, pfn_t *pfn)
 {
-	const pfn_t pfn = find_get_page(s->m, mapping, from >> PAGE_SHIFT);
-
-	if (from & ~PAGE_MASK && pfn && !ram_frame_is_blank(s->m, pfn))
-		memset((uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
-		       (from & ~PAGE_MASK), 0, PAGE_SIZE - (from & ~PAGE_MASK));
-}
-
-/*
- * ext4_block_truncate_page(): behind @size its page is zero, in memory and, when
- * it is written, on the disk; it is read for that. A hole has nothing to zero, but
- * its page is in the cache, too.
- * 0 or -ENOMEM, not told.
- */
-static int64_t zero_tail(struct step *s, inode_ref inode, uint64_t size)
-{
-	const mapping_ref mapping = inode_mapping(inode);
-	const uint64_t index = size >> PAGE_SHIFT;
-	pfn_t pfn;
+	unsigned int order = filemap_folio_order(s->m, mapping, index,
+						 bytes >> PAGE_SHIFT);
 	int64_t err;
 
-	if (!(size & ~PAGE_MASK))
-		return 0;
-	pfn = find_get_page(s->m, mapping, index);
-	if (!pfn) {
-		err = read_cache_page(s, mapping, index, &pfn);
-		if (err)
-			return err;
-		page_mut(s, pfn)->flags &= ~(1ULL << PG_uptodate);
-	}
-	if (!disk_bmap(s->m, inode_at(s->m, inode)->i_ino, index))
-		return 0;
-	zero_from(s, mapping, size);
-	set_page_dirty(s, pfn);
-	return 0;
-}
-
-/*
- * The file grows and has zeros up to @pos: what programs stored behind its end is
- * not part of it. As in Linux nobody is told when there is no memory to say so on
- * the disk.
- */
-static void extend_file(struct step *s, inode_ref inode, uint64_t pos,
-			uint64_t size)
-{
-	const uint64_t old = inode_at(s->m, inode)->i_size;
-
-	if (old < pos && zero_tail(s, inode, old))
-		zero_from(s, inode_mapping(inode), old);
-	i_size_write(s, inode, size);
-}
-
-/*
- * prepare_write: a block for the page (*made: it had none), and the page itself,
- * read from the disk unless all of it will be overwritten. 0, or a negative
- * errno, not told.
- */
-static int64_t prepare_write(struct step *s, mapping_ref mapping, uint64_t pos,
-			     uint64_t n, pfn_t *pfn, bool *made)
-{
-	const struct inode *inode =
-		inode_at(s->m, mapping_at(s->m, mapping)->host);
-	const uint64_t index = pos >> PAGE_SHIFT, blocks = inode->i_blocks;
-	int64_t err = aops(s->m, mapping)->get_block(s, mapping, index);
-
-	if (err)
-		return err;
-	*made = inode->i_blocks != blocks;
-	*pfn = find_get_page(s->m, mapping, index);
-	if (*pfn)
-		return 0;
-	if (n < PAGE_SIZE && index < size_pages(inode->i_size))
-		return read_cache_page(s, mapping, index, pfn);
-	*pfn = alloc_page(s, GFP_HIGHUSER);
+	do
+		*pfn = alloc_pages(s, GFP_HIGHUSER | __GFP_COMP, order);
+	while (!*pfn && order--);
 	if (!*pfn)
 		return -ENOMEM;
 	err = add_to_page_cache(s, mapping, index, *pfn);
 	if (err)
 		put_page(s, *pfn);
-	else
-		page_mut(s, *pfn)->flags |= 1ULL << PG_uptodate;
 	return err;
 }
 
-/* One page's worth: bytes written, or a negative errno, told. */
-static int64_t write_one_page(struct step *s, inode_ref inode,
-			      struct user_buffer *from, uint64_t pos, uint64_t n)
+/*
+ * __block_write_begin(): blocks for what will be written of a folio, and the bytes
+ * around it in its first and last block. A block that is new is zeros, and will be
+ * written whatever comes. Returns: how many of the @n bytes have blocks, or -ENOSPC.
+ */
+static int64_t prepare_blocks(struct step *s, mapping_ref mapping, uint64_t pos,
+			      uint64_t n)
 {
-	const mapping_ref mapping = inode_mapping(inode);
-	uint64_t got;
-	bool made;
-	pfn_t pfn;
-	int64_t err = prepare_write(s, mapping, pos, n, &pfn, &made);
+	const struct inode *inode =
+		inode_at(s->m, mapping_at(s->m, mapping)->host);
+	uint64_t at = pos;
 
-	if (err)
-		return refuse(s, (int)-err, err == -ENOSPC
-			      ? "the disk is full"
-			      : "no memory for a page of the file");
-	/* As in shmem.c: the file has grown to @pos before the buffer is read. */
-	if (pos > inode_at(s->m, inode)->i_size)
-		extend_file(s, inode, pos, pos);
-	got = buffer_get_some(s, from, (uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
-				       (pos & ~PAGE_MASK), n);
-	/* folio_zero_new_buffers(): a block that is new is zeros, and written. */
-	/* block_commit_write(): where a block is begun in its middle it is written. */
-	if (got || made || pos & ~PAGE_MASK)
-		set_page_dirty(s, pfn);
-	if (!got)
-		return refuse(s, EFAULT, "the buffer cannot be read");
-	if (pos + got > inode_at(s->m, inode)->i_size)
-		i_size_write(s, inode, pos + got);
-	bring_up(s, pfn);
-	return (int64_t)got;
+	while (at < pos + n) {
+		const uint64_t index = at >> PAGE_SHIFT, blocks = inode->i_blocks;
+		const uint64_t here = in_page(at, pos + n - at);
+		const pfn_t pfn = find_get_page(s->m, mapping, index);
+		const int64_t err = aops(s->m, mapping)->get_block(s, mapping,
+								   index);
+
+		if (err)
+			return at > pos ? (int64_t)(at - pos) : err;
+		if (inode->i_blocks != blocks)
+			mark_block_dirty(s, pfn);
+		else if (here < PAGE_SIZE && !block_is_dirty(s->m, pfn) &&
+			 !folio_has(s->m, pfn, PG_uptodate))
+			disk_readpage(s, mapping, pfn);
+		at += here;
+	}
+	return (int64_t)n;
 }
+
+/* ext4_da_write_begin(): the same with the folio. *@pfn is the page of @pos. */
+static int64_t write_begin(struct step *s, mapping_ref mapping, uint64_t pos,
+			   uint64_t n, pfn_t *pfn)
+{
+	const struct inode *inode =
+		inode_at(s->m, mapping_at(s->m, mapping)->host);
+	const uint64_t index = pos >> PAGE_SHIFT, blocks = inode->i_blocks;
+	uint64_t end;
+	int64_t err = aops(s->m, mapping)->get_block(s, mapping, index);
+
+	*pfn = err ? 0 : find_get_page(s->m, mapping, index);
+	if (!err && !*pfn)
+		err = new_folio_to_write(s, mapping, index, n, pfn);
+	if (err)
+		return err;
+	if (inode->i_blocks != blocks)
+		mark_block_dirty(s, *pfn);
+	end = page_at(s->m, page_folio(s->m, *pfn))->index +
+	      folio_nr_pages(s->m, *pfn);
+	if (n > (end << PAGE_SHIFT) - pos)
+		n = (end << PAGE_SHIFT) - pos;
+	return prepare_blocks(s, mapping, pos, n);
+}
+
+/* The bytes of one page, its block being there. How many are there to be read. */
+static uint64_t write_one_page(struct step *s, inode_ref inode, pfn_t pfn,
+			       struct user_buffer *from, uint64_t pos, uint64_t n)
+{
+	const uint64_t got = buffer_get_atomic(s, from, (uint8_t *)
+					       ram_mut(s, pfn_to_pa(pfn)) +
+					       (pos & ~PAGE_MASK), n);
+
+	/* block_commit_write(): where a block is begun in its middle it is written. */
+	if (got || pos & ~PAGE_MASK)
+		mark_block_dirty(s, pfn);
+	if (got && pos + got > inode_at(s->m, inode)->i_size)
+		i_size_write(s, inode, pos + got);
+	return got;
+}
+
+/* As many of the bytes that go into one folio as are there to be read. */
+static uint64_t write_pages(struct step *s, inode_ref inode, pfn_t pfn,
+			    struct user_buffer *from, uint64_t pos, uint64_t n)
+{
+	uint64_t done = 0, got, want;
+
+	do {
+		want = in_page(pos + done, n - done);
+		got = write_one_page(s, inode, pfn++, from, pos + done, want);
+		done += got;
+	} while (got == want && done < n);
+	return done;
+}
+
+/* All of its blocks are new, or were written: nothing of the disk's is wanted. */
+static void note_filled(struct step *s, pfn_t pfn)
+{
+	const pfn_t folio = page_folio(s->m, pfn);
+
+	for (uint32_t i = 0; i < folio_nr_pages(s->m, folio); i++)
+		if (!block_is_dirty(s->m, folio + i))
+			return;
+	folio_set(s, folio, PG_uptodate);
+}
+
+/* A write on its way: where, and how much at a time. */
+struct writing {
+	inode_ref inode;
+	struct user_buffer *from;
+	uint64_t pos;
+	uint64_t chunk;		/* halved when bytes were not there to be read */
+};
 
 /*
- * ext4 writes by folios, as large as what is written allows where nothing is
- * cached yet: the page behind the one that @pos begins.
+ * One round of generic_perform_write(): what is there to be read of the bytes that go
+ * into one folio. Where that is nothing, they are faulted in, for the next round.
+ * Bytes written, or a negative errno, told.
  */
-static uint64_t folio_end(const struct machine *m, mapping_ref mapping,
-			  uint64_t pos, uint64_t bytes)
+static int64_t write_to_folio(struct step *s, struct writing *w, uint64_t n,
+			      bool again)
 {
-	const uint64_t index = pos >> PAGE_SHIFT;
-	uint64_t next = index, pages = 1;
+	uint64_t got;
 	pfn_t pfn;
+	bool whole;
+	const int64_t have = write_begin(s, inode_mapping(w->inode), w->pos, n, &pfn);
 
-	while (pages * 2 <= bytes >> PAGE_SHIFT && !(index & (pages * 2 - 1)))
-		pages *= 2;
-	if (radix_tree_next(m, mapping, &next, &pfn))
-		while (pages > 1 && next < index + pages)
-			pages /= 2;
-	return index + pages;
-}
-
-/* A write that faulted had blocks for all of its folio. */
-static void reserve_blocks(struct step *s, mapping_ref mapping, uint64_t pos,
-			   uint64_t bytes, uint64_t end)
-{
-	const uint64_t last = (pos + bytes - 1) >> PAGE_SHIFT;
-	uint64_t index = (pos >> PAGE_SHIFT) + 1;
-
-	for (; index < end && index <= last; index++)
-		if (aops(s->m, mapping)->get_block(s, mapping, index))
-			return;
+	if (have < 0)
+		return refuse(s, (int)-have, have == -ENOSPC
+			      ? "the disk is full"
+			      : "no memory for a page of the file");
+	n = (uint64_t)have;
+	/* As in shmem.c: the file has grown to @pos before the buffer is read. */
+	if (w->pos > inode_at(s->m, w->inode)->i_size)
+		extend_file(s, w->inode, w->pos, w->pos);
+	whole = folio_has(s->m, pfn, PG_uptodate);
+	got = write_pages(s, w->inode, pfn, w->from, w->pos, n);
+	note_filled(s, pfn);
+	if (got < n && (!got || !whole) && w->chunk > PAGE_SIZE)
+		w->chunk /= 2;
+	if (!got && (again || !buffer_fault_in(s, w->from, n)))
+		return refuse(s, EFAULT, "the buffer cannot be read");
+	w->pos += got;
+	return (int64_t)got;
 }
 
 int64_t generic_file_write(struct step *s, file_ref ref,
 			   struct user_buffer *from, uint64_t *pos,
 			   uint64_t count)
 {
-	const inode_ref inode = file_at(s->m, ref)->f_inode;
-	const mapping_ref mapping = inode_mapping(inode);
-	uint64_t done = 0, end = 0;
+	struct writing w = { file_at(s->m, ref)->f_inode, from, 0,
+			     PAGE_SIZE << MAX_PAGECACHE_ORDER };
+	uint64_t done = 0;
 	int64_t n = generic_write_checks(s, ref, pos, &count);
+	bool again = false;
 
 	if (n)
 		return n;
+	w.pos = *pos;
 	while (done < count) {
-		if (*pos >> PAGE_SHIFT >= end)
-			end = folio_end(s->m, mapping, *pos, count - done);
-		n = write_one_page(s, inode, from, *pos,
-				   in_page(*pos, count - done));
-		if (n == -EFAULT)
-			reserve_blocks(s, mapping, *pos, count - done, end);
+		const uint64_t room = w.chunk - (w.pos & (w.chunk - 1));
+
+		n = write_to_folio(s, &w, count - done < room ? count - done : room,
+				   again);
 		if (n < 0)
 			break;
+		again = !n;
 		done += (uint64_t)n;
-		*pos += (uint64_t)n;
 	}
+	*pos += done;
 	balance_dirty_pages(s);
 	if (n < 0 && !done)
 		return n;
@@ -382,124 +482,6 @@ void generic_file_release(struct step *s, file_ref file)
 	filemap_fdatawrite_range(s, inode_mapping(inode), 0, UINT64_MAX);
 }
 
-/* ---- truncate, invalidate ---- */
-
-void truncate_inode_pages_range(struct step *s, mapping_ref mapping,
-				uint64_t first, uint64_t end)
-{
-	const inode_ref inode = mapping_at(s->m, mapping)->host;
-	pfn_t pfn;
-
-	if (radix_tree_next(s->m, mapping, &(uint64_t){ first }, &pfn))
-		unmap_mapping_pages(s, mapping, first, end, false);
-	igrab(s, inode);
-	while (radix_tree_next(s->m, mapping, &first, &pfn) && first < end) {
-		remove_from_page_cache(s, pfn);
-		first++;
-	}
-	inode_mut(s, inode)->i_count--;
-}
-
-void truncate_inode_pages(struct step *s, mapping_ref mapping, uint64_t first)
-{
-	const inode_ref inode = mapping_at(s->m, mapping)->host;
-	pfn_t pfn;
-
-	inode_mut(s, inode)->i_count++;
-	while (radix_tree_next(s->m, mapping, &first, &pfn)) {
-		remove_from_page_cache(s, pfn);
-		first++;
-	}
-	inode_mut(s, inode)->i_count--;
-}
-
-/* The last page keeps only what the file keeps. */
-static int64_t truncate_tail(struct step *s, inode_ref inode, uint64_t size)
-{
-	const int64_t err = zero_tail(s, inode, size);
-
-	return err ? refuse(s, (int)-err, "no memory for the file's last page") : 0;
-}
-
-int64_t vmtruncate(struct step *s, inode_ref inode, uint64_t size)
-{
-	const mapping_ref mapping = inode_mapping(inode);
-	const uint64_t old = inode_at(s->m, inode)->i_size;
-	const uint64_t first = size_pages(size);
-	int64_t err;
-
-	trace_event(s, truncate, old, size);
-	if (size > old) {
-		extend_file(s, inode, size, size);
-		return 0;
-	}
-	err = truncate_tail(s, inode, size);
-	if (err)
-		return err;
-	i_size_write(s, inode, size);
-	if (!size)
-		inode_mut(s, inode)->i_state |= I_DA_ALLOC_CLOSE;
-	if (old > first << PAGE_SHIFT)
-		unmap_mapping_pages(s, mapping, first, UINT64_MAX, true);
-	truncate_inode_pages(s, mapping, first);
-	return 0;
-}
-
-uint64_t invalidate_mapping_pages(struct step *s, mapping_ref mapping,
-				  uint64_t first, uint64_t end)
-{
-	const inode_ref inode = mapping_at(s->m, mapping)->host;
-	const uint64_t busy = 1ULL << PG_dirty | 1ULL << PG_writeback |
-			      1ULL << PG_locked;
-	uint64_t gone = 0;
-	pfn_t pfn;
-
-	igrab(s, inode);
-	for (; radix_tree_next(s->m, mapping, &first, &pfn) && first < end;
-	     first++) {
-		const struct page_counts *counts = page_counts_at(s->m, pfn);
-
-		if (page_at(s->m, pfn)->flags & busy || counts->_mapcount >= 0 ||
-		    counts->_count > 1)
-			continue;
-		remove_from_page_cache(s, pfn);
-		gone++;
-	}
-	iput(s, inode);
-	return gone;
-}
-
-/* The inode after @node by number, found anew: the tree has changed. */
-static inode_ref next_cached_inode(const struct machine *m, uint64_t ino)
-{
-	uint64_t at = kernel_at(m)->inodes.rb_node, best = 0;
-
-	while (at) {
-		const struct inode *inode = inode_at(m, inode_make(at -
-			offsetof(struct inode, i_hash)));
-		const bool right = inode->i_ino <= ino;
-
-		if (!right)
-			best = at;
-		at = right ? inode->i_hash.rb_right : inode->i_hash.rb_left;
-	}
-	return inode_make(best ? best - offsetof(struct inode, i_hash) : 0);
-}
-
-void drop_pagecache(struct step *s)
-{
-	uint64_t ino = 0;
-
-	for (;;) {
-		const inode_ref inode = next_cached_inode(s->m, ino);
-
-		if (inode_none(inode))
-			return;
-		ino = inode_at(s->m, inode)->i_ino;
-		invalidate_mapping_pages(s, inode_mapping(inode), 0, UINT64_MAX);
-	}
-}
-
 /* ---- mappings ---- */
 
 int64_t generic_file_mmap(struct step *s, file_ref file,
@@ -542,6 +524,17 @@ static void around_window(const struct machine *m,
 	*to -= at;
 }
 
+/* Where to stop in a folio that ends at @end, in a window that ends at @to. */
+static uint64_t last_of(const struct machine *m, const struct vm_area_struct *vma,
+			uint64_t end, uint64_t to)
+{
+	const struct file *file = file_at(m, vma->vm_file);
+	const uint64_t pages = size_pages(inode_at(m, file->f_inode)->i_size);
+
+	end = end < to ? end : to;
+	return end < pages ? end : pages;
+}
+
 /* Pages that were there when they were wanted speak for reading ahead. */
 static void note_hits(struct step *s, file_ref file, uint32_t hits)
 {
@@ -550,15 +543,68 @@ static void note_hits(struct step *s, file_ref file, uint32_t hits)
 	ra->mmap_miss = ra->mmap_miss > hits ? ra->mmap_miss - hits : 0;
 }
 
+/* Does all of a folio lie in the VMA, and in the one table that has @addr? */
+static bool folio_fits(const struct machine *m, const struct vm_area_struct *vma,
+		       uint64_t addr, pfn_t folio)
+{
+	const struct arch_level *last = &m->arch->level[m->arch->nr_levels - 1];
+	const uint64_t span = last->shift + last->bits;
+	const uint64_t base = page_at(m, folio)->index;
+	const uint64_t nr = folio_nr_pages(m, folio);
+	const uint64_t first = addr - ((linear_page_index(vma, addr) - base)
+				       << PAGE_SHIFT);
+
+	return base >= vma->vm_pgoff &&
+	       base + nr <= vma->vm_pgoff + vma_pages(vma) &&
+	       first >> span == addr >> span &&
+	       (first + (nr << PAGE_SHIFT) - 1) >> span == addr >> span;
+}
+
 /*
  * Where there was no PTE table, Linux makes one on the way to a huge entry, which
- * it does not try with a file's last page.
+ * it does not try with a folio that has the file's last page.
  */
 static bool has_no_table(const struct step *s, const struct vm_area_struct *vma,
-			 uint64_t pte_pa, uint64_t index)
+			 uint64_t pte_pa, pfn_t folio)
 {
+	const uint64_t next = page_at(s->m, folio)->index +
+			      folio_nr_pages(s->m, folio);
+
 	return s->fresh_table == (pte_pa & PAGE_MASK) &&
-	       vma->vm_ops == VM_OPS_FILE && beyond_end(s->m, vma, index + 1);
+	       vma->vm_ops == VM_OPS_FILE && beyond_end(s->m, vma, next);
+}
+
+/* A fault at @addr, which lies at @index of the file; @pte_pa is its entry. */
+struct around {
+	mm_ref mm;
+	const struct vm_area_struct *vma;
+	uint64_t addr, index, pte_pa;
+};
+
+/* filemap_map_folio_range(): the pages [@first, @end) of a folio, where no entry is
+ * in the way. */
+static void map_around(struct step *s, const struct around *a, pfn_t folio,
+		       uint64_t first, uint64_t end)
+{
+	const pfn_t pfn = folio + (pfn_t)(first - page_at(s->m, folio)->index);
+
+	for (uint64_t i = 0; i < end - first; i++) {
+		const uint64_t off = first + i - a->index;
+		const uint64_t entry = a->pte_pa + (off << s->m->arch->entry_shift);
+
+		if (!pte_none(entry_read(s->m, entry)))
+			continue;
+		map_file_page(s, a->mm, a->vma, entry, pfn + (pfn_t)i, 0);
+		trace_event(s, fault_around, a->addr + (off << PAGE_SHIFT),
+			    first + i, pfn + i);
+	}
+}
+
+/* next_uptodate_folio() */
+static bool is_ready(const struct machine *m, pfn_t folio)
+{
+	return page_has(m, folio, PG_uptodate) &&
+	       !page_has(m, folio, PG_readahead);
 }
 
 void filemap_map_pages(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr,
@@ -566,28 +612,31 @@ void filemap_map_pages(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr,
 {
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
 	const mapping_ref mapping = file_at(s->m, vma->vm_file)->f_mapping;
-	const uint8_t shift = s->m->arch->entry_shift;
-	uint64_t from, to;
+	const struct around a = { mm, vma, addr, linear_page_index(vma, addr),
+				  pte_pa };
+	uint64_t from, to, index, next;
 	uint32_t hits = 0;
+	pfn_t pfn;
 
 	around_window(s->m, vma, addr, &from, &to);
-	for (uint64_t i = from; i != to; i++) {
-		const uint64_t entry = pte_pa + (i << shift);
-		const uint64_t index = linear_page_index(vma, addr) + i;
-		pfn_t pfn;
+	to += a.index;
+	for (index = a.index + from; radix_tree_next(s->m, mapping, &index, &pfn) &&
+	     index < to && !beyond_end(s->m, vma, index); index = next) {
+		const pfn_t folio = page_folio(s->m, pfn);
+		uint64_t end = page_at(s->m, folio)->index +
+			       folio_nr_pages(s->m, folio);
 
-		if (beyond_end(s->m, vma, index) ||
-		    !pte_none(entry_read(s->m, entry)))
+		next = end;
+		if (!is_ready(s->m, folio))
 			continue;
-		pfn = find_get_page(s->m, mapping, index);
-		if (!pfn || page_has(s->m, pfn, PG_readahead) ||
-		    !page_has(s->m, pfn, PG_uptodate))
-			continue;
-		if (!hits && has_no_table(s, vma, pte_pa, index))
+		if (!hits && has_no_table(s, vma, pte_pa, folio))
 			break;
-		map_file_page(s, mm, vma, entry, pfn, 0);
-		trace_event(s, fault_around, addr + (i << PAGE_SHIFT), index, pfn);
-		hits++;
+		if (!beyond_end(s->m, vma, end) && folio_fits(s->m, vma, addr, folio))
+			index = page_at(s->m, folio)->index;
+		else
+			end = last_of(s->m, vma, end, to);
+		map_around(s, &a, folio, index, end);
+		hits += (uint32_t)(end - index);
 	}
 	if (hits && mapping_can_writeback(s->m, mapping))
 		note_hits(s, vma->vm_file, hits);
@@ -605,7 +654,7 @@ static enum vm_fault find_page(struct step *s, const struct vm_area_struct *vma,
 		return VM_FAULT_SIGBUS;
 	*pfn = find_get_page(s->m, mapping, index);
 	if (*pfn) {
-		const bool waited = do_async_mmap_readahead(s, vma, *pfn);
+		const bool waited = do_async_mmap_readahead(s, vma, *pfn, index);
 
 		return bring_up(s, *pfn) || waited ? VM_FAULT_RETRIED
 						   : VM_FAULT_MINOR;
@@ -628,22 +677,67 @@ enum vm_fault filemap_nopage(struct step *s, vma_ref vma, uint64_t addr,
 			 pfn);
 }
 
-bool filemap_page_mkwrite(struct step *s, vma_ref vma, pfn_t pfn)
+bool filemap_page_mkwrite(struct step *s, vma_ref ref, pfn_t pfn)
 {
-	const mapping_ref mapping =
-		file_at(s->m, vma_at(s->m, vma)->vm_file)->f_mapping;
+	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	const mapping_ref mapping = file_at(s->m, vma->vm_file)->f_mapping;
+	const pfn_t folio = page_folio(s->m, pfn);
+	const uint64_t first = page_at(s->m, folio)->index;
 
-	if (aops(s->m, mapping)->get_block(s, mapping, page_at(s->m, pfn)->index))
-		return false;
+	for (uint64_t i = 0; i < folio_nr_pages(s->m, folio) &&
+	     !beyond_end(s->m, vma, first + i); i++)
+		if (aops(s->m, mapping)->get_block(s, mapping, first + i))
+			return false;
 	set_page_dirty(s, pfn);
 	trace_event(s, page_mkwrite, page_at(s->m, pfn)->index, pfn);
 	return true;
+}
+
+/* Are the entries of all pages of a folio none? @pte_pa is that of @pfn. */
+static bool folio_is_unmapped_here(const struct machine *m, pfn_t folio, pfn_t pfn,
+				   uint64_t pte_pa)
+{
+	const uint8_t shift = m->arch->entry_shift;
+	const uint64_t first = pte_pa - ((uint64_t)(pfn - folio) << shift);
+
+	for (uint64_t i = 0; i < folio_nr_pages(m, folio); i++)
+		if (!pte_none(entry_read(m, first + (i << shift))))
+			return false;
+	return true;
+}
+
+/*
+ * finish_fault(): all pages of the folio, where it lies in the file, the VMA and the
+ * table, and none of them is mapped there yet; else the one page.
+ */
+static void finish_fault(struct step *s, const struct around *a, pfn_t pfn,
+			 uint64_t bits)
+{
+	const uint8_t shift = s->m->arch->entry_shift;
+	const pfn_t folio = page_folio(s->m, pfn);
+	uint64_t nr = folio_nr_pages(s->m, folio), before = pfn - folio;
+
+	if (nr == 1 || beyond_end(s->m, a->vma, a->index - before + nr - 1) ||
+	    !folio_fits(s->m, a->vma, a->addr, folio) ||
+	    !folio_is_unmapped_here(s->m, folio, pfn, a->pte_pa)) {
+		nr = 1;
+		before = 0;
+	}
+	for (uint64_t i = 0; i < nr; i++)
+		map_file_page(s, a->mm, a->vma,
+			      a->pte_pa + ((i - before) << shift),
+			      pfn + (pfn_t)(i - before), bits);
+	if (nr > 1)
+		trace_event(s, finish_fault, a->addr - (before << PAGE_SHIFT),
+			    a->index - before, folio, nr);
 }
 
 enum vm_fault filemap_fault(struct step *s, mm_ref mm, vma_ref ref,
 			    uint64_t addr, uint64_t pte_pa, bool write)
 {
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	const struct around a = { mm, vma, addr, linear_page_index(vma, addr),
+				  pte_pa };
 	enum vm_fault fault;
 	pfn_t pfn;
 
@@ -651,22 +745,19 @@ enum vm_fault filemap_fault(struct step *s, mm_ref mm, vma_ref ref,
 		filemap_map_pages(s, mm, ref, addr, pte_pa);
 	if (!pte_none(entry_read(s->m, pte_pa)))
 		return VM_FAULT_MINOR;
-	fault = find_page(s, vma, linear_page_index(vma, addr), &pfn);
+	fault = find_page(s, vma, a.index, &pfn);
 	if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_OOM)
 		return fault;
 	/* After a wait for the disk the fault begins anew, its neighbours first. */
 	if (!write && fault != VM_FAULT_MINOR) {
-		trace_event(s, filemap_retry, addr,
-			    linear_page_index(vma, addr));
+		trace_event(s, filemap_retry, addr, a.index);
 		filemap_map_pages(s, mm, ref, addr, pte_pa);
 	}
-	trace_event(s, filemap_fault, addr, linear_page_index(vma, addr), pfn,
-		    fault == VM_FAULT_MAJOR);
+	trace_event(s, filemap_fault, addr, a.index, pfn, fault == VM_FAULT_MAJOR);
 	if (!pte_none(entry_read(s->m, pte_pa)))
 		return fault;
 	if (write && !filemap_page_mkwrite(s, ref, pfn))
 		return VM_FAULT_SIGBUS;
-	map_file_page(s, mm, vma, pte_pa, pfn, write
-		      ? s->m->arch->dirty | s->m->arch->write : 0);
+	finish_fault(s, &a, pfn, write ? s->m->arch->dirty | s->m->arch->write : 0);
 	return fault;
 }

@@ -2,9 +2,10 @@
 /*
  * The page cache: the pages of files in memory. A page of it has page->mapping
  * and page->index set, one reference by the cache itself, and lies in the
- * mapping's radix tree. Disks here answer at once, so it is PG_uptodate
- * between two operations; but as in ext4 a page whose tail alone was zeroed becomes
- * so only when somebody wants its bytes.
+ * mapping's radix tree, alone or as a part of a folio (folio.c). Disks here answer
+ * at once, so it is PG_uptodate between two operations; but as in ext4 a page whose
+ * tail alone was zeroed, or a folio that a write began and did not fill, becomes so
+ * only when somebody wants its bytes.
  */
 #ifndef MMCORE_FILEMAP_H
 #define MMCORE_FILEMAP_H
@@ -27,6 +28,8 @@ struct address_space_operations {
 	 * on. 0, -ENOSPC or -EDQUOT. */
 	int64_t (*get_block)(struct step *s, mapping_ref mapping,
 			     uint64_t index);
+	bool (*has_block)(const struct machine *m, mapping_ref mapping,
+			  uint64_t index);
 };
 
 extern const struct address_space_operations
@@ -59,40 +62,79 @@ static inline pfn_t find_get_page(const struct machine *m, mapping_ref mapping,
 }
 
 /**
- * add_to_page_cache - a page becomes the file's
- * @pfn: freshly allocated; its one reference is the cache's from now on
+ * add_to_page_cache - a folio becomes the file's
+ * @index: of its first page
+ * @pfn: freshly allocated; its one reference is the cache's from now on, which has
+ *       one for each page. None of the indices is taken
  * Sets mapping and index, puts it on the inactive list. Returns: 0, or -ENOMEM,
- * and then nothing has changed. Linux: mm/filemap.c, 2.6.17.
+ * and then nothing has changed. Linux: mm/filemap.c, 2.6.17; filemap_add_folio(), 6.18.
  */
 int64_t add_to_page_cache(struct step *s, mapping_ref mapping, uint64_t index,
 			  pfn_t pfn);
 
-/* A page leaves its file, dirty or not; the cache's reference is dropped. The
- * inode may go with its last page, unless the caller holds a reference. */
+/* The folio that @pfn lies in leaves its file, dirty or not; the cache's references
+ * are dropped. The inode may go with its last page, unless the caller holds a
+ * reference. */
 void remove_from_page_cache(struct step *s, pfn_t pfn);
 
 /**
- * read_cache_page - the page at @index, brought in if need be
+ * read_cache_page - the page at @index, brought in alone if need be
  * @pfn: set to it
  * Returns: 0, -ENOMEM or -EIO, not told. Reads nothing else ahead.
  */
 int64_t read_cache_page(struct step *s, mapping_ref mapping, uint64_t index,
 			pfn_t *pfn);
 
+/* The same for a folio of 2^@order pages at @index, where nothing is cached. */
+int64_t read_cache_folio(struct step *s, mapping_ref mapping, uint64_t index,
+			 unsigned int order, pfn_t *pfn);
+
+/* Bring a folio up to date: what is not newer than its block is read. 0 or -EIO. */
+int64_t read_folio(struct step *s, pfn_t pfn);
+
+/* ---- folio.c ---- */
+
+#define MAX_PAGECACHE_ORDER 9	/* 2 MiB */
+
+/* The order of the folio for @pages pages at @index, as large as may be: what
+ * is aligned, not above @max, and free of cached pages. */
+unsigned int filemap_folio_order(const struct machine *m, mapping_ref mapping,
+				 uint64_t index, uint64_t pages);
+
+/* How many PTEs map its pages, all together. O(pages). */
+uint64_t folio_mapcount(const struct machine *m, pfn_t pfn);
+
+/* Does any other address space than @mm map it? O(its mappings). */
+bool folio_mapped_elsewhere(const struct machine *m, pfn_t pfn, mm_ref mm);
+
 /**
- * filemap_get_page - the page at @index for a reader of the file
+ * folio_split - a folio of a file becomes several
+ * @pfn: in it; it has more than one page
+ * @at:  a page of it, which becomes a folio alone, and its surroundings as few as
+ *       there can be; or 0: each page becomes a folio
+ * It is unmapped everywhere. Parts behind the end of the file leave the cache.
+ *
+ * Returns: 0; -EBUSY (a block of it is to be written) or -EAGAIN (somebody else has
+ * a reference), not told, and then nothing has changed. Linux: mm/huge_memory.c
+ * __folio_split(), 6.18, on ext4.
+ */
+int64_t folio_split(struct step *s, pfn_t pfn, pfn_t at);
+
+/**
+ * filemap_get_pages - the pages from @index on for a reader of the file
  * @last: the first index that is not wanted
+ * @end:  set to the first one that a reader has to ask for again
  * Also reads ahead. Returns: 0, -ENOMEM or -EIO, not told.
  */
-int64_t filemap_get_page(struct step *s, file_ref file, uint64_t index,
-			 uint64_t last, pfn_t *pfn);
+int64_t filemap_get_pages(struct step *s, file_ref file, uint64_t index,
+			  uint64_t last, uint64_t *end);
 int64_t generic_adopt_page(struct step *s, file_ref file, uint64_t index,
 			   pfn_t page);
 
 /* A page was used: unreferenced, referenced, active (mm/swap.c, 2.6.17). */
 void mark_page_accessed(struct step *s, pfn_t pfn);
 
-/* ---- read, write, truncate ---- */
+/* ---- read and write ---- */
 
 /* file_operations of files with a page cache and a disk (mm/filemap.c). */
 int64_t generic_file_read(struct step *s, file_ref file, struct user_buffer *to,
@@ -108,6 +150,8 @@ void generic_file_release(struct step *s, file_ref file);
 int64_t generic_file_fsync(struct step *s, file_ref file, uint64_t first,
 			   uint64_t end);
 
+/* ---- truncate.c ---- */
+
 /**
  * vmtruncate - another size for a file with a page cache
  * @inode: of the disk; its i_size and the pages beyond it change, in mappings and
@@ -117,8 +161,16 @@ int64_t generic_file_fsync(struct step *s, file_ref file, uint64_t first,
  */
 int64_t vmtruncate(struct step *s, inode_ref inode, uint64_t size);
 
-/* All pages at or after @first leave the cache. They are mapped nowhere. */
-void truncate_inode_pages(struct step *s, mapping_ref mapping, uint64_t first);
+/*
+ * The file grows to @size and has zeros from its old end up to @pos: what programs
+ * stored behind the end is not part of it. As in Linux nobody is told when there is no
+ * memory to say so on the disk.
+ */
+void extend_file(struct step *s, inode_ref inode, uint64_t pos, uint64_t size);
+
+/* All pages from the byte @lstart on leave the cache. They are mapped nowhere, and
+ * what a folio keeps of them is zero. */
+void truncate_inode_pages(struct step *s, mapping_ref mapping, uint64_t lstart);
 /* Those in [@first, @end), also from mappings; private copies stay. A hole. */
 void truncate_inode_pages_range(struct step *s, mapping_ref mapping,
 				uint64_t first, uint64_t end);
@@ -153,8 +205,8 @@ void filemap_map_pages(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr,
 /* Linux: mm/readahead.c, 6.18. @index: wanted now; @count: pages wanted. */
 void page_cache_sync_ra(struct step *s, file_ref file, uint64_t index,
 			uint64_t count);
-/* A page with PG_readahead was met: the next window is due. */
-void page_cache_async_ra(struct step *s, file_ref file, pfn_t page,
+/* The folio @pfn has PG_readahead and was met at @index: the next window is due. */
+void page_cache_async_ra(struct step *s, file_ref file, pfn_t pfn, uint64_t index,
 			 uint64_t count);
 /* A fault found nothing: read around it, as the VMA advises. */
 void do_sync_mmap_readahead(struct step *s, const struct vm_area_struct *vma,
@@ -162,17 +214,28 @@ void do_sync_mmap_readahead(struct step *s, const struct vm_area_struct *vma,
 /* A fault found the page. True: a window was read meanwhile, so the fault starts
  * again. */
 bool do_async_mmap_readahead(struct step *s, const struct vm_area_struct *vma,
-			     pfn_t page);
+			     pfn_t page, uint64_t index);
 /* Read [@first, @first + @count) of a file in, as MADV_WILLNEED does. */
 void force_page_cache_readahead(struct step *s, file_ref file, uint64_t first,
 				uint64_t count);
 
 /* ---- writeback.c ---- */
 
-/* The page's bytes differ from the disk's. Any page; idempotent. */
+/* The bytes of the folio that @pfn lies in differ from the disk's: all of its blocks
+ * are to be written. Any page; idempotent. folio_mark_dirty(), 6.18. */
 void set_page_dirty(struct step *s, pfn_t pfn);
-/* They do not any more, or nobody will ask. */
+/* The same of the page's own block alone (mark_buffer_dirty()). It has one. */
+void mark_block_dirty(struct step *s, pfn_t pfn);
+/* Is the page's own block to be written? */
+static inline bool block_is_dirty(const struct machine *m, pfn_t pfn)
+{
+	return page_has(m, pfn, page_has(m, pfn, PG_compound) ? PG_block_dirty
+							      : PG_dirty);
+}
+/* The folio's bytes do not differ any more, or nobody will ask. */
 void clear_page_dirty(struct step *s, pfn_t pfn);
+/* Nobody will ask for the page's own (discard_buffer()). */
+void clear_block_dirty(struct step *s, pfn_t pfn);
 /* Write the dirty pages of [@first, @end) to the disk. 0, or -EIO. */
 int64_t filemap_fdatawrite_range(struct step *s, mapping_ref mapping,
 				 uint64_t first, uint64_t end);

@@ -22,6 +22,11 @@ uint64_t buffer_put(struct step *s, struct user_buffer *to, const void *from,
 		    uint64_t n);
 uint64_t buffer_get(struct step *s, struct user_buffer *from, void *to,
 		    uint64_t n);
+/* What of @n bytes can be read without a fault; how many were taken. */
+uint64_t buffer_get_atomic(struct step *s, struct user_buffer *from, void *to,
+			   uint64_t n);
+/* Fault the next @n bytes in, as far as it goes. False: there are none. */
+bool buffer_fault_in(struct step *s, const struct user_buffer *from, uint64_t n);
 /*
  * One round of generic_perform_write(), 6.18: what can be read without a fault; where
  * that is nothing, all @n bytes are faulted in first. So a write tells of its progress
@@ -200,6 +205,7 @@ int64_t disk_punch_hole(struct step *s, file_ref file, uint64_t first,
 int64_t disk_readpage(struct step *s, mapping_ref mapping, pfn_t page);
 int64_t disk_writepage(struct step *s, mapping_ref mapping, pfn_t page);
 int64_t disk_page_block(struct step *s, mapping_ref mapping, uint64_t index);
+bool disk_has_block(const struct machine *m, mapping_ref mapping, uint64_t index);
 
 static inline mapping_ref inode_mapping(inode_ref inode)
 {

@@ -19,35 +19,36 @@ static void touch_page(struct step *s, vma_ref vma, pte_t pte, bool write)
 {
 	const pfn_t pfn = pte_pfn(s->m, pte);
 
-	if (pte_special(s->m, pte) || !page_has(s->m, pfn, PG_lru))
+	if (pte_special(s->m, pte) || !folio_has(s->m, pfn, PG_lru))
 		return;
 	if (write && !(pte & s->m->arch->dirty))
 		set_page_dirty(s, pfn);
 	if (!(vma_at(s->m, vma)->vm_flags & VM_LOCKED &&
-	      page_has(s->m, pfn, PG_referenced)))
+	      folio_has(s->m, pfn, PG_referenced)))
 		mark_page_accessed(s, pfn);
 }
 
 /*
  * The page at @addr is there, its entry in @entry. 0, -EFAULT or -ENOMEM, not told;
- * *major: a disk was waited for, not counted.
+ * *waited: MAJOR or RETRIED, and not counted; else MINOR.
  */
 static int64_t fault_page(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr,
-			  bool write, pte_t *entry, bool *major)
+			  bool write, pte_t *entry, enum vm_fault *waited)
 {
 	uint64_t pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
 	pte_t pte = pte_pa ? entry_read(s->m, pte_pa) : 0;
 	enum vm_fault fault;
 
+	*waited = VM_FAULT_MINOR;
 	if (!(pte & s->m->arch->present) || (write && !pte_write(s->m, pte))) {
 		fault = handle_fault_at(s, mm, vma, addr, pte_pa, write);
 		if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_SIGSEGV)
 			return -EFAULT;
 		if (fault == VM_FAULT_OOM)
 			return -ENOMEM;
-		*major = fault == VM_FAULT_MAJOR;
-		if (!*major)
+		if (fault == VM_FAULT_MINOR)
 			count_fault(s, fault);
+		*waited = fault;
 		pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
 		pte = entry_read(s->m, pte_pa);
 	}
@@ -58,11 +59,12 @@ static int64_t fault_page(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr,
 static int64_t faultin_page(struct step *s, mm_ref mm, vma_ref vma,
 			    uint64_t addr, bool write, pte_t *entry)
 {
-	bool major = false;
-	const int64_t err = fault_page(s, mm, vma, addr, write, entry, &major);
+	enum vm_fault waited;
+	const int64_t err = fault_page(s, mm, vma, addr, write, entry, &waited);
 
-	if (major)
-		count_fault(s, VM_FAULT_MAJOR);
+	/* __get_user_pages_locked() tries again with FOLL_TRIED. */
+	if (waited != VM_FAULT_MINOR)
+		count_tried_fault(s, waited);
 	return err;
 }
 
@@ -78,14 +80,24 @@ static int64_t populate_page(struct step *s, mm_ref mm, vma_ref vma,
 	return err;
 }
 
+/* A fault of a walk that waited. Where it could let go of the address space meanwhile,
+ * the wait ended the walk, and the next one found the page there. */
+static void count_populate_fault(struct step *s, enum vm_fault fault, bool in_place)
+{
+	if (!in_place)
+		count_waited_fault(s, fault);
+	else
+		count_fault(s, fault);
+}
+
 /* populate_vma_page_range(): what MLOCK_ONFAULT locked is left to its faults. */
 static int64_t populate_vma(struct step *s, mm_ref mm, vma_ref ref,
-			    uint64_t start, uint64_t end)
+			    uint64_t start, uint64_t end, bool in_place)
 {
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
 	const bool write = (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
 	uint64_t addr = vma->vm_start > start ? vma->vm_start : start;
-	bool major = false;
+	enum vm_fault waited;
 	int64_t err = 0;
 	pte_t pte;
 
@@ -94,13 +106,11 @@ static int64_t populate_vma(struct step *s, mm_ref mm, vma_ref ref,
 	if (!(vma->vm_flags & VM_ACCESS_FLAGS))
 		return -EFAULT;
 	for (; !err && addr < end && addr < vma->vm_end; addr += PAGE_SIZE) {
-		err = fault_page(s, mm, ref, addr, write, &pte, &major);
+		err = fault_page(s, mm, ref, addr, write, &pte, &waited);
 		if (!err)
 			touch_page(s, ref, pte, write);
-		/* The wait ended the walk; the next one found the page there. */
-		if (major)
-			count_waited_fault(s);
-		major = false;
+		if (waited != VM_FAULT_MINOR)
+			count_populate_fault(s, waited, in_place);
 	}
 	return err;
 }
@@ -115,7 +125,7 @@ int64_t __mm_populate(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
 	     start < end && !vma_none(ref) &&
 	     vma_at(s->m, ref)->vm_start < end;
 	     ref = vma_at(s->m, ref)->vm_next) {
-		err = populate_vma(s, mm, ref, start, end);
+		err = populate_vma(s, mm, ref, start, end, false);
 		if (err && !ignore_errors)
 			break;
 		err = 0;
@@ -123,6 +133,16 @@ int64_t __mm_populate(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
 	trace_event(s, populate, start, end,
 		    s->res->minor + s->res->major - before);
 	return err;
+}
+
+void populate_vma_in_place(struct step *s, mm_ref mm, vma_ref vma,
+			   uint64_t start, uint64_t end)
+{
+	const uint64_t before = s->res->minor + s->res->major;
+
+	populate_vma(s, mm, vma, start, end, true);
+	trace_event(s, populate, start, end,
+		    s->res->minor + s->res->major - before);
 }
 
 void make_pages_present(struct step *s, mm_ref mm, uint64_t start,
@@ -254,8 +274,8 @@ static pfn_t gup_fast(struct step *s, uint64_t pte_pa)
 	    pte & a->special)
 		return 0;
 	pfn = pte_pfn(s->m, pte);
-	if (!page_has(s->m, pfn, PG_referenced))
-		page_mut(s, pfn)->flags |= 1ULL << PG_referenced;
+	if (!folio_has(s->m, pfn, PG_referenced))
+		folio_set(s, pfn, PG_referenced);
 	return pfn;
 }
 

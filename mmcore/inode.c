@@ -224,12 +224,16 @@ void file_remove_privs(struct step *s, inode_ref ref)
 int64_t disk_truncate(struct step *s, inode_ref ref, uint64_t size)
 {
 	const uint64_t ino = inode_at(s->m, ref)->i_ino;
+	const uint64_t old = inode_at(s->m, ref)->i_size;
 	const int64_t err = vmtruncate(s, ref, size);
 
 	if (err)
 		return err;
 	file_remove_privs(s, ref);
-	disk_free_range(s, ino, PAGE_ALIGN(size) >> PAGE_SHIFT, UINT64_MAX);
+	/* Growing, the blocks of a write that failed behind the end become the file's. */
+	if (size <= old)
+		disk_free_range(s, ino, PAGE_ALIGN(size) >> PAGE_SHIFT,
+				UINT64_MAX);
 	refresh_inode(s, ino);
 	return 0;
 }
@@ -263,7 +267,13 @@ int64_t disk_punch_hole(struct step *s, file_ref file, uint64_t first,
 {
 	const inode_ref inode = file_at(s->m, file)->f_inode;
 	const uint64_t ino = inode_at(s->m, inode)->i_ino;
+	const uint64_t pages = size_pages(inode_at(s->m, inode)->i_size);
 
+	file_remove_privs(s, inode);
+	/* ext4_punch_hole(): there is nothing behind the end. */
+	end = end < pages ? end : pages;
+	if (first >= end)
+		return 0;
 	truncate_inode_pages_range(s, inode_mapping(inode), first, end);
 	disk_free_range(s, ino, first, end);
 	refresh_inode(s, ino);
@@ -336,7 +346,6 @@ int64_t disk_readpage(struct step *s, mapping_ref mapping, pfn_t page)
 		page_mut(s, page)->flags |= 1ULL << PG_mappedtodisk;
 		kernel_mut(s)->pgpgin += PAGE_SIZE >> 10;
 	}
-	page_mut(s, page)->flags |= 1ULL << PG_uptodate;
 	return 0;
 }
 
@@ -364,6 +373,11 @@ int64_t disk_writepage(struct step *s, mapping_ref mapping, pfn_t page)
 	ram_copy_frame(s, disk_frame(s->m, block), page);
 	kernel_mut(s)->pgpgout += PAGE_SIZE >> 10;
 	return 0;
+}
+
+bool disk_has_block(const struct machine *m, mapping_ref mapping, uint64_t index)
+{
+	return disk_bmap(m, mapping_ino(m, mapping), index) != 0;
 }
 
 int64_t disk_page_block(struct step *s, mapping_ref mapping, uint64_t index)

@@ -228,10 +228,9 @@ uint64_t mm_pipe_buffers(const struct machine *m, pfn_t pfn)
 /* What a frame that is neither reserved nor on the frontier is used for. */
 static enum frame_use page_use(const struct machine *m, pfn_t pfn)
 {
-	const struct page_counts *counts = page_counts_at(m, pfn);
-	const struct page_rest *page = page_at(m, pfn);
+	const struct page_rest *page = page_at(m, page_folio(m, pfn));
 
-	if (counts->_count == 0)
+	if (folio_ref_count(m, pfn) == 0)
 		return FRAME_FREE;
 	if (page->flags >> PG_slab & 1)
 		return FRAME_SLAB;

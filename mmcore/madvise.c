@@ -225,25 +225,12 @@ static int64_t advise_dontneed_free(struct step *s, const struct advised *a)
 				      : advise_dontneed(s, a);
 }
 
-/* Mapped here and nowhere else, and on a list of the reclaimer's? */
+/* On a list of the reclaimer's, and no page mapped twice? Of a folio of several
+ * pages it is known that all of them are mapped here. */
 static bool is_reclaimable(const struct machine *m, pfn_t pfn)
 {
-	return page_has(m, pfn, PG_lru) &&
-	       page_counts_at(m, pfn)->_mapcount == 0;
-}
-
-/* Take the entry away, with what it knew; the page keeps a reference less. */
-static void unmap_page(struct step *s, const struct advised *a,
-		       const struct pte_walk *w, pfn_t pfn)
-{
-	const pte_t pte = entry_read(s->m, w->pte_pa);
-
-	set_pte(s, w->pte_pa, 0);
-	if (pte & s->m->arch->dirty &&
-	    !(page_at(s->m, pfn)->mapping & PAGE_MAPPING_ANON))
-		set_page_dirty(s, pfn);
-	--*rss_counter(s, a->mm, pfn);
-	page_remove_rmap(s, pfn);
+	return folio_has(m, pfn, PG_lru) &&
+	       folio_mapcount(m, pfn) == folio_nr_pages(m, pfn);
 }
 
 static bool is_anon_page(const struct machine *m, pfn_t pfn)
@@ -269,24 +256,31 @@ static bool pageout_anon(struct step *s, const struct advised *a,
 		lru_cache_add(s, pfn);
 		return false;
 	}
-	unmap_page(s, a, w, pfn);
+	set_pte(s, w->pte_pa, 0);
+	--*rss_counter(s, a->mm, pfn);
+	page_remove_rmap(s, pfn);
 	put_page(s, pfn);
 	return true;
 }
 
-/* A file's page is unmapped; a clean one leaves the file's memory, too. */
-static bool pageout_file(struct step *s, const struct advised *a,
-			 const struct pte_walk *w, pfn_t pfn)
+/*
+ * A file's folio is unmapped; a clean one leaves the file's memory, too. A dirty one
+ * is to go as soon as it is written: PG_reclaim, which to 6.18 is the same bit as
+ * PG_readahead, and stops faults and brings windows as that does.
+ */
+static bool pageout_file(struct step *s, pfn_t folio)
 {
-	unmap_page(s, a, w, pfn);
-	put_page(s, pfn);
-	if (page_counts_at(s->m, pfn)->_count != 1 ||
-	    page_at(s->m, pfn)->flags & (1ULL << PG_dirty | 1ULL << PG_writeback))
+	try_to_unmap(s, folio);
+	if (page_has(s->m, folio, PG_dirty) && !page_has(s->m, folio, PG_swapbacked))
+		folio_set(s, folio, PG_readahead);
+	if (folio_ref_count(s->m, folio) != (int32_t)folio_nr_pages(s->m, folio) ||
+	    page_at(s->m, folio)->flags &
+		    (1ULL << PG_dirty | 1ULL << PG_writeback))
 		return false;
-	if (page_has(s->m, pfn, PG_swapbacked))
-		shmem_release_page(s, pfn);
+	if (page_has(s->m, folio, PG_swapbacked))
+		shmem_release_page(s, folio);
 	else
-		remove_from_page_cache(s, pfn);
+		remove_from_page_cache(s, folio);
 	return true;
 }
 
@@ -294,12 +288,13 @@ static bool pageout_file(struct step *s, const struct advised *a,
 static void pageout_page(struct step *s, const struct advised *a,
 			 const struct pte_walk *w, pfn_t pfn)
 {
+	const pfn_t folio = page_folio(s->m, pfn);
 	const bool dropped = is_anon_page(s->m, pfn)
 				     ? pageout_anon(s, a, w, pfn)
-				     : pageout_file(s, a, w, pfn);
+				     : pageout_file(s, folio);
 
 	if (!dropped)
-		activate_page(s, pfn);
+		activate_page(s, folio);
 	trace_event(s, madvise_pageout, w->addr, pfn, dropped);
 }
 
@@ -309,6 +304,60 @@ static bool can_do_file_pageout(const struct step *s,
 				const struct vm_area_struct *vma)
 {
 	return !file_none(vma->vm_file) && owns_or_may_write(s, vma->vm_file);
+}
+
+/*
+ * The walk stands at a page of a folio of several, of which @nr entries follow each
+ * other in the range. Unless these are all of it, it is split, if nobody else maps it;
+ * its pages are mapped nowhere then, and the walk goes on. True: all of it is there.
+ */
+static bool takes_folio(struct step *s, const struct advised *a,
+			struct pte_walk *w, pfn_t pfn, uint32_t nr, bool anon_only)
+{
+	if (nr == folio_nr_pages(s->m, pfn))
+		return true;
+	if (folio_mapped_elsewhere(s->m, pfn, a->mm) || anon_only ||
+	    folio_split(s, pfn, 0))
+		w->i += nr - 1;
+	return false;
+}
+
+/* clear_young_dirty_ptes(): @nr entries from @pte_pa on. */
+static void clear_young(struct step *s, uint64_t pte_pa, uint32_t nr)
+{
+	for (uint32_t i = 0; i < nr; i++) {
+		const uint64_t at = pte_pa + ((uint64_t)i << s->m->arch->entry_shift);
+		const pte_t pte = entry_read(s->m, at);
+
+		if (pte & s->m->arch->accessed)
+			set_pte(s, at, pte & ~s->m->arch->accessed);
+	}
+}
+
+/* One folio, or what of it there is in the range. */
+static void reclaim_folio(struct step *s, const struct advised *a,
+			  struct pte_walk *w, bool anon_only)
+{
+	const pfn_t pfn = pte_pfn(s->m, entry_read(s->m, w->pte_pa));
+	const pfn_t folio = page_folio(s->m, pfn);
+	pte_t bits;
+	const uint32_t nr = folio_pte_batch(s->m, ram_at(s->m, w->run.pte_pa),
+					    w->i - 1, w->run.nr, &bits);
+
+	if (!takes_folio(s, a, w, pfn, nr, anon_only))
+		return;
+	w->i += nr - 1;
+	if (!is_reclaimable(s->m, pfn) ||
+	    (anon_only && !is_anon_page(s->m, pfn)))
+		return;
+	folio_clear(s, folio, PG_referenced);
+	if (a->advice == MADV_PAGEOUT) {
+		pageout_page(s, a, w, pfn);
+		return;
+	}
+	clear_young(s, w->pte_pa, nr);
+	if (page_has(s->m, folio, PG_active))
+		deactivate_page(s, folio);
 }
 
 /* madvise_cold_or_pageout_pte_range() */
@@ -327,23 +376,8 @@ static int64_t advise_reclaim(struct step *s, const struct advised *a)
 		return 0;
 	if (a->advice == MADV_PAGEOUT)
 		update_hiwater_rss(s, a->mm);
-	while (next_page(s->m, a->mm, &w)) {
-		const pte_t pte = entry_read(s->m, w.pte_pa);
-		const pfn_t pfn = pte_pfn(s->m, pte);
-
-		if (!is_reclaimable(s->m, pfn) ||
-		    (anon_only && !is_anon_page(s->m, pfn)))
-			continue;
-		page_mut(s, pfn)->flags &= ~(1ULL << PG_referenced);
-		if (a->advice == MADV_PAGEOUT) {
-			pageout_page(s, a, &w, pfn);
-			continue;
-		}
-		if (pte & s->m->arch->accessed)
-			set_pte(s, w.pte_pa, pte & ~s->m->arch->accessed);
-		if (page_has(s->m, pfn, PG_active))
-			deactivate_page(s, pfn);
-	}
+	while (next_page(s->m, a->mm, &w))
+		reclaim_folio(s, a, &w, anon_only);
 	return 0;
 }
 
@@ -374,6 +408,9 @@ static int64_t advise_remove(struct step *s, const struct advised *a)
 		return refuse(s, EACCES, "the mapping is not shared, or may not write");
 	if (!fops(s->m, file)->punch_hole)
 		return refuse(s, EOPNOTSUPP, "the file cannot have holes");
+	if (linear_page_index(vma, a->end) << PAGE_SHIFT >
+	    file_maxbytes(s->m, file))
+		return refuse(s, EFBIG, "no file can be that long");
 	return fops(s->m, file)->punch_hole(s, file, linear_page_index(vma, a->start),
 					    linear_page_index(vma, a->end));
 }

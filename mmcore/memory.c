@@ -318,24 +318,27 @@ enum vm_fault handle_mm_fault(struct step *s, mm_ref mm, vma_ref ref,
 	return handle_fault_at(s, mm, ref, addr, 0, write);
 }
 
-void count_waited_fault(struct step *s)
+void count_waited_fault(struct step *s, enum vm_fault fault)
 {
-	kernel_mut(s)->pgmajfault++;
+	kernel_mut(s)->pgmajfault += fault == VM_FAULT_MAJOR;
 	count_fault(s, VM_FAULT_MINOR);
+}
+
+void count_tried_fault(struct step *s, enum vm_fault fault)
+{
+	task_mut(s, s->current)->maj_flt++;
+	s->res->major++;
+	kernel_mut(s)->pgmajfault += fault == VM_FAULT_MAJOR;
 }
 
 void count_fault(struct step *s, enum vm_fault fault)
 {
-	struct task_struct *task = task_mut(s, s->current);
-
 	if (fault == VM_FAULT_MAJOR || (fault == VM_FAULT_RETRIED && s->copying)) {
-		task->maj_flt++;
-		s->res->major++;
-		kernel_mut(s)->pgmajfault += fault == VM_FAULT_MAJOR;
-	} else {
-		task->min_flt++;
-		s->res->minor++;
+		count_tried_fault(s, fault);
+		return;
 	}
+	task_mut(s, s->current)->min_flt++;
+	s->res->minor++;
 }
 
 static struct access_fault bad_area(struct step *s, uint64_t addr, int signo,
@@ -513,17 +516,37 @@ static uint64_t zap_anon_run(struct step *s, const struct pte_run *run,
 	return zapped;
 }
 
-/* What a PTE knew of a file's page, told to the page as the PTE goes. */
+/* What PTEs knew of a folio of a file, told to it as they go. */
 static void note_pte_bits(struct step *s, const struct vm_area_struct *vma,
-			  pte_t pte, pfn_t pfn)
+			  pte_t bits, pfn_t pfn)
 {
-	if (page_at(s->m, pfn)->mapping & PAGE_MAPPING_ANON)
-		return;
-	if (pte & s->m->arch->dirty)
+	if (bits & s->m->arch->dirty)
 		set_page_dirty(s, pfn);
-	if (pte & s->m->arch->accessed &&
+	if (bits & s->m->arch->accessed &&
 	    !(vma->vm_flags & (VM_SEQ_READ | VM_RAND_READ)))
 		mark_page_accessed(s, pfn);
+}
+
+uint32_t folio_pte_batch(const struct machine *m, const void *ptes, uint32_t i,
+			 uint32_t end, pte_t *bits)
+{
+	const struct arch *a = m->arch;
+	const pte_t ignored = a->dirty | a->accessed | a->write;
+	const pte_t first = table_load(ptes, i, a->entry_shift);
+	const pfn_t pfn = pte_pfn(m, first), folio = page_folio(m, pfn);
+	const uint32_t left = folio_nr_pages(m, folio) - (pfn - folio);
+	uint32_t nr = 1;
+
+	*bits = first;
+	for (; nr < left && i + nr < end; nr++) {
+		const pte_t pte = table_load(ptes, i + nr, a->entry_shift);
+
+		if (!pte_present(m, pte) || pte_pfn(m, pte) != pfn + nr ||
+		    (pte ^ first) & ~(ignored | a->pfn_mask))
+			break;
+		*bits |= pte & ignored;
+	}
+	return nr;
 }
 
 /* Does zapping leave this entry as it is? */
@@ -535,28 +558,43 @@ static bool is_kept(const struct machine *m, pte_t pte, unsigned int zap_flags)
 	       page_at(m, pte_pfn(m, pte))->mapping & PAGE_MAPPING_ANON;
 }
 
+/* zap_present_folio_ptes(): the pages of one folio, that so many entries map. */
+static void zap_batch(struct step *s, const struct vm_area_struct *vma,
+		      void *ptes, uint32_t i, uint32_t nr, pte_t bits)
+{
+	const pfn_t pfn = pte_pfn(s->m, bits);
+
+	if (!(page_at(s->m, pfn)->mapping & PAGE_MAPPING_ANON))
+		note_pte_bits(s, vma, bits, pfn);
+	*rss_counter(s, vma->vm_mm, pfn) -= nr;
+	for (uint32_t k = 0; k < nr; k++) {
+		table_store(ptes, i + k, s->m->arch->entry_shift, 0);
+		page_remove_rmap(s, pfn + k);
+		put_page(s, pfn + k);
+	}
+}
+
 static uint64_t zap_file_run(struct step *s, const struct vm_area_struct *vma,
 			     const struct pte_run *run, unsigned int zap_flags)
 {
 	const struct arch *a = s->m->arch;
 	void *ptes = ram_mut(s, run->pte_pa);
 	uint64_t zapped = 0;
+	uint32_t nr;
 
-	for (uint32_t i = 0; i < run->nr; i++) {
+	for (uint32_t i = 0; i < run->nr; i += nr) {
 		pte_t pte = table_load(ptes, i, a->entry_shift);
-		pfn_t pfn;
 
+		nr = 1;
 		if (!pte || is_kept(s->m, pte, zap_flags))
 			continue;
-		table_store(ptes, i, a->entry_shift, 0);
-		if (!pte_present(s->m, pte) || pte & a->special)
+		if (!pte_present(s->m, pte) || pte & a->special) {
+			table_store(ptes, i, a->entry_shift, 0);
 			continue;
-		zapped++;
-		pfn = pte_pfn(s->m, pte);
-		note_pte_bits(s, vma, pte, pfn);
-		--*rss_counter(s, vma->vm_mm, pfn);
-		page_remove_rmap(s, pfn);
-		put_page(s, pfn);
+		}
+		nr = folio_pte_batch(s->m, ptes, i, run->nr, &pte);
+		zap_batch(s, vma, ptes, i, nr, pte);
+		zapped += nr;
 	}
 	return zapped;
 }
@@ -708,11 +746,14 @@ static void copy_run(struct step *s, struct copy *c, const struct pte_run *run,
 		if (pte & a->special)
 			continue;
 		counts = cursor_counts(s, &cursor, pte_pfn(s->m, pte));
-		counts->_count++;
 		counts->_mapcount++;
 		c->copied++;
-		if (!c->anon)
-			++*rss_counter(s, c->dst, pte_pfn(s->m, pte));
+		if (c->anon) {
+			counts->_count++;
+			continue;
+		}
+		get_page(s, pte_pfn(s->m, pte));
+		++*rss_counter(s, c->dst, pte_pfn(s->m, pte));
 	}
 }
 

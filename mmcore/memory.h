@@ -80,7 +80,10 @@ enum vm_fault do_unshare_page(struct step *s, mm_ref mm, vma_ref vma,
 void count_fault(struct step *s, enum vm_fault fault);
 /* One that waited for the disk, gave up its locks and found the page afterwards:
  * to the process it is minor, as mm_account_fault() has it. */
-void count_waited_fault(struct step *s);
+void count_waited_fault(struct step *s, enum vm_fault fault);
+/* One that was tried again with FAULT_FLAG_TRIED after a wait: to the process major,
+ * even where it waited for a window and not for the page. */
+void count_tried_fault(struct step *s, enum vm_fault fault);
 
 /* The counter that a page of an address space is counted in, by its kind. */
 uint64_t *rss_counter(struct step *s, mm_ref mm, pfn_t pfn);
@@ -109,6 +112,9 @@ struct access_fault do_page_fault(struct step *s, uint64_t addr,
  */
 void make_pages_present(struct step *s, mm_ref mm, uint64_t start,
 			uint64_t end);
+/* The same of one VMA, by who holds the address space locked and waits so. */
+void populate_vma_in_place(struct step *s, mm_ref mm, vma_ref vma,
+			   uint64_t start, uint64_t end);
 /* The same; unless @ignore_errors the first error ends it: -EFAULT (no access,
  * or beyond the object's end) or -ENOMEM, not told. Else 0. */
 int64_t __mm_populate(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
@@ -137,6 +143,17 @@ uint64_t pin_user_pages_remote(struct step *s, mm_ref mm, uint64_t addr,
 			       uint64_t nr, bool write, pfn_t *pages);
 void unpin_user_pages(struct step *s, const pfn_t *pages, uint64_t nr,
 		      bool written);
+
+/**
+ * folio_pte_batch - how many entries of a table map one folio, page by page
+ * @ptes: the table, or what of it begins at an address
+ * @i:    an entry that maps a counted page
+ * @end:  the entry at which to stop
+ * @bits: set to the first one, with what any of them has of dirty, accessed, write
+ * Linux: mm/internal.h, 6.18, FPB_MERGE_*. O(entries).
+ */
+uint32_t folio_pte_batch(const struct machine *m, const void *ptes, uint32_t i,
+			 uint32_t end, pte_t *bits);
 
 /* Take the pages of [start, end) of one VMA away: PTEs none, rss down. */
 void zap_page_range(struct step *s, vma_ref vma, uint64_t start, uint64_t end,
@@ -204,6 +221,12 @@ bool page_anon_exclusive(const struct machine *m, pfn_t pfn);
 vma_ref first_locked_vma(const struct machine *m, pfn_t pfn);
 /* Is it the task with the lowest pid of those that share its address space? */
 bool first_user(const struct machine *m, task_ref t);
+/* Does the VMA map the page? O(tables). */
+bool vma_maps_page(const struct machine *m, const struct vm_area_struct *vma,
+		   pfn_t pfn);
+/* No PTE maps any page of the folio of a file that @pfn lies in any more, locked or
+ * not; what was stored through them is dirty. Linux: mm/rmap.c, 6.18. */
+void try_to_unmap(struct step *s, pfn_t pfn);
 /* Take the permission to write, and the dirty bit, from every shared mapping of a
  * file's page. Linux: mm/rmap.c, 2.6.18. O(mappings of that page). */
 void page_mkclean(struct step *s, pfn_t pfn);

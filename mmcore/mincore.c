@@ -15,7 +15,7 @@ static uint8_t in_cache(const struct machine *m,
 		return 0;
 	pfn = radix_tree_lookup(m, file_at(m, vma->vm_file)->f_mapping,
 				linear_page_index(vma, addr));
-	return pfn && page_has(m, pfn, PG_uptodate);
+	return pfn && folio_has(m, pfn, PG_uptodate);
 }
 
 static uint8_t page_in_core(const struct machine *m,

@@ -244,6 +244,8 @@ struct file_ra_state {
 	uint32_t async_size;	/* the next one is read when these are left */
 	uint32_t ra_pages;	/* the largest window */
 	uint32_t mmap_miss;	/* faults that found no page, less those that did */
+	uint32_t order;		/* of the folios of the last window */
+	uint32_t pad;
 	int64_t prev_pos;	/* where the last read ended, bytes; -1: none */
 };
 

@@ -54,7 +54,7 @@ static int64_t apply_flags(struct step *s, vma_ref ref, uint64_t start,
 	/* Locked memory that becomes writable gets its own pages at once. */
 	if ((old_flags & (VM_WRITE | VM_SHARED | VM_LOCKED)) == VM_LOCKED &&
 	    new_flags & VM_WRITE)
-		make_pages_present(s, mm, start, end);
+		populate_vma_in_place(s, mm, ref, start, end);
 	return 0;
 }
 

@@ -46,9 +46,12 @@
 #define PG_pgtable	20	/* a page-table frame */
 #define PG_swapbacked	21	/* anonymous or shared memory (as today's Linux) */
 #define PG_kernel	22	/* another frame of the kernel's own (vdso, …) */
-#define PG_readahead	23	/* meeting it, the next window is read */
+#define PG_readahead	23	/* meeting it, the next window is read; and what 6.18
+				 * has PG_reclaim for, the same bit there */
 #define PG_pipe		24	/* only pipes hold it */
-#define NR_PAGE_FLAGS	25
+#define PG_block_dirty	25	/* of a part of a compound page: its block is to be
+				 * written; PG_dirty is the whole page's */
+#define NR_PAGE_FLAGS	26
 
 #define PAGE_MAPPING_ANON 1ULL	/* page->mapping is an anon_vma | 1 */
 

@@ -114,7 +114,8 @@ struct page page_read(const struct machine *m, pfn_t pfn)
 	}
 	page.flags = rest->flags;
 	page._count = counts->_count;
-	if (counts->_count || counts->_mapcount)
+	if (counts->_count || counts->_mapcount ||
+	    rest->flags >> PG_compound & 1)
 		page._mapcount = counts->_mapcount;
 	page.private = rest->private;
 	page.mapping = rest->mapping;
@@ -255,6 +256,35 @@ static void prep_compound_page(struct step *s, pfn_t head, unsigned int order)
 	page_mut(s, head + 1)->lru.prev = order;
 }
 
+/* The parts of [@first, @first + 2^@order), which is to be halved for @at. */
+static void split_parts(struct step *s, pfn_t first, unsigned int order, pfn_t at)
+{
+	const pfn_t size = 1u << order;
+
+	if (order && (!at || (at >= first && at < first + size))) {
+		split_parts(s, first, order - 1, at);
+		split_parts(s, first + size / 2, order - 1, at);
+	} else if (order) {
+		prep_compound_page(s, first, order);
+	}
+}
+
+void split_compound(struct step *s, pfn_t head, pfn_t at)
+{
+	const unsigned int order = compound_order(s->m, head);
+
+	MM_ASSERT(!page_has(s->m, head, PG_lru));
+	page_counts_mut(s, head)->_count = 0;
+	for (pfn_t p = head; p < head + (1u << order); p++) {
+		struct page_rest *page = page_mut(s, p);
+
+		page->flags &= ~(1ULL << PG_compound);
+		page->private = 0;
+		page->lru = (struct list_head){ 0, 0 };
+	}
+	split_parts(s, head, order, at);
+}
+
 pfn_t alloc_pages(struct step *s, unsigned int gfp, unsigned int order)
 {
 	pfn_t pfn;
@@ -358,7 +388,8 @@ void free_zeroed_page(struct step *s, pfn_t pfn)
  */
 static void orphan_page(struct step *s, pfn_t pfn)
 {
-	const uint64_t kept = 1ULL << PG_uptodate | 1ULL << PG_dirty;
+	const uint64_t kept = 1ULL << PG_uptodate | 1ULL << PG_dirty |
+			      1ULL << PG_compound;
 	struct page_rest *page;
 
 	if (!page_has(s->m, pfn, PG_lru))
@@ -375,7 +406,10 @@ static void orphan_page(struct step *s, pfn_t pfn)
 
 void put_page(struct step *s, pfn_t pfn)
 {
-	struct page_counts *counts = page_counts_mut(s, pfn);
+	struct page_counts *counts;
+
+	pfn = page_folio(s->m, pfn);
+	counts = page_counts_mut(s, pfn);
 
 	MM_ASSERT(counts->_count > 0);
 	if (counts->_count > 1) {
@@ -386,7 +420,7 @@ void put_page(struct step *s, pfn_t pfn)
 	}
 	if (page_has(s->m, pfn, PG_lru))
 		del_page_from_lru(s, pfn);
-	__free_pages(s, pfn, 0);
+	__free_pages(s, pfn, folio_order(s->m, pfn));
 }
 
 uint64_t nr_free_pages(const struct machine *m)
@@ -427,7 +461,7 @@ static uint64_t lru_list_pa(enum zone_type type, bool active)
 		       : offsetof(struct zone, inactive_list));
 }
 
-/* A page goes to a list, or leaves it. */
+/* So many pages go to a list, or leave it. */
 static void count_lru(struct zone *z, const struct page_rest *page,
 		      bool active, uint64_t change)
 {
@@ -445,7 +479,7 @@ static void add_to_lru(struct step *s, pfn_t pfn, bool active)
 	MM_ASSERT(!(page->flags & (1ULL << PG_lru)));
 	page->flags |= 1ULL << PG_lru | (uint64_t)active << PG_active;
 	list_add(s, page_lru_pa(s->m, pfn), lru_list_pa(type, active));
-	count_lru(z, page, active, 1);
+	count_lru(z, page, active, folio_nr_pages(s->m, pfn));
 }
 
 void lru_cache_add_active(struct step *s, pfn_t pfn)
@@ -465,7 +499,7 @@ void del_page_from_lru(struct step *s, pfn_t pfn)
 	const bool active = page->flags >> PG_active & 1;
 
 	list_del(s, page_lru_pa(s->m, pfn));
-	count_lru(z, page, active, ~0ULL);
+	count_lru(z, page, active, -(uint64_t)folio_nr_pages(s->m, pfn));
 	page->flags &= ~(1ULL << PG_lru | 1ULL << PG_active);
 }
 

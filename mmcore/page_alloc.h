@@ -76,12 +76,72 @@ static inline bool page_has(const struct machine *m, pfn_t pfn, int bit)
 	return page_at(m, pfn)->flags >> bit & 1;
 }
 
-static inline void get_page(struct step *s, pfn_t pfn)
+/*
+ * Compound pages: 2^order frames that are one page. Each of them has PG_compound, its
+ * lru.next is the head's list head (the seed), its private the head's number
+ * (2.6.17); the second one's lru.prev is the order. Only the head is counted, and
+ * only it lies on an LRU list, where its lru is the list's.
+ * Both want a page with PG_compound.
+ */
+static inline pfn_t compound_head(const struct machine *m, pfn_t pfn)
 {
-	page_counts_mut(s, pfn)->_count++;
+	return (pfn_t)page_at(m, pfn)->private;
 }
 
-/* Drop a reference; the last one frees the page (put_page, 2.6.17 mm/swap.c). */
+static inline unsigned int compound_order(const struct machine *m, pfn_t pfn)
+{
+	return (unsigned int)page_at(m, compound_head(m, pfn) + 1)->lru.prev;
+}
+
+/*
+ * A folio (6.18): a page that is not a part of another, alone or the head of a
+ * compound one. page_folio() is the folio that any page lies in; its references and
+ * its PG_ flags are the folio's. O(1).
+ */
+static inline pfn_t page_folio(const struct machine *m, pfn_t pfn)
+{
+	return page_has(m, pfn, PG_compound) ? compound_head(m, pfn) : pfn;
+}
+
+static inline unsigned int folio_order(const struct machine *m, pfn_t pfn)
+{
+	return page_has(m, pfn, PG_compound) ? compound_order(m, pfn) : 0;
+}
+
+static inline uint32_t folio_nr_pages(const struct machine *m, pfn_t pfn)
+{
+	return 1u << folio_order(m, pfn);
+}
+
+/* Has the folio that @pfn lies in the flag? */
+static inline bool folio_has(const struct machine *m, pfn_t pfn, int bit)
+{
+	return page_has(m, page_folio(m, pfn), bit);
+}
+
+static inline void folio_set(struct step *s, pfn_t pfn, int bit)
+{
+	page_mut(s, page_folio(s->m, pfn))->flags |= 1ULL << bit;
+}
+
+static inline void folio_clear(struct step *s, pfn_t pfn, int bit)
+{
+	page_mut(s, page_folio(s->m, pfn))->flags &= ~(1ULL << bit);
+}
+
+/* References to the folio that @pfn lies in. */
+static inline int32_t folio_ref_count(const struct machine *m, pfn_t pfn)
+{
+	return page_counts_at(m, page_folio(m, pfn))->_count;
+}
+
+/* One more reference to the folio that @pfn lies in. */
+static inline void get_page(struct step *s, pfn_t pfn)
+{
+	page_counts_mut(s, page_folio(s->m, pfn))->_count++;
+}
+
+/* Drop a reference; the last one frees the folio (put_page, 2.6.17 mm/swap.c). */
 void put_page(struct step *s, pfn_t pfn);
 
 /*
@@ -90,8 +150,9 @@ void put_page(struct step *s, pfn_t pfn);
  */
 static inline bool put_shared_page(struct step *s, pfn_t pfn)
 {
-	struct page_counts *counts = page_counts_mut(s, pfn);
-	const struct page_rest *page = page_at(s->m, pfn);
+	const pfn_t folio = page_folio(s->m, pfn);
+	struct page_counts *counts = page_counts_mut(s, folio);
+	const struct page_rest *page = page_at(s->m, folio);
 
 	if (counts->_count == 1 ||
 	    (counts->_mapcount < 0 && page->flags >> PG_lru & 1 &&
@@ -146,26 +207,20 @@ void setup_per_zone_pages_min(struct step *s);
  */
 pfn_t alloc_pages(struct step *s, unsigned int gfp, unsigned int order);
 
-/*
- * Compound pages: 2^order frames that are one page. Each of them has PG_compound, its
- * lru.next is the head's list head (the seed), its private the head's number
- * (2.6.17); the second one's lru.prev is the order. Only the head is counted.
- * Both want a page with PG_compound.
- */
-static inline pfn_t compound_head(const struct machine *m, pfn_t pfn)
-{
-	return (pfn_t)page_at(m, pfn)->private;
-}
-
-static inline unsigned int compound_order(const struct machine *m, pfn_t pfn)
-{
-	return (unsigned int)page_at(m, compound_head(m, pfn) + 1)->lru.prev;
-}
-
 static inline pfn_t alloc_page(struct step *s, unsigned int gfp)
 {
 	return alloc_pages(s, gfp, 0);
 }
+
+/**
+ * split_compound - one compound page becomes several
+ * @head: of it; of its order and above 0
+ * @at:   a frame of it: the halves that it lies in are halved again until it is
+ *        alone (folio_split(), 6.18); or 0, and all frames are alone
+ * It is on no list. The parts have no references; what else each frame had, it
+ * still has. O(frames).
+ */
+void split_compound(struct step *s, pfn_t head, pfn_t at);
 
 /* Give 2^order frames back, as they were taken: cleared, merged with free buddies. */
 void __free_pages(struct step *s, pfn_t pfn, unsigned int order);
@@ -181,10 +236,10 @@ uint64_t nr_free_pages(const struct machine *m);
 uint64_t totalreserve_pages(const struct machine *m);
 
 /*
- * LRU lists. New anonymous pages start on the active list (2.6.17's
- * lru_cache_add_active), without the pagevec that would delay it. The zone counts
- * pages without PG_swapbacked apart: it is set before, and does not change while
- * the page is on a list.
+ * LRU lists, of folios; a zone counts their pages. New anonymous pages start on the
+ * active list (2.6.17's lru_cache_add_active), without the pagevec that would delay
+ * it. The zone counts pages without PG_swapbacked apart: it is set before, and does
+ * not change while the page is on a list.
  */
 void lru_cache_add_active(struct step *s, pfn_t pfn);
 void lru_cache_add(struct step *s, pfn_t pfn);

@@ -50,7 +50,7 @@ static int always_valid(const struct machine *m, const struct pipe_buffer *buf)
 static int page_cache_pin(const struct machine *m,
 			  const struct pipe_buffer *buf)
 {
-	const struct page_rest *page = page_at(m, (pfn_t)buf->page);
+	const struct page_rest *page = page_at(m, page_folio(m, (pfn_t)buf->page));
 
 	if (page->flags >> PG_uptodate & 1)
 		return 0;
@@ -112,6 +112,10 @@ static void anon_pipe_buf_release(struct step *s, pipe_ref pipe,
 static bool generic_steal(struct step *s, struct pipe_buffer *buf,
 			  const char **why)
 {
+	if (page_has(s->m, (pfn_t)buf->page, PG_compound)) {
+		*why = "the page is a part of a larger folio";
+		return false;
+	}
 	if (page_counts_at(s->m, (pfn_t)buf->page)->_count == 1)
 		return true;
 	*why = "somebody else has the page, too";
@@ -187,7 +191,7 @@ static inline void pipe_buf_release(struct step *s, pipe_ref pipe,
 	if (pfn == kernel_at(s->m)->zero_pfn || !put_shared_page(s, (pfn_t)pfn))
 		pipe_buf_operations[buf->ops].release(s, pipe, buf);
 	trace_event(s, pipe_buf_release, pipe_at(s->m, pipe)->curbuf, pfn,
-		    (uint64_t)page_counts_at(s->m, (pfn_t)pfn)->_count);
+		    (uint64_t)folio_ref_count(s->m, (pfn_t)pfn));
 	pipe_pop(s, pipe, buf);
 }
 

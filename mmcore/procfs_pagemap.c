@@ -88,7 +88,8 @@ static const struct { uint8_t page, kpf; } page_bits[] = {
 	{ PG_locked, 0 },	{ PG_error, 1 },	{ PG_referenced, 2 },
 	{ PG_uptodate, 3 },	{ PG_dirty, 4 },	{ PG_lru, 5 },
 	{ PG_active, 6 },	{ PG_slab, 7 },		{ PG_writeback, 8 },
-	{ PG_reclaim, 9 },	{ PG_swapcache, 13 },	{ PG_swapbacked, 14 },
+	{ PG_reclaim, 9 },	{ PG_readahead, 9 },
+	{ PG_swapcache, 13 },	{ PG_swapbacked, 14 },
 	{ PG_pgtable, 26 },	{ PG_reserved, 32 },	{ PG_mappedtodisk, 34 },
 	{ PG_private, 35 },	{ PG_checked, 37 },	{ PG_arch_1, 38 },
 };
@@ -97,12 +98,14 @@ static const struct { uint8_t page, kpf; } page_bits[] = {
 static uint64_t page_kpf(const struct machine *m, pfn_t pfn)
 {
 	const struct page page = page_read(m, pfn);
-	const bool slab = page.flags >> PG_slab & 1;
 	const bool compound = page.flags >> PG_compound & 1;
+	const uint64_t flags = compound ? page_at(m, page_folio(m, pfn))->flags
+					: page.flags;
+	const bool slab = flags >> PG_slab & 1;
 	uint64_t bits = 0;
 
 	for (size_t i = 0; i < sizeof(page_bits) / sizeof(page_bits[0]); i++)
-		bits |= (page.flags >> page_bits[i].page & 1)
+		bits |= (flags >> page_bits[i].page & 1)
 			<< page_bits[i].kpf;
 	if (compound)
 		bits |= 1ULL << (page.private == pfn ? KPF_COMPOUND_HEAD
@@ -117,7 +120,7 @@ static uint64_t page_kpf(const struct machine *m, pfn_t pfn)
 		bits |= 1ULL << KPF_ZERO_PAGE;
 	if (bits >> KPF_ANON & 1 && page_anon_exclusive(m, pfn))
 		bits |= 1ULL << KPF_OWNER_2;
-	if (page.flags >> PG_lru & 1 && !vma_none(first_locked_vma(m, pfn)))
+	if (flags >> PG_lru & 1 && !vma_none(first_locked_vma(m, pfn)))
 		bits = (bits & ~(1ULL << KPF_ACTIVE)) |
 		       1ULL << KPF_UNEVICTABLE | 1ULL << KPF_MLOCKED;
 	return bits;

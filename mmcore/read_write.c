@@ -89,18 +89,30 @@ uint64_t buffer_get(struct step *s, struct user_buffer *from, void *to,
 	return left;
 }
 
-uint64_t buffer_get_some(struct step *s, struct user_buffer *from, void *to,
-			 uint64_t n)
+uint64_t buffer_get_atomic(struct step *s, struct user_buffer *from, void *to,
+			   uint64_t n)
 {
 	uint64_t left;
 
 	if (from->bytes)
 		return n - buffer_get(s, from, to, n);
 	left = copy_from_user_atomic(s, to, from->addr, n);
-	if (left == n && fault_in_readable(s, from->addr, n) < n)
-		left = copy_from_user_atomic(s, to, from->addr, n);
 	from->addr += n - left;
 	return n - left;
+}
+
+bool buffer_fault_in(struct step *s, const struct user_buffer *from, uint64_t n)
+{
+	return !from->bytes && fault_in_readable(s, from->addr, n) < n;
+}
+
+uint64_t buffer_get_some(struct step *s, struct user_buffer *from, void *to,
+			 uint64_t n)
+{
+	const uint64_t got = buffer_get_atomic(s, from, to, n);
+
+	return got || !buffer_fault_in(s, from, n)
+		       ? got : buffer_get_atomic(s, from, to, n);
 }
 
 int64_t null_read(struct step *s, file_ref file, struct user_buffer *to,

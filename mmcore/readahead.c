@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Readahead (6.18 mm/readahead.c, with folios of one page: D-009).
+ * Readahead (6.18 mm/readahead.c).
  *
  * Whoever reads one page after another will want the next ones. A file remembers a
  * window, [start, start + size), of which the last async_size pages are ahead of
@@ -8,6 +8,10 @@
  * means that the guess was right: the next window is read before it is needed, and
  * is larger. Mappings have no such order; a fault that finds nothing reads a window
  * around it, and a file whose faults mostly miss is read page by page.
+ *
+ * A window that nobody could expect has single pages; each one that a mark brings has
+ * folios four times as large as the one before (folio.c), and the mark is a whole
+ * folio's.
  */
 #include "mmcore/filemap.h"
 #include "mmcore/page_alloc.h"
@@ -50,35 +54,70 @@ static void do_page_cache_ra(struct step *s, file_ref file, uint64_t first,
 			    count, read);
 }
 
-/*
- * page_cache_ra_order(): the file's window. Its mark lies where the window has it,
- * which may be past the end of the file; but from the first page on that is there
- * already, the rest is one range that ends with the file, with a mark of its own.
- * Windows that a mark brings are of large folios in Linux; single pages come closest
- * to those as one such range (D-009).
- */
-static void read_window(struct step *s, file_ref file)
+/* ra_alloc_folio(): 0, -ENOMEM, or -EEXIST where a page of it is there already. The
+ * mark lies in the folio that holds it. */
+static int64_t read_marked_folio(struct step *s, mapping_ref mapping,
+				 uint64_t index, uint64_t mark, unsigned int order)
 {
-	const struct file_ra_state *ra = &file_at(s->m, file)->f_ra;
+	uint64_t next = index;
+	int64_t err;
+	pfn_t pfn;
+
+	if (radix_tree_next(s->m, mapping, &next, &pfn) &&
+	    next < index + (1ULL << order))
+		return -EEXIST;
+	err = read_cache_folio(s, mapping, index, order, &pfn);
+	if (!err && index == (mark & ~((1ULL << order) - 1)))
+		folio_set(s, pfn, PG_readahead);
+	return err;
+}
+
+/* The largest order, up to @order, of a folio that begins at @index and does not
+ * reach behind @end. */
+static unsigned int order_that_fits(uint64_t index, uint64_t end,
+				    unsigned int order)
+{
+	while (order && (index & ((1ULL << order) - 1) ||
+			 index + (1ULL << order) > end))
+		order--;
+	return order;
+}
+
+static unsigned int ilog2(uint64_t n)
+{
+	return 63 - (unsigned int)__builtin_clzll(n);
+}
+
+/*
+ * page_cache_ra_order(): the file's window, as if it began at @start, in folios of
+ * ra->order where they fit. Its mark lies where the window has it, which may be past
+ * the end of the file; but from the first page on that is there already, the rest is
+ * one range of single pages that ends with the file, with a mark of its own.
+ */
+static void read_window(struct step *s, file_ref file, uint64_t start)
+{
+	struct file_ra_state *ra = &file_mut(s, file)->f_ra;
 	const mapping_ref mapping = file_at(s->m, file)->f_mapping;
 	const inode_ref inode = mapping_at(s->m, mapping)->host;
 	const uint64_t pages = size_pages(inode_at(s->m, inode)->i_size);
-	const uint64_t end = min_pages(pages, ra->start + ra->size);
-	uint64_t index = ra->start;
-	pfn_t pfn;
+	const uint64_t end = min_pages(pages, start + ra->size);
+	const uint64_t mark = start + ra->size - ra->async_size;
+	uint64_t index = start;
 
-	for (; index < end && ra->async_size < ra->size &&
-	       !find_get_page(s->m, mapping, index); index++) {
-		if (read_cache_page(s, mapping, index, &pfn))
+	ra->order = (uint32_t)min_pages(ra->order, min_pages(MAX_PAGECACHE_ORDER,
+							     ilog2(ra->size)));
+	while (index < end) {
+		const unsigned int order = order_that_fits(index, end, ra->order);
+
+		if (read_marked_folio(s, mapping, index, mark, order))
 			break;
-		if (index == ra->start + ra->size - ra->async_size)
-			page_mut(s, pfn)->flags |= 1ULL << PG_readahead;
+		index += 1ULL << order;
 	}
-	if (index > ra->start)
-		trace_event(s, readahead, inode_at(s->m, inode)->i_ino, ra->start,
-			    end - ra->start, index - ra->start);
+	if (index > start)
+		trace_event(s, readahead, inode_at(s->m, inode)->i_ino, start,
+			    end - start, index - start);
 	if (index < end)
-		do_page_cache_ra(s, file, index, ra->start + ra->size - index,
+		do_page_cache_ra(s, file, index, start + ra->size - index,
 				 ra->async_size);
 }
 
@@ -109,6 +148,7 @@ static uint64_t get_next_ra_size(uint64_t size, uint64_t max)
 	return size <= max / 2 ? size * 2 : max;
 }
 
+/* A window that nobody could expect: of single pages. */
 static void set_window(struct step *s, file_ref file, uint64_t start,
 		       uint64_t size, uint64_t async_size)
 {
@@ -117,7 +157,25 @@ static void set_window(struct step *s, file_ref file, uint64_t start,
 	ra->start = start;
 	ra->size = (uint32_t)size;
 	ra->async_size = (uint32_t)async_size;
-	read_window(s, file);
+	ra->order = 0;
+	read_window(s, file, ra->start);
+}
+
+/* One that a mark brought: of larger folios than the one before, with which it ends
+ * if it can; all of it is ahead. */
+static void push_window(struct step *s, file_ref file, uint64_t start,
+			uint64_t size, uint64_t max)
+{
+	struct file_ra_state *ra = &file_mut(s, file)->f_ra;
+	uint64_t align, end;
+
+	ra->order += 2;
+	align = 1ULL << min_pages(ra->order, (uint64_t)__builtin_ctzll(max));
+	end = (start + size) & ~(align - 1);
+	ra->start = start;
+	ra->size = (uint32_t)(end > start ? end - start : size);
+	ra->async_size = ra->size;
+	read_window(s, file, ra->start);
 }
 
 /* page_cache_prev_miss(): how many pages right before @index are there. */
@@ -174,28 +232,28 @@ static uint64_t next_miss(const struct machine *m, mapping_ref mapping,
 	return index + nr;
 }
 
-void page_cache_async_ra(struct step *s, file_ref file, pfn_t page,
+void page_cache_async_ra(struct step *s, file_ref file, pfn_t pfn, uint64_t index,
 			 uint64_t count)
 {
 	const struct file_ra_state *ra = &file_at(s->m, file)->f_ra;
-	const uint64_t index = page_at(s->m, page)->index;
-	const uint64_t max = ra->ra_pages;
-	uint64_t start, size;
+	const uint64_t max = ra->ra_pages, nr = folio_nr_pages(s->m, pfn);
+	const uint64_t expected = ra->start + ra->size - ra->async_size;
+	uint64_t start;
 
 	if (!max)
 		return;
-	page_mut(s, page)->flags &= ~(1ULL << PG_readahead);
-	if (index == ra->start + ra->size - ra->async_size) {
-		size = get_next_ra_size(ra->size, max);
-		set_window(s, file, ra->start + ra->size, size, size);
+	folio_clear(s, pfn, PG_readahead);
+	if (index == (expected & ~(nr - 1))) {
+		push_window(s, file, ra->start + ra->size,
+			    get_next_ra_size(ra->size, max), max);
 		return;
 	}
 	/* The mark of another stream: what lies ahead was its window. */
 	start = next_miss(s->m, file_at(s->m, file)->f_mapping, index + 1, max);
 	if (start - index > max)
 		return;
-	size = get_next_ra_size(start - index + count, max);
-	set_window(s, file, start, size, size);
+	push_window(s, file, start,
+		    get_next_ra_size(start - index + count, max), max);
 }
 
 /* ---- faults ---- */
@@ -214,11 +272,29 @@ static void mmap_read_around(struct step *s, const struct vm_area_struct *vma,
 			   max, max / 4);
 }
 
+/* MADV_HUGEPAGE: two pieces as large as a huge page, whatever was read before. The
+ * window's start stays where it was, as in 6.18. */
+static void mmap_read_huge(struct step *s, const struct vm_area_struct *vma,
+			   uint64_t index)
+{
+	struct file_ra_state *ra = &file_mut(s, vma->vm_file)->f_ra;
+	const uint64_t nr = 1ULL << MAX_PAGECACHE_ORDER;
+
+	ra->size = (uint32_t)(vma->vm_flags & VM_RAND_READ ? nr : 2 * nr);
+	ra->async_size = (uint32_t)nr;
+	ra->order = MAX_PAGECACHE_ORDER;
+	read_window(s, vma->vm_file, index & ~(nr - 1));
+}
+
 void do_sync_mmap_readahead(struct step *s, const struct vm_area_struct *vma,
 			    uint64_t index)
 {
 	struct file_ra_state *ra = &file_mut(s, vma->vm_file)->f_ra;
 
+	if (vma->vm_flags & VM_HUGEPAGE) {
+		mmap_read_huge(s, vma, index);
+		return;
+	}
 	if ((vma->vm_flags & (VM_RAND_READ | VM_EXEC)) == VM_RAND_READ ||
 	    !ra->ra_pages)
 		return;
@@ -233,7 +309,7 @@ void do_sync_mmap_readahead(struct step *s, const struct vm_area_struct *vma,
 }
 
 bool do_async_mmap_readahead(struct step *s, const struct vm_area_struct *vma,
-			     pfn_t page)
+			     pfn_t page, uint64_t index)
 {
 	struct file_ra_state *ra = &file_mut(s, vma->vm_file)->f_ra;
 
@@ -241,8 +317,8 @@ bool do_async_mmap_readahead(struct step *s, const struct vm_area_struct *vma,
 		return false;
 	if (ra->mmap_miss)
 		ra->mmap_miss--;
-	if (!page_has(s->m, page, PG_readahead))
+	if (!folio_has(s->m, page, PG_readahead))
 		return false;
-	page_cache_async_ra(s, vma->vm_file, page, ra->ra_pages);
+	page_cache_async_ra(s, vma->vm_file, page, index, ra->ra_pages);
 	return true;
 }

@@ -13,6 +13,7 @@
  * merge depends on that, so a VMA also remembers which one it would be: see
  * anon_vma_ident and chain_multi in mm_types.h (D-005).
  */
+#include "mmcore/filemap.h"
 #include "mmcore/interval_tree.h"
 #include "mmcore/memory.h"
 #include "mmcore/slab.h"
@@ -205,6 +206,42 @@ void page_mkclean(struct step *s, pfn_t pfn)
 		trace_event(s, page_mkclean, pfn, cleaned);
 }
 
+/* The PTE of one mapping goes, and tells the page what it knew. */
+static void try_to_unmap_one(struct step *s, const struct vm_area_struct *vma,
+			     pfn_t pfn)
+{
+	const uint64_t index = page_at(s->m, pfn)->index;
+	const uint64_t pte_pa = pte_lookup(s->m, mm_at(s->m, vma->vm_mm),
+		vma->vm_start + ((index - vma->vm_pgoff) << PAGE_SHIFT));
+	const pte_t pte = pte_pa ? entry_read(s->m, pte_pa) : 0;
+
+	if (!pte_present(s->m, pte) || pte_pfn(s->m, pte) != pfn)
+		return;
+	set_pte(s, pte_pa, 0);
+	if (pte & s->m->arch->dirty)
+		set_page_dirty(s, pfn);
+	update_hiwater_rss(s, vma->vm_mm);
+	--*rss_counter(s, vma->vm_mm, pfn);
+	page_remove_rmap(s, pfn);
+	put_page(s, pfn);
+}
+
+void try_to_unmap(struct step *s, pfn_t pfn)
+{
+	const pfn_t folio = page_folio(s->m, pfn);
+	const mapping_ref mapping = mapping_make(page_at(s->m, folio)->mapping);
+	vma_ref vma;
+
+	for (uint32_t i = 0; i < folio_nr_pages(s->m, folio); i++) {
+		const uint64_t index = page_at(s->m, folio + i)->index;
+
+		if (page_counts_at(s->m, folio + i)->_mapcount < 0)
+			continue;
+		vma_interval_tree_foreach(s->m, vma, mapping, index, index)
+			try_to_unmap_one(s, vma_at(s->m, vma), folio + i);
+	}
+}
+
 /* ---- who maps this frame? ---- */
 
 bool first_user(const struct machine *m, task_ref t)
@@ -235,6 +272,14 @@ static bool maps_page(const struct machine *m, const struct vm_area_struct *vma,
 		return false;
 	pte = entry_read(m, pte_pa);
 	return pte_present(m, pte) && pte_pfn(m, pte) == pfn;
+}
+
+bool vma_maps_page(const struct machine *m, const struct vm_area_struct *vma,
+		   pfn_t pfn)
+{
+	uint64_t addr;
+
+	return maps_page(m, vma, pfn, page_at(m, pfn)->index, &addr);
 }
 
 /* The VMA that is linked into an anon_vma's list at @pos. */

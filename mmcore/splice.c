@@ -63,6 +63,13 @@ static void push_file_page(struct step *s, pipe_ref pipe, pfn_t pfn,
 		    pos >> PAGE_SHIFT, buf.offset, n, 0);
 }
 
+/* Of @n bytes at @pos, those that lie in one page, and in a file of @size bytes. */
+static uint64_t in_file_page(uint64_t pos, uint64_t n, uint64_t size)
+{
+	n = in_page(pos, n);
+	return n < size - pos ? n : size - pos;
+}
+
 int64_t shmem_splice_read(struct step *s, file_ref in, uint64_t *pos,
 			  pipe_ref pipe, uint64_t len)
 {
@@ -74,9 +81,7 @@ int64_t shmem_splice_read(struct step *s, file_ref in, uint64_t *pos,
 		pfn_t pfn = find_get_page(s->m, file->f_mapping,
 					  *pos >> PAGE_SHIFT);
 
-		n = in_page(*pos, len - done);
-		if (n > size - *pos)
-			n = size - *pos;
+		n = in_file_page(*pos, len - done, size);
 		if (pfn)
 			mark_page_accessed(s, pfn);
 		else
@@ -91,21 +96,26 @@ int64_t shmem_splice_read(struct step *s, file_ref in, uint64_t *pos,
 int64_t generic_file_splice_read(struct step *s, file_ref in, uint64_t *pos,
 				 pipe_ref pipe, uint64_t len)
 {
-	const uint64_t size =
-		inode_at(s->m, file_at(s->m, in)->f_inode)->i_size;
-	uint64_t done = 0, n;
+	const struct file *file = file_at(s->m, in);
+	const uint64_t size = inode_at(s->m, file->f_inode)->i_size;
+	uint64_t done = 0, end = 0, n;
+	pfn_t seen = 0;
 	int64_t err = 0;
 
 	for (; done < len && *pos < size && pipe_room(s->m, pipe); done += n) {
+		const uint64_t index = *pos >> PAGE_SHIFT;
 		pfn_t pfn;
 
-		n = len - done < size - *pos ? len - done : size - *pos;
-		err = filemap_get_page(s, in, *pos >> PAGE_SHIFT,
-				       size_pages(*pos + n), &pfn);
+		if (index >= end)
+			err = filemap_get_pages(s, in, index,
+						size_pages(*pos + len - done), &end);
 		if (err)
 			break;
-		mark_page_accessed(s, pfn);
-		n = in_page(*pos, n);
+		pfn = find_get_page(s->m, file->f_mapping, index);
+		if (page_folio(s->m, pfn) != seen)
+			mark_page_accessed(s, pfn);
+		seen = page_folio(s->m, pfn);
+		n = in_file_page(*pos, len - done, size);
 		push_file_page(s, pipe, pfn, *pos, n);
 		*pos += n;
 		file_mut(s, in)->f_ra.prev_pos = (int64_t)*pos;
@@ -363,8 +373,7 @@ static int64_t link_pipe(struct step *s, pipe_ref in, pipe_ref out,
 
 		pipe_share(s, out, buf, (uint32_t)n);
 		trace_event(s, tee, buf->page, buf->offset, n,
-			    (uint64_t)page_counts_at(s->m, (pfn_t)buf->page)
-				    ->_count, 0);
+			    (uint64_t)folio_ref_count(s->m, (pfn_t)buf->page), 0);
 		done += n;
 	}
 	return (int64_t)done;

@@ -3,8 +3,10 @@
  * Dirty pages and their way to the disk (2.6.17 mm/page-writeback.c,
  * fs/fs-writeback.c).
  *
- * A page is dirty when its bytes differ from the disk's: PG_dirty, and a tag in
- * the mapping's tree, so that the dirty ones among a million are found at once. An
+ * A folio is dirty when its bytes differ from the disk's: PG_dirty, and a tag in
+ * the mapping's tree, so that the dirty ones among a million are found at once. Of a
+ * folio of several pages those are written whose own blocks differ (in Linux the
+ * dirty ones of its buffer heads). An
  * inode with dirty pages stands on kernel->dirty_inodes since the moment that the
  * first of them became so. Stores of programs would go unseen; so a shared mapping
  * of a file is read-only until the first store to each page, which faults and
@@ -58,58 +60,137 @@ static void inode_is_clean(struct step *s, mapping_ref mapping)
 	list_del(s, inode_list_pa(ref));
 }
 
-void set_page_dirty(struct step *s, pfn_t pfn)
+/* Has it a disk that will want its bytes? */
+static bool has_disk(const struct machine *m, const struct page_rest *page)
 {
-	struct page_rest *page = page_mut(s, pfn);
-	const mapping_ref mapping = mapping_make(page->mapping);
+	return page->mapping && !(page->mapping & PAGE_MAPPING_ANON) &&
+	       mapping_can_writeback(m, mapping_make(page->mapping));
+}
+
+/* Each page of the folio has the tag, or none has. */
+static void tag_folio(struct step *s, pfn_t folio, unsigned int tag, bool on)
+{
+	const mapping_ref mapping = mapping_make(page_at(s->m, folio)->mapping);
+	const uint64_t first = page_at(s->m, folio)->index;
+
+	for (uint64_t i = 0; i < folio_nr_pages(s->m, folio); i++)
+		if (on)
+			radix_tree_tag_set(s, mapping, first + i, tag);
+		else
+			radix_tree_tag_clear(s, mapping, first + i, tag);
+}
+
+static void folio_is_dirty(struct step *s, pfn_t folio)
+{
+	struct page_rest *page = page_mut(s, folio);
+	const uint32_t nr = folio_nr_pages(s->m, folio);
 
 	if (page->flags >> PG_dirty & 1)
 		return;
 	page->flags |= 1ULL << PG_dirty;
-	if (!page->mapping || page->mapping & PAGE_MAPPING_ANON ||
-	    !mapping_can_writeback(s->m, mapping))
+	if (!has_disk(s->m, page))
 		return;
-	radix_tree_tag_set(s, mapping, page->index, PAGECACHE_TAG_DIRTY);
-	kernel_mut(s)->nr_dirty++;
-	kernel_mut(s)->nr_dirtied++;
-	mark_inode_dirty_pages(s, mapping_at(s->m, mapping)->host);
+	tag_folio(s, folio, PAGECACHE_TAG_DIRTY, true);
+	kernel_mut(s)->nr_dirty += nr;
+	kernel_mut(s)->nr_dirtied += nr;
+	mark_inode_dirty_pages(s, mapping_at(s->m, mapping_make(page->mapping))->host);
+}
+
+void mark_block_dirty(struct step *s, pfn_t pfn)
+{
+	if (page_has(s->m, pfn, PG_compound))
+		page_mut(s, pfn)->flags |= 1ULL << PG_block_dirty;
+	folio_is_dirty(s, page_folio(s->m, pfn));
+}
+
+/* block_dirty_folio(): a page without a block lies in a hole, or behind the end. */
+static void dirty_blocks(struct step *s, pfn_t folio)
+{
+	const struct page_rest *page = page_at(s->m, folio);
+	const mapping_ref mapping = mapping_make(page->mapping);
+	const uint32_t nr = folio_nr_pages(s->m, folio);
+
+	if (nr == 1 || !has_disk(s->m, page))
+		return;
+	for (uint32_t i = 0; i < nr; i++)
+		if (!page_has(s->m, folio + i, PG_block_dirty) &&
+		    aops(s->m, mapping)->has_block(s->m, mapping, page->index + i))
+			page_mut(s, folio + i)->flags |= 1ULL << PG_block_dirty;
+}
+
+void set_page_dirty(struct step *s, pfn_t pfn)
+{
+	const pfn_t folio = page_folio(s->m, pfn);
+
+	folio_clear(s, folio, PG_readahead);
+	dirty_blocks(s, folio);
+	folio_is_dirty(s, folio);
 }
 
 void clear_page_dirty(struct step *s, pfn_t pfn)
 {
-	struct page_rest *page = page_mut(s, pfn);
-	const mapping_ref mapping = mapping_make(page->mapping);
+	const pfn_t folio = page_folio(s->m, pfn);
+	struct page_rest *page = page_mut(s, folio);
+	const uint32_t nr = folio_nr_pages(s->m, folio);
 
 	if (!(page->flags >> PG_dirty & 1))
 		return;
 	page->flags &= ~(1ULL << PG_dirty);
-	if (!mapping_can_writeback(s->m, mapping))
+	if (!has_disk(s->m, page))
 		return;
-	radix_tree_tag_clear(s, mapping, page->index, PAGECACHE_TAG_DIRTY);
-	kernel_mut(s)->nr_dirty--;
-	inode_is_clean(s, mapping);
+	for (uint32_t i = 0; i < nr; i++)
+		page_mut(s, folio + i)->flags &= ~(1ULL << PG_block_dirty);
+	tag_folio(s, folio, PAGECACHE_TAG_DIRTY, false);
+	kernel_mut(s)->nr_dirty -= nr;
+	inode_is_clean(s, mapping_make(page->mapping));
+}
+
+void clear_block_dirty(struct step *s, pfn_t pfn)
+{
+	const pfn_t folio = page_folio(s->m, pfn);
+
+	page_mut(s, pfn)->flags &= ~(1ULL << PG_block_dirty);
+	for (uint32_t i = 0; i < folio_nr_pages(s->m, folio); i++)
+		if (page_has(s->m, folio + i, PG_block_dirty))
+			return;
+	clear_page_dirty(s, folio);
 }
 
 /* ---- writing ---- */
 
-static int64_t write_page(struct step *s, mapping_ref mapping, pfn_t pfn)
+/* Those blocks of a folio that differ. 0 or -EIO. */
+static int64_t write_blocks(struct step *s, mapping_ref mapping, pfn_t folio)
 {
-	struct page_rest *page = page_mut(s, pfn);
-	const uint64_t index = page->index;
+	const uint64_t ino =
+		inode_at(s->m, mapping_at(s->m, mapping)->host)->i_ino;
+	int64_t err = 0;
+
+	for (uint32_t i = 0; !err && i < folio_nr_pages(s->m, folio); i++) {
+		if (!block_is_dirty(s->m, folio + i))
+			continue;
+		err = aops(s->m, mapping)->writepage(s, mapping, folio + i);
+		trace_event(s, writepage, ino, page_at(s->m, folio + i)->index,
+			    folio + i);
+	}
+	return err;
+}
+
+static int64_t write_folio(struct step *s, mapping_ref mapping, pfn_t folio)
+{
+	const uint32_t nr = folio_nr_pages(s->m, folio);
 	int64_t err;
 
-	page_mkclean(s, pfn);
-	clear_page_dirty(s, pfn);
-	page->flags |= 1ULL << PG_writeback;
-	radix_tree_tag_set(s, mapping, index, PAGECACHE_TAG_WRITEBACK);
-	kernel_mut(s)->nr_writeback++;
-	err = aops(s->m, mapping)->writepage(s, mapping, pfn);
-	trace_event(s, writepage, inode_at(s->m, mapping_at(s->m, mapping)->host)
-				  ->i_ino, index, pfn);
-	page->flags &= ~(1ULL << PG_writeback);
-	radix_tree_tag_clear(s, mapping, index, PAGECACHE_TAG_WRITEBACK);
-	kernel_mut(s)->nr_writeback--;
-	kernel_mut(s)->nr_written++;
+	for (uint32_t i = 0; i < nr; i++)
+		page_mkclean(s, folio + i);
+	page_mut(s, folio)->flags |= 1ULL << PG_writeback;
+	tag_folio(s, folio, PAGECACHE_TAG_WRITEBACK, true);
+	kernel_mut(s)->nr_writeback += nr;
+	err = write_blocks(s, mapping, folio);
+	clear_page_dirty(s, folio);
+	page_mut(s, folio)->flags &= ~(1ULL << PG_writeback | 1ULL << PG_readahead);
+	tag_folio(s, folio, PAGECACHE_TAG_WRITEBACK, false);
+	kernel_mut(s)->nr_writeback -= nr;
+	kernel_mut(s)->nr_written += nr;
 	return err;
 }
 
@@ -122,7 +203,7 @@ int64_t filemap_fdatawrite_range(struct step *s, mapping_ref mapping,
 	while (!err && radix_tree_next_tagged(s->m, mapping, &first, &pfn,
 					      PAGECACHE_TAG_DIRTY) &&
 	       first < end) {
-		err = write_page(s, mapping, pfn);
+		err = write_folio(s, mapping, page_folio(s->m, pfn));
 		first++;
 	}
 	return err;

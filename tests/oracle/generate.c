@@ -29,7 +29,8 @@ static uint64_t scramble(uint64_t z)
 struct dice dice_new(uint64_t seed)
 {
 	return (struct dice){ .state = scramble(seed + 1),
-			      .pipes = seed % 3 == 2, .maps_files = seed % 3 == 1 };
+			      .pipes = seed % 3 == 2, .maps_files = seed % 3 == 1,
+			      .long_files = seed % 6 == 4 };
 }
 
 uint64_t dice_below(struct dice *dice, uint64_t n)
@@ -246,6 +247,8 @@ static int64_t mapped_descriptor(struct dice *dice, const struct machine *m,
 /* Now and then around 2 MiB, where the alignment of mappings turns. */
 static uint64_t file_page(struct dice *dice)
 {
+	if (dice->long_files && percent(dice, 40))
+		return PAGES(dice_below(dice, 64));
 	return dice->maps_files && percent(dice, 8)
 		? PAGES(508 + dice_below(dice, 8)) : PAGES(dice_below(dice, 6));
 }
@@ -490,6 +493,16 @@ static int64_t descriptor(struct dice *dice)
 			 : (int64_t)dice_below(dice, 9) - 2;
 }
 
+/* Where folios of several pages begin, or not. */
+static uint64_t long_file_place(struct dice *dice)
+{
+	const uint64_t page = dice_below(dice, 80);
+	const uint64_t align = 1ULL << dice_below(dice, 6);
+
+	return PAGES(page & ~(align - 1)) +
+	       (percent(dice, 15) ? dice_below(dice, 4096) : 0);
+}
+
 static uint64_t file_place(struct dice *dice)
 {
 	static const uint64_t odd[] = {
@@ -498,11 +511,27 @@ static uint64_t file_place(struct dice *dice)
 	};
 	uint64_t kind = dice_below(dice, 100);
 
+	if (dice->long_files && percent(dice, 60))
+		return long_file_place(dice);
 	if (dice->maps_files && percent(dice, 5))
 		return PAGES(512 * (1 + dice_below(dice, 3))) +
 		       dice_below(dice, PAGES(3));
 	return kind < 60 ? PAGES(dice_below(dice, 12))
 	     : kind < 96 ? dice_below(dice, PAGES(12)) : PICK(dice, odd);
+}
+
+/* Several pages, which are mostly there. */
+static void make_long(struct dice *dice, const struct machine *m, mm_ref mm,
+		      uint64_t *buf, uint64_t *count)
+{
+	const vma_ref ref = any_vma(dice, m, mm);
+
+	*count = percent(dice, 70) ? PAGES(1 + dice_below(dice, 32))
+				   : 1 + dice_below(dice, PAGES(32));
+	if (!vma_none(ref) && !hits_stub(vma_at(m, ref)->vm_start, *count))
+		*buf = vma_at(m, ref)->vm_start;
+	if (*count > ~0ULL - *buf)
+		*count = 1;
 }
 
 static void make_transfer(struct dice *dice, const struct machine *m,
@@ -514,6 +543,8 @@ static void make_transfer(struct dice *dice, const struct machine *m,
 	uint64_t count = access_length(dice, buf, PAGES(3));
 	uint64_t offset = file_place(dice);
 
+	if (dice->long_files && percent(dice, 50))
+		make_long(dice, m, mm, &buf, &count);
 	op->code = (enum op_code)PICK(dice, codes);
 	/* A file that is terabytes long is one thing; writing there another. */
 	if (offset == 1ULL << 40 && op->code == OP_PWRITE)
@@ -608,8 +639,8 @@ static void make_file(struct dice *dice, const struct machine *m, mm_ref mm,
 		else
 			make_unlink(dice, deed);
 	} else {
-		op->code = kind < 95 ? OP_CLOSE : kind < 98 ? OP_DUP
-							    : OP_FSYNC;
+		op->code = dice->long_files && percent(dice, 70) ? OP_FSYNC
+			 : kind < 95 ? OP_CLOSE : kind < 98 ? OP_DUP : OP_FSYNC;
 		op->close.fd = descriptor(dice);
 	}
 }

@@ -10,6 +10,7 @@ struct dice {
 	uint64_t state;
 	bool pipes;		/* half of the deeds are about files and pipes */
 	bool maps_files;	/* most mappings are of files of the disk */
+	bool long_files;	/* of which much is read and written at a time */
 	bool disk;		/* deeds about names as well */
 };
 

@@ -23,6 +23,7 @@
 	X(radix)	\
 	X(interval_tree)	\
 	X(filemap)	\
+	X(folio)	\
 	X(readahead)	\
 	X(writeback)	\
 	X(inode)	\
