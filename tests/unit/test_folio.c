@@ -6,6 +6,7 @@
 #include <check.h>
 #include <string.h>
 
+#include "mmcore/arch.h"
 #include "mmcore/disk.h"
 #include "mmcore/filemap.h"
 #include "mmcore/page_alloc.h"
@@ -181,8 +182,10 @@ END_TEST
 
 START_TEST(a_fault_maps_one_page_where_not_all_of_it_fits)
 {
-	const unsigned int edge = 512 -
-		(unsigned int)(page_addr(0) >> PAGE_SHIFT & 511);
+	const struct arch *a = sp.m->arch;
+	const unsigned int entries = 1u << a->level[a->nr_levels - 1].bits;
+	const unsigned int edge = entries -
+		(unsigned int)(page_addr(0) >> PAGE_SHIFT & (entries - 1));
 
 	write_pages(0, 16);
 	/* Behind the end of the mapping; by reading, those of them that lie near. */
