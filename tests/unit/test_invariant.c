@@ -33,6 +33,7 @@ struct scene {
 	pfn_t ring;		/* of two frames */
 	pfn_t dirty;		/* its page 2; its page 0 lies on the disk alone */
 	pfn_t clean;		/* its page 3, of which 5 bytes are in the file */
+	pfn_t folio;		/* of four pages, dirty, of another file */
 };
 
 static void write_page_of(struct scene *sc, uint64_t index)
@@ -67,6 +68,22 @@ static void set_file(struct scene *sc)
 	sc->clean = find_get_page(sc->m, inode_mapping(sc->inode), 3);
 }
 
+static void set_folio(struct scene *sc)
+{
+	static const uint8_t bytes[4 * PAGE_SIZE];
+	struct op op = { .code = OP_OPEN, .pid = 1, .path = "/g", .path_len = 2,
+			 .open = { O_RDWR | O_CREAT, 0644 } };
+	const int64_t fd = host_run(sc->m, &op).ret;
+
+	op = (struct op){ .code = OP_PWRITE, .pid = 1,
+			  .pwrite = { fd, 0, NO_BUFFER, 0 },
+			  .data = bytes, .data_len = sizeof(bytes) };
+	ck_assert_int_eq(host_run(sc->m, &op).ret, sizeof(bytes));
+	sc->folio = find_get_page(sc->m, inode_mapping(find_inode(sc->m,
+		(uint64_t)mm_file_find(sc->m, "/g", 2))), 0);
+	ck_assert_uint_eq(folio_nr_pages(sc->m, sc->folio), 4);
+}
+
 static void fill_pipe(struct scene *sc)
 {
 	static const uint8_t bytes[5000];
@@ -98,6 +115,7 @@ static void set_scene(struct scene *sc)
 	host_touch(sc->m, 1, addr, 64 << 12, ACCESS_WRITE);
 	host_touch(sc->m, 1, shared, 3 << 12, ACCESS_READ);
 	set_file(sc);
+	set_folio(sc);
 	fill_pipe(sc);
 	host_fork(sc->m, 1, 0);
 	host_store(sc->m, 1, addr, 1);
@@ -115,6 +133,11 @@ static void set_scene(struct scene *sc)
 static struct disk_super *super(struct step *s)
 {
 	return disk_super_mut(s);
+}
+
+static struct zone *zone_of(struct step *s, pfn_t pfn)
+{
+	return &kernel_mut(s)->zones[page_zone(s->m, pfn)];
 }
 
 /* The first entry of the directory that the file is in. */
@@ -320,6 +343,17 @@ static void free_twin(struct step *s)
 	PLANT(compound, page_mut(s, sc->ring + 1)->lru.prev = 11)	\
 	PLANT(compound, page_mut(s, sc->ring + 1)->private++)		\
 	PLANT(compound, page_counts_mut(s, sc->ring + 1)->_count = 1)	\
+	PLANT(compound, page_mut(s, sc->folio + 2)->index++)		\
+	PLANT(compound, page_mut(s, sc->folio + 2)->mapping = 0)	\
+	PLANT(compound, page_mut(s, sc->folio + 2)->lru.next += 64)	\
+	PLANT(compound, page_mut(s, sc->folio + 2)->private = ~7ULL)	\
+	PLANT(compound, page_mut(s, sc->folio + 1)->lru.prev = ~7ULL)	\
+	PLANT(compound, page_mut(s, sc->folio)->flags &= ~(1ULL << PG_dirty)) \
+	PLANT(page_tags, page_mut(s, sc->folio)->flags &= ~(1ULL << PG_dirty)) \
+	PLANT(refcount, page_counts_mut(s, sc->folio)->_count--)	\
+	PLANT(mapcount, page_counts_mut(s, sc->folio + 3)->_mapcount++)	\
+	PLANT(page_tree, page_mut(s, sc->folio + 3)->index++)		\
+	PLANT(lru_lists, zone_of(s, sc->folio)->nr_inactive_file -= 3)	\
 	PLANT(pipe_ring, pipe_buf_mut(s, sc->pipe, 0)->len = 5000)	\
 	PLANT(pipe_page, page_mut(s, (pfn_t)pipe_buf_at(s->m, sc->pipe, 0)->page)->mapping = 64) \
 	PLANT(pipe_ends, pipe_mut(s, sc->pipe)->readers++)		\
