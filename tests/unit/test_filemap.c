@@ -288,6 +288,10 @@ START_TEST(private_copies_go_with_the_end_and_survive_a_hole)
 	ck_assert_int_eq(fs_truncate(&sp, fd, 4 * PAGE_SIZE), 0);
 	ck_assert_uint_eq(load(11), 0);
 	ck_assert_uint_eq(load(9), 7);
+	/* The end within a page takes no copy of that page. */
+	store(10, 9);
+	ck_assert_int_eq(fs_truncate(&sp, fd, 3 * PAGE_SIZE - 100), 0);
+	ck_assert_uint_eq(load(10), 9);
 }
 END_TEST
 

@@ -322,6 +322,20 @@ START_TEST(only_the_blocks_that_differ_are_written)
 }
 END_TEST
 
+/* Over a hole they are zeros, and will be written. */
+START_TEST(a_write_from_nowhere_over_a_hole_is_zeros)
+{
+	const struct op_result res = fs_op(&sp, (struct op){ .code = OP_PWRITE,
+		.pwrite = { fd, 0, page_addr(200), 4 * PAGE_SIZE } });
+
+	ck_assert_int_eq(res.ret, -EFAULT);
+	ck_assert_str_eq(draw_folios(5), "Httt.");
+	ck_assert(page_has(sp.m, folio_of(0), PG_uptodate));
+	for (uint64_t i = 0; i < 4; i++)
+		ck_assert(block_is_dirty(sp.m, fs_page(&sp, ino, i)));
+}
+END_TEST
+
 /* The bytes of a write that could not be read are the disk's, as before. */
 START_TEST(a_write_from_nowhere_keeps_what_the_disk_has)
 {
@@ -536,6 +550,7 @@ Suite *suite_folio(void)
 	tcase_add_test(tc, one_page_that_is_used_keeps_all);
 	tcase_add_test(tc, kpageflags_shows_the_folio);
 	tcase_add_test(tc, only_the_blocks_that_differ_are_written);
+	tcase_add_test(tc, a_write_from_nowhere_over_a_hole_is_zeros);
 	tcase_add_test(tc, a_write_from_nowhere_keeps_what_the_disk_has);
 	tcase_add_test(tc, a_clean_one_is_split_where_the_file_ends);
 	tcase_add_test(tc, a_dirty_one_stays_whole_behind_the_end);

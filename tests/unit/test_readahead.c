@@ -70,6 +70,23 @@ static void read_pages(uint64_t page, uint64_t nr)
 	read_at(page * PAGE_SIZE, nr * PAGE_SIZE);
 }
 
+static void map_file(uint64_t prot, uint64_t flags, uint64_t page, uint64_t nr)
+{
+	const uint64_t at = page_addr(0) + page * PAGE_SIZE;
+
+	ck_assert_int_eq(run_op((struct op){ .code = OP_MMAP,
+		.mmap = { at, nr * PAGE_SIZE, prot, flags | MAP_FIXED, fd,
+			  page * PAGE_SIZE } }).ret, (int64_t)at);
+}
+
+static void touch(uint64_t page, enum access_kind kind)
+{
+	struct op_result res = run_op((struct op){ .code = OP_MEM_TOUCH,
+		.mem_touch = { page_addr(0) + page * PAGE_SIZE, 1, kind } });
+
+	ck_assert_int_eq(res.outcome, OUT_OK);
+}
+
 /* Where each run of pages that are there begins, and where it ends. */
 static void expect_runs(const uint64_t *expected, size_t nr)
 {
@@ -235,6 +252,25 @@ START_TEST(a_window_that_the_file_clips_has_its_mark_where_it_was)
 }
 END_TEST
 
+/* From the first page on that is there the window is one range that ends with the
+ * file, and so is its mark: 512 pages before that. */
+START_TEST(a_window_goes_round_what_is_there)
+{
+	uint64_t index = FILE_PAGES - 600;
+	pfn_t pfn;
+
+	read_pages(index, 1);
+	map_file(PROT_READ, MAP_SHARED, FILE_PAGES - 1024, 1024);
+	touch(FILE_PAGES - 700, ACCESS_READ);
+	expect_cached(FILE_PAGES - 1724, FILE_PAGES);
+	for (; index < FILE_PAGES; index++) {
+		ck_assert(mm_file_next_page(sp.m, ino, &index, &pfn));
+		ck_assert_int_eq(page_has(sp.m, pfn, PG_readahead),
+				 index == FILE_PAGES - 512);
+	}
+}
+END_TEST
+
 /* Four pages from the beginning of a file count twice: ten from the fifth on. */
 START_TEST(a_read_goes_by_where_the_one_before_it_ended)
 {
@@ -243,23 +279,6 @@ START_TEST(a_read_goes_by_where_the_one_before_it_ended)
 	expect_cached(0, 14);
 }
 END_TEST
-
-static void map_file(uint64_t prot, uint64_t flags, uint64_t page, uint64_t nr)
-{
-	const uint64_t at = page_addr(0) + page * PAGE_SIZE;
-
-	ck_assert_int_eq(run_op((struct op){ .code = OP_MMAP,
-		.mmap = { at, nr * PAGE_SIZE, prot, flags | MAP_FIXED, fd,
-			  page * PAGE_SIZE } }).ret, (int64_t)at);
-}
-
-static void touch(uint64_t page, enum access_kind kind)
-{
-	struct op_result res = run_op((struct op){ .code = OP_MEM_TOUCH,
-		.mem_touch = { page_addr(0) + page * PAGE_SIZE, 1, kind } });
-
-	ck_assert_int_eq(res.outcome, OUT_OK);
-}
 
 static void advise(uint32_t advice)
 {
@@ -385,6 +404,7 @@ Suite *suite_readahead(void)
 	tcase_add_test(tc, what_is_cached_before_it_tells_of_a_stream);
 	tcase_add_test(tc, no_window_leaves_the_file);
 	tcase_add_test(tc, a_window_that_the_file_clips_has_its_mark_where_it_was);
+	tcase_add_test(tc, a_window_goes_round_what_is_there);
 	tcase_add_test(tc, a_read_goes_by_where_the_one_before_it_ended);
 	tcase_add_test(tc, a_fault_reads_around_it_and_its_mark_reads_on);
 	tcase_add_test(tc, a_fault_reads_as_the_program_says_it_will);
