@@ -2,6 +2,7 @@
 /* Laws F, H and part of J: slabs, tasks, open files, objects in memory. */
 #include "mmcore/check.h"
 #include "mmcore/interval_tree.h"
+#include "mmcore/uapi.h"
 
 bool check_object(const struct check *c, uint64_t pa, enum kmem_cache_id id)
 {
@@ -234,6 +235,8 @@ static uint64_t check_i_mmap(struct check *c, mapping_ref mapping)
 		before = vma->vm_pgoff;
 		writable += !(~vma->vm_flags & (VM_SHARED | VM_MAYWRITE));
 	}
+	check_law(c, LAW_sealed, !writable || !(F_SEAL_WRITE &
+		  inode_at(c->m, mapping_at(c->m, mapping)->host)->i_seals));
 	check_law(c, LAW_i_mmap,
 		  writable == mapping_at(c->m, mapping)->i_mmap_writable);
 	return nr;

@@ -86,7 +86,11 @@ int64_t sys_fcntl(struct step *s, const struct op_fcntl *a)
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ:
 		return pipe_fcntl(s, file, a->cmd, (uint32_t)a->arg);
-	default:	/* D-010: locks, owners, leases, seals are not here */
+	case F_ADD_SEALS:
+		return memfd_add_seals(s, file, (uint32_t)a->arg);
+	case F_GET_SEALS:
+		return memfd_get_seals(s, file);
+	default:	/* D-010: locks, owners, leases are not here */
 		return refuse(s, EINVAL, "there is no such command, or not here");
 	}
 }

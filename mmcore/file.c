@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "mmcore/arch.h"
-#include "mmcore/cstring.h"
 #include "mmcore/disk.h"
 #include "mmcore/filemap.h"
 #include "mmcore/slab.h"
@@ -188,55 +187,5 @@ int64_t sys_dup(struct step *s, const struct op_dup *a)
 		return fd;
 	get_file(s, file);
 	fd_install(s, fd, file);
-	return fd;
-}
-
-/* "/memfd:NAME (deleted)", as it will be shown; 0: no RAM. */
-static uint64_t memfd_name(struct step *s, const char *name, size_t len)
-{
-	static const char before[] = "/memfd:", after[] = " (deleted)";
-	const uint64_t pa = kmem_cache_alloc(s, CACHE_NAME);
-	char *text;
-
-	if (!pa)
-		return 0;
-	text = ram_mut(s, pa);
-	memcpy(text, before, sizeof(before) - 1);
-	memcpy(text + sizeof(before) - 1, name, len);
-	memcpy(text + sizeof(before) - 1 + len, after, sizeof(after));
-	return pa;
-}
-
-_Static_assert(FILE_NAME_LEN >= 7 + MFD_NAME_MAX + 10 + 1,
-	       "the longest name fits");
-
-/* Order of checks: mm/memfd.c sys_memfd_create(), 6.18. */
-int64_t sys_memfd_create(struct step *s, const struct op_memfd_create *a)
-{
-	const size_t len = string_length(a->name);
-	uint64_t name;
-	file_ref file;
-	int64_t fd;
-
-	if (a->flags & ~(uint64_t)MFD_ALL_FLAGS)
-		return refuse(s, EINVAL, "flags has an unknown bit");
-	if ((a->flags & (MFD_EXEC | MFD_NOEXEC_SEAL)) ==
-	    (MFD_EXEC | MFD_NOEXEC_SEAL))
-		return refuse(s, EINVAL, "MFD_EXEC and MFD_NOEXEC_SEAL exclude each other");
-	if (len > MFD_NAME_MAX)
-		return refuse(s, EINVAL, "name is longer than 249 bytes");
-	fd = get_unused_fd(s);
-	if (fd < 0)
-		return fd;
-	name = memfd_name(s, a->name, len);
-	file = name ? shmem_file_setup(s, 0, false) : file_make(0);
-	if (file_none(file)) {
-		if (name)
-			kmem_cache_free(s, CACHE_NAME, name);
-		return refuse(s, ENOMEM, "no memory for a file");
-	}
-	inode_mut(s, file_at(s->m, file)->f_inode)->i_name = name;
-	fd_install(s, fd, file);
-	set_close_on_exec(s, fd, a->flags & MFD_CLOEXEC);
 	return fd;
 }

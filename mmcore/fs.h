@@ -260,6 +260,16 @@ int64_t shmem_punch_hole(struct step *s, file_ref file, uint64_t first,
 			 uint64_t end);
 /* A clean page that nobody maps leaves its object: it reads as zeros again. */
 void shmem_release_page(struct step *s, pfn_t pfn);
+
+/* ---- memfd.c ---- */
+
+/* fcntl(F_ADD_SEALS): 0, or -EPERM, -EINVAL, -EBUSY, told; then nothing is sealed. */
+int64_t memfd_add_seals(struct step *s, file_ref file, uint32_t seals);
+/* F_GET_SEALS: F_SEAL_*, or -EINVAL, told. */
+int64_t memfd_get_seals(struct step *s, file_ref file);
+/* What the seals say of a mapping with *vm_flags: 0, and perhaps no VM_MAYWRITE any
+ * more, or -EPERM, told. Files that have no seals: 0. */
+int64_t memfd_check_seals_mmap(struct step *s, file_ref file, uint64_t *vm_flags);
 int64_t noop_fsync(struct step *s, file_ref file, uint64_t first, uint64_t end);
 void shmem_drop_inode(struct step *s, inode_ref inode);
 

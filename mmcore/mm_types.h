@@ -304,6 +304,8 @@ struct inode {
 	uint32_t i_nlink;	/* names; 0: unlinked */
 	uint32_t i_rdev;	/* of a device: major << 20 | minor */
 	uint32_t i_state;	/* I_* */
+	uint32_t i_seals;	/* F_SEAL_*, of shared memory (shmem_inode_info) */
+	uint32_t i_pad;
 	uint64_t i_blocks;	/* blocks of the disk that it owns */
 	inode_ref i_parent;	/* the directory it is in: a reference */
 	pipe_ref i_pipe;	/* of a pipe: its ring */

@@ -571,7 +571,7 @@ static int64_t check_file(struct step *s, struct mmap_state *st)
 		return refuse(s, ENODEV, "the file has no mmap operation");
 	if (st->vm_flags & VM_GROWSDOWN)
 		return refuse(s, EINVAL, "a mapping of a file cannot grow down");
-	return 0;
+	return file ? memfd_check_seals_mmap(s, st->file, &st->vm_flags) : 0;
 }
 
 static int64_t check_droppable(struct step *s, struct mmap_state *st)

@@ -139,7 +139,7 @@ int64_t zero_read(struct step *s, file_ref file, struct user_buffer *to,
 	while (done < count && !left) {
 		const uint64_t n = in_page(to->addr, count - done);
 
-		left = buffer_put(s, to, zeros, n);
+		left = buffer_put(s, to, zeros, n);	/* D-012: no more */
 		done += n - left;
 	}
 	return left && !done ? refuse(s, EFAULT, "the buffer cannot be written")

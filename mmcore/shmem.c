@@ -36,6 +36,7 @@ file_ref shmem_file_setup(struct step *s, uint64_t bytes, bool accounted)
 	inode->i_flags = accounted ? 0 : S_NORESERVE;
 	inode->i_sb = SUPER_TMPFS;
 	inode->i_mode = S_IFREG | 0777;
+	inode->i_seals = F_SEAL_SEAL;
 	inode->i_data.host = inode_make(i);
 	inode->i_data.a_ops = A_OPS_SHMEM;
 	INIT_LIST_HEAD(s, inode_mapping(inode_make(i)).pa +
@@ -75,11 +76,18 @@ static void shmem_drop_pages(struct step *s, inode_ref ref, uint64_t index,
 		shmem_drop_page(s, ref, index);
 }
 
+static bool is_sealed(const struct machine *m, inode_ref inode, uint32_t seals)
+{
+	return inode_at(m, inode)->i_seals & seals;
+}
+
 int64_t shmem_punch_hole(struct step *s, file_ref file, uint64_t first,
 			 uint64_t end)
 {
 	const inode_ref inode = file_at(s->m, file)->f_inode;
 
+	if (is_sealed(s->m, inode, F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		return refuse(s, EPERM, "the memfd is sealed against writing");
 	unmap_mapping_pages(s, inode_mapping(inode), first, end, false);
 	shmem_drop_pages(s, inode, first, end);
 	return 0;
@@ -220,6 +228,18 @@ int64_t shmem_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 			     : (int64_t)done;
 }
 
+/* shmem_write_begin(): 0, or -EPERM, told. */
+static int64_t check_write_seals(struct step *s, inode_ref inode, uint64_t pos,
+				 uint64_t n)
+{
+	if (is_sealed(s->m, inode, F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		return refuse(s, EPERM, "the memfd is sealed against writing");
+	if (is_sealed(s->m, inode, F_SEAL_GROW) &&
+	    pos + n > inode_at(s->m, inode)->i_size)
+		return refuse(s, EPERM, "the memfd is sealed against growing");
+	return 0;
+}
+
 /*
  * One page's worth: bytes written, or a negative errno, told. As in 6.18's
  * generic_perform_write() the page comes first, and the file has grown to @pos
@@ -232,9 +252,11 @@ static int64_t write_page(struct step *s, inode_ref ref,
 	uint64_t got;
 	bool fresh;
 	pfn_t pfn;
-	int64_t err = shmem_getpage(s, inode_mapping(ref), pos >> PAGE_SHIFT,
-				    &pfn, &fresh);
+	int64_t err = check_write_seals(s, ref, pos, n);
 
+	if (err)
+		return err;
+	err = shmem_getpage(s, inode_mapping(ref), pos >> PAGE_SHIFT, &pfn, &fresh);
 	if (err)
 		return refuse(s, (int)-err, "no memory for a page of the file");
 	if (pos > inode->i_size)
@@ -300,6 +322,8 @@ int64_t shmem_adopt_page(struct step *s, file_ref file, uint64_t index,
 	const bool charged = inode->i_flags & S_NORESERVE;
 	const uint64_t end = (index + 1) << PAGE_SHIFT;
 
+	if (check_write_seals(s, ref, index << PAGE_SHIFT, PAGE_SIZE))
+		return -EPERM;
 	if (charged && security_vm_enough_memory(s, current_mm(s), 1))
 		return -ENOSPC;
 	page_mut(s, pfn)->flags = 1ULL << PG_swapbacked | 1ULL << PG_uptodate;
@@ -336,6 +360,10 @@ int64_t shmem_truncate(struct step *s, file_ref file, uint64_t size)
 	const uint64_t first = PAGE_ALIGN(size) >> PAGE_SHIFT;
 	pfn_t pfn;
 
+	if (size < old && is_sealed(s->m, ref, F_SEAL_SHRINK))
+		return refuse(s, EPERM, "the memfd is sealed against shrinking");
+	if (size > old && is_sealed(s->m, ref, F_SEAL_GROW))
+		return refuse(s, EPERM, "the memfd is sealed against growing");
 	trace_event(s, truncate, old, size);
 	inode->i_size = size;
 	if (size > old)

@@ -225,7 +225,7 @@ static bool move_page(struct step *s, pipe_ref pipe, file_ref out,
 	if (!why && (generic_write_checks(s, out, pos, &count) || count < n))
 		why = "the limit of file sizes is near";
 	if (!why && fops(s->m, out)->adopt_page(s, out, *pos >> PAGE_SHIFT, pfn))
-		why = "the file has no room for it";
+		why = "the file has no room for it, or is sealed";
 	s->res->signo = 0;
 	s->res->why = NULL;
 	if (why) {

@@ -613,6 +613,23 @@ static bool spares_disk_file(const struct machine *m, const struct op *op)
 	}
 }
 
+/* Half of those that are made take seals, and some get one. */
+static void make_memfd(struct dice *dice, struct op *op)
+{
+	if (percent(dice, 30)) {
+		op->code = OP_FCNTL;
+		op->fcntl = (struct op_fcntl){ .fd = descriptor(dice),
+			.cmd = percent(dice, 80) ? F_ADD_SEALS : F_GET_SEALS,
+			.arg = percent(dice, 80) ? 1ULL << dice_below(dice, 6)
+						 : dice_below(dice, 128) };
+		return;
+	}
+	op->code = OP_MEMFD_CREATE;
+	op->memfd_create = (struct op_memfd_create){ MEMFD_NAME,
+		percent(dice, 40) ? 0 : percent(dice, 60) ? MFD_ALLOW_SEALING
+			: dice_below(dice, 64) & ~4ULL };
+}
+
 static void make_file(struct dice *dice, const struct machine *m, mm_ref mm,
 		      struct deed *deed)
 {
@@ -630,9 +647,7 @@ static void make_file(struct dice *dice, const struct machine *m, mm_ref mm,
 		op->lseek = (struct op_lseek){ descriptor(dice),
 			file_place(dice), (uint32_t)dice_below(dice, 6) };
 	} else if (kind < 93) {
-		op->code = OP_MEMFD_CREATE;
-		op->memfd_create = (struct op_memfd_create){ MEMFD_NAME,
-			percent(dice, 80) ? 0 : dice_below(dice, 64) & ~4ULL };
+		make_memfd(dice, op);
 	} else if (kind >= 100) {
 		if (kind < 130)
 			make_open(dice, deed);

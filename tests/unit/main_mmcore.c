@@ -24,6 +24,7 @@
 	X(interval_tree)	\
 	X(filemap)	\
 	X(folio)	\
+	X(memfd)	\
 	X(readahead)	\
 	X(writeback)	\
 	X(inode)	\

@@ -398,8 +398,10 @@ START_TEST(a_dirty_one_stays_whole_behind_the_end)
 	host_check(sp.m);
 	/* No access behind the end, by whatever fault. */
 	ck_assert_int_eq(touch(7, ACCESS_WRITE).signo, SIGBUS);
-	touch(1, ACCESS_READ);
-	ck_assert_str_eq(draw_mapped(0, 16), "rrrrrrr.........");
+	touch(1, ACCESS_WRITE);
+	ck_assert_str_eq(draw_mapped(0, 16), ".D..............");
+	touch(2, ACCESS_READ);
+	ck_assert_str_eq(draw_mapped(0, 16), "rDrrrrr.........");
 	/* Grown again it is there, and zero. */
 	ck_assert_int_eq(fs_truncate(&sp, fd, 0x10000), 0);
 	ck_assert_uint_eq(fs_byte(&sp, fd, 0x67ff), 1);
@@ -408,6 +410,35 @@ START_TEST(a_dirty_one_stays_whole_behind_the_end)
 	fs_sync(&sp, fd);
 	ck_assert_uint_eq(fs_disk_byte(&sp, ino, 0x5000), 1);
 	ck_assert_uint_eq(fs_disk_byte(&sp, ino, 0x9000), 0);
+}
+END_TEST
+
+/* Once it is written, who splits it drops what lies behind the end. */
+START_TEST(what_lies_behind_the_end_goes_with_a_split)
+{
+	write_pages(0, 16);
+	ck_assert_int_eq(fs_truncate(&sp, fd, 0x6800), 0);
+	fs_sync(&sp, fd);
+	ck_assert_str_eq(draw_folios(16), "Httttttttttttttt");
+	fs_map(&sp, 0, 16, RW, MAP_SHARED, fd, 0);
+	touch(1, ACCESS_READ);
+	ck_assert_str_eq(draw_mapped(0, 16), ".r..............");
+	touch(3, ACCESS_READ);
+	ck_assert_str_eq(draw_mapped(0, 16), "rrrrrrr.........");
+	ck_assert_int_eq(advise(2, 1, MADV_COLD), 0);
+	ck_assert_str_eq(draw_folios(16), "1111111.........");
+}
+END_TEST
+
+START_TEST(the_parts_are_as_used_as_the_whole_was)
+{
+	write_pages(0, 8);
+	fs_sync(&sp, fd);
+	fs_read(&sp, fd, 0, 1);
+	ck_assert_int_eq(fs_truncate(&sp, fd, 5 * PAGE_SIZE), 0);
+	ck_assert_str_eq(draw_folios(8), "Httt1...");
+	ck_assert(page_has(sp.m, folio_of(0), PG_referenced));
+	ck_assert(page_has(sp.m, folio_of(4), PG_referenced));
 }
 END_TEST
 
@@ -487,6 +518,8 @@ END_TEST
 
 START_TEST(advice_for_a_part_leaves_a_dirty_or_a_shared_one)
 {
+	int64_t child;
+
 	write_pages(0, 8);
 	fs_map(&sp, 0, 8, RW, MAP_SHARED, fd, 0);
 	touch(0, ACCESS_READ);
@@ -494,12 +527,14 @@ START_TEST(advice_for_a_part_leaves_a_dirty_or_a_shared_one)
 	ck_assert_str_eq(draw_folios(8), "Httttttt");
 	ck_assert_str_eq(draw_mapped(0, 8), "rrrrrrrr");
 	fs_sync(&sp, fd);
-	fs_op(&sp, (struct op){ .code = OP_FORK });
-	advise(0, 8, MADV_DONTNEED);
-	ck_assert_int_eq(touch(0, ACCESS_READ).signo, 0);
-	ck_assert_int_gt(fs_op(&sp, (struct op){ .code = OP_FORK }).ret, 0);
+	child = fs_op(&sp, (struct op){ .code = OP_FORK }).ret;
+	host_touch(sp.m, (uint32_t)child, page_addr(7), 1, ACCESS_READ);
 	ck_assert_int_eq(advise(2, 1, MADV_PAGEOUT), 0);
-	/* The child has no PTEs of its own yet: it is ours alone. */
+	ck_assert_str_eq(draw_folios(8), "Httttttt");
+	ck_assert_str_eq(draw_mapped(0, 8), "rrrrrrrr");
+	/* Then it is ours alone. */
+	host_run(sp.m, &(struct op){ .code = OP_EXIT, .pid = (uint32_t)child });
+	ck_assert_int_eq(advise(2, 1, MADV_PAGEOUT), 0);
 	ck_assert_str_eq(draw_folios(8), "11111111");
 }
 END_TEST
@@ -554,6 +589,8 @@ Suite *suite_folio(void)
 	tcase_add_test(tc, a_write_from_nowhere_keeps_what_the_disk_has);
 	tcase_add_test(tc, a_clean_one_is_split_where_the_file_ends);
 	tcase_add_test(tc, a_dirty_one_stays_whole_behind_the_end);
+	tcase_add_test(tc, what_lies_behind_the_end_goes_with_a_split);
+	tcase_add_test(tc, the_parts_are_as_used_as_the_whole_was);
 	tcase_add_test(tc, a_cut_that_takes_all_that_is_dirty_splits);
 	tcase_add_test(tc, a_hole_splits_it_at_both_edges);
 	tcase_add_test(tc, a_pipe_that_holds_a_page_keeps_it_from_being_split);

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* Seals of memfds. What is expected is what the same calls give on Linux 6.18. */
+#include <check.h>
+
+#include "tests/lib/files.h"
+
+#define SHRINK	F_SEAL_SHRINK
+#define GROW	F_SEAL_GROW
+#define FUTURE	F_SEAL_FUTURE_WRITE
+
+static struct space sp;
+static int64_t fd;
+
+static int64_t create(uint64_t flags)
+{
+	return fs_op(&sp, (struct op){ .code = OP_MEMFD_CREATE,
+					.memfd_create = { "m", flags } }).ret;
+}
+
+static int64_t seals_of(int64_t file)
+{
+	return fs_op(&sp, (struct op){ .code = OP_FCNTL,
+		.fcntl = { file, 0, F_GET_SEALS } }).ret;
+}
+
+static int64_t seal(int64_t file, uint64_t seals)
+{
+	return fs_op(&sp, (struct op){ .code = OP_FCNTL,
+		.fcntl = { file, seals, F_ADD_SEALS } }).ret;
+}
+
+static int64_t map(unsigned int n, uint64_t prot, uint64_t flags)
+{
+	return fs_op(&sp, (struct op){ .code = OP_MMAP,
+		.mmap = { page_addr(n), PAGE_SIZE, prot, flags | MAP_FIXED, fd,
+			  0 } }).ret;
+}
+
+static void setup(void)
+{
+	space_open(&sp);
+	fd = create(MFD_ALLOW_SEALING);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fs_truncate(&sp, fd, 0x2800), 0);
+}
+
+static void teardown(void)
+{
+	host_check(sp.m);
+	space_close(&sp);
+}
+
+START_TEST(who_does_not_ask_gets_none)
+{
+	const int64_t plain = create(0), exec = create(MFD_EXEC);
+
+	ck_assert_int_eq(seals_of(plain), F_SEAL_SEAL);
+	ck_assert_int_eq(seal(plain, GROW), -EPERM);
+	ck_assert_int_eq(seal(plain, 0x100), -EINVAL);
+	ck_assert_int_eq(seals_of(exec), F_SEAL_SEAL);
+	ck_assert_int_eq(seals_of(fd), 0);
+	ck_assert_int_eq(seals_of(create(MFD_NOEXEC_SEAL)), F_SEAL_EXEC);
+}
+END_TEST
+
+START_TEST(only_a_memfd_that_can_be_written_to_takes_seals)
+{
+	struct op_result pipe = fs_op(&sp, (struct op){ .code = OP_PIPE });
+	int64_t null;
+
+	fs_make(&sp, "/f", PAGE_SIZE, 0, 0);
+	null = fs_open(&sp, "/f", O_RDONLY);
+	ck_assert_int_eq(seal(null, 0), -EPERM);
+	ck_assert_int_eq(seals_of(null), -EINVAL);
+	ck_assert_int_eq(seal(fs_open(&sp, "/f", O_RDWR), 0), -EINVAL);
+	ck_assert_int_eq(seal(pipe.fds[0], 0), -EPERM);
+	ck_assert_int_eq(seal(pipe.fds[1], 0), -EINVAL);
+	ck_assert_int_eq(seals_of(pipe.fds[1]), -EINVAL);
+	ck_assert_int_eq(seal(99, 0), -EBADF);
+}
+END_TEST
+
+START_TEST(the_last_seal_is_the_seal_of_seals)
+{
+	ck_assert_int_eq(seal(fd, GROW | SHRINK), 0);
+	ck_assert_int_eq(seal(fd, 0x40), -EINVAL);
+	ck_assert_int_eq(seal(fd, F_SEAL_SEAL), 0);
+	ck_assert_int_eq(seal(fd, 0), -EPERM);
+	ck_assert_int_eq(seals_of(fd), F_SEAL_SEAL | GROW | SHRINK);
+	/* Of arg 32 bits count. */
+	ck_assert_int_eq(seal(create(MFD_ALLOW_SEALING), 1ULL << 32 | 2), 0);
+}
+END_TEST
+
+START_TEST(a_sealed_size_is_kept)
+{
+	ck_assert_int_eq(seal(fd, GROW), 0);
+	ck_assert_int_eq(fs_truncate(&sp, fd, 0x2801), -EPERM);
+	ck_assert_int_eq(fs_truncate(&sp, fd, 0x2800), 0);
+	/* Page by page: what lies before the end is written. */
+	ck_assert_int_eq(fs_write(&sp, fd, 0x1000, 0x1801, 1), 0x1000);
+	ck_assert_int_eq(fs_write(&sp, fd, 0x2000, 0x800, 1), 0x800);
+	ck_assert_int_eq(fs_write(&sp, fd, 0x2000, 0x801, 1), -EPERM);
+	ck_assert_int_eq(fs_write(&sp, fd, 0x10000, 1, 1), -EPERM);
+	ck_assert_int_eq(fs_truncate(&sp, fd, 0x2700), 0);
+	ck_assert_int_eq(seal(fd, SHRINK), 0);
+	ck_assert_int_eq(fs_truncate(&sp, fd, 0x26ff), -EPERM);
+	ck_assert_int_eq(fs_truncate(&sp, fd, 0x2700), 0);
+}
+END_TEST
+
+START_TEST(a_mapping_that_may_write_prevents_the_seal_of_writes)
+{
+	ck_assert_int_gt(map(0, PROT_READ, MAP_SHARED), 0);
+	ck_assert_int_eq(seal(fd, F_SEAL_WRITE), -EBUSY);
+	/* Which is implied for what can be run. */
+	ck_assert_int_eq(seal(fd, F_SEAL_EXEC), -EBUSY);
+	ck_assert_int_eq(seals_of(fd), 0);
+	space_unmap(&sp, 0, 1);
+	ck_assert_int_gt(map(0, RW, MAP_PRIVATE), 0);
+	ck_assert_int_eq(seal(fd, F_SEAL_EXEC), 0);
+	ck_assert_int_eq(seals_of(fd), F_ALL_SEALS & ~F_SEAL_SEAL);
+	ck_assert_int_eq(seal(create(MFD_NOEXEC_SEAL), F_SEAL_EXEC), 0);
+}
+END_TEST
+
+START_TEST(what_is_sealed_against_writing_is_not_written)
+{
+	fs_write(&sp, fd, 0, 1, 7);
+	ck_assert_int_eq(seal(fd, F_SEAL_WRITE), 0);
+	ck_assert_int_eq(fs_write(&sp, fd, 0, 1, 1), -EPERM);
+	ck_assert_int_eq(fs_op(&sp, (struct op){ .code = OP_PWRITE,
+		.pwrite = { fd, 0, page_addr(9), 0 } }).ret, 0);
+	ck_assert_int_eq(map(0, RW, MAP_SHARED), -EPERM);
+	ck_assert_int_gt(map(0, PROT_READ, MAP_SHARED), 0);
+	ck_assert_int_eq(space_protect(&sp, 0, 1, RW), -EACCES);
+	ck_assert_int_eq(host_load(sp.m, sp.pid, page_addr(0)), 7);
+	ck_assert_int_eq(fs_op(&sp, (struct op){ .code = OP_MADVISE,
+		.madvise = { page_addr(0), PAGE_SIZE, MADV_REMOVE } }).ret, -EACCES);
+	/* Private copies are nobody else's. */
+	ck_assert_int_gt(map(2, RW, MAP_PRIVATE), 0);
+	host_store(sp.m, sp.pid, page_addr(2), 9);
+	ck_assert_int_eq(host_load(sp.m, sp.pid, page_addr(0)), 7);
+	/* It is true already: nothing is in the way of saying it again. */
+	ck_assert_int_eq(seal(fd, F_SEAL_WRITE), 0);
+}
+END_TEST
+
+START_TEST(future_writes_are_sealed_for_others)
+{
+	ck_assert_int_gt(map(0, RW, MAP_SHARED), 0);
+	ck_assert_int_eq(seal(fd, FUTURE), 0);
+	host_store(sp.m, sp.pid, page_addr(0), 5);
+	ck_assert_int_eq(fs_write(&sp, fd, 0, 1, 1), -EPERM);
+	ck_assert_int_eq(fs_op(&sp, (struct op){ .code = OP_MADVISE,
+		.madvise = { page_addr(0), PAGE_SIZE, MADV_REMOVE } }).ret, -EPERM);
+	ck_assert_int_eq(map(1, RW, MAP_SHARED), -EPERM);
+	ck_assert_int_gt(map(1, PROT_READ, MAP_SHARED), 0);
+	ck_assert_int_eq(space_protect(&sp, 1, 1, RW), -EACCES);
+	/* The old mapping may still do what it could. */
+	ck_assert_int_eq(space_protect(&sp, 0, 1, PROT_READ), 0);
+	ck_assert_int_eq(space_protect(&sp, 0, 1, RW), 0);
+	ck_assert_int_eq(seal(fd, F_SEAL_WRITE), -EBUSY);
+	space_unmap(&sp, 0, 1);
+	ck_assert_int_eq(seal(fd, F_SEAL_WRITE), 0);
+}
+END_TEST
+
+START_TEST(a_page_that_a_pipe_has_may_change_yet)
+{
+	struct op_result pipe = fs_op(&sp, (struct op){ .code = OP_PIPE });
+	struct op splice = { .code = OP_SPLICE,
+		.splice = { fd, 0, pipe.fds[1], NO_OFFSET, PAGE_SIZE, 0 } };
+
+	fs_write(&sp, fd, 0, PAGE_SIZE, 1);
+	ck_assert_int_eq(fs_op(&sp, splice).ret, PAGE_SIZE);
+	ck_assert_int_eq(seal(fd, F_SEAL_WRITE), -EBUSY);
+	/* Nor does it go over to what is sealed, whichever way. */
+	ck_assert_int_eq(seal(fd, FUTURE), 0);
+	splice.splice = (struct op_splice){ pipe.fds[0], NO_OFFSET, fd, 0x10000,
+					    PAGE_SIZE, SPLICE_F_MOVE };
+	ck_assert_int_eq(fs_op(&sp, splice).ret, -EPERM);
+	fs_op(&sp, (struct op){ .code = OP_CLOSE, .close = { pipe.fds[0] } });
+	fs_op(&sp, (struct op){ .code = OP_CLOSE, .close = { pipe.fds[1] } });
+	ck_assert_int_eq(seal(fd, F_SEAL_WRITE), 0);
+}
+END_TEST
+
+Suite *suite_memfd(void);
+Suite *suite_memfd(void)
+{
+	Suite *suite = suite_create("memfd");
+	TCase *tc = tcase_create("seals");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, who_does_not_ask_gets_none);
+	tcase_add_test(tc, only_a_memfd_that_can_be_written_to_takes_seals);
+	tcase_add_test(tc, the_last_seal_is_the_seal_of_seals);
+	tcase_add_test(tc, a_sealed_size_is_kept);
+	tcase_add_test(tc, a_mapping_that_may_write_prevents_the_seal_of_writes);
+	tcase_add_test(tc, what_is_sealed_against_writing_is_not_written);
+	tcase_add_test(tc, future_writes_are_sealed_for_others);
+	tcase_add_test(tc, a_page_that_a_pipe_has_may_change_yet);
+	suite_add_tcase(suite, tc);
+	return suite;
+}
