@@ -65,6 +65,7 @@ const struct file_operations file_operations[NR_FILE_OPS] = {
 		.splice_read = shmem_splice_read,
 		.splice_write = generic_file_splice_write,
 		.adopt_page = shmem_adopt_page,
+		.write_room = shmem_write_room,
 		.punch_hole = shmem_punch_hole,
 	},
 	[FILE_OPS_PIPE] = {

@@ -78,6 +78,10 @@ struct file_operations {
 	 */
 	uint64_t (*seek_data)(const struct machine *m, file_ref file,
 			      uint64_t at, bool data);
+	/* Of a write of @count bytes at @pos, those that no seal of the size is
+	 * against. NULL: files of that kind have no seals. */
+	uint64_t (*write_room)(const struct machine *m, file_ref file,
+			       uint64_t pos, uint64_t count);
 	/* Pages [@first, @end) become a hole, the size stays. 0, or a negative
 	 * errno, told. Linux: fallocate with FALLOC_FL_PUNCH_HOLE. */
 	int64_t (*punch_hole)(struct step *s, file_ref file, uint64_t first,
@@ -258,6 +262,8 @@ uint64_t shmem_seek_data(const struct machine *m, file_ref file, uint64_t at,
 			 bool data);
 int64_t shmem_punch_hole(struct step *s, file_ref file, uint64_t first,
 			 uint64_t end);
+uint64_t shmem_write_room(const struct machine *m, file_ref file, uint64_t pos,
+			  uint64_t count);
 /* A clean page that nobody maps leaves its object: it reads as zeros again. */
 void shmem_release_page(struct step *s, pfn_t pfn);
 

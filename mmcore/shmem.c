@@ -240,6 +240,18 @@ static int64_t check_write_seals(struct step *s, inode_ref inode, uint64_t pos,
 	return 0;
 }
 
+/* Page by page a write goes on; one in which it would grow is not begun. */
+uint64_t shmem_write_room(const struct machine *m, file_ref file, uint64_t pos,
+			  uint64_t count)
+{
+	const inode_ref inode = file_at(m, file)->f_inode;
+	const uint64_t size = inode_at(m, inode)->i_size;
+
+	if (!is_sealed(m, inode, F_SEAL_GROW) || pos + count <= size)
+		return count;
+	return pos < (size & PAGE_MASK) ? (size & PAGE_MASK) - pos : 0;
+}
+
 /*
  * One page's worth: bytes written, or a negative errno, told. As in 6.18's
  * generic_perform_write() the page comes first, and the file has grown to @pos

@@ -256,18 +256,48 @@ static int64_t copy_buffer(struct step *s, pipe_ref pipe, file_ref out,
 	return done;
 }
 
+/*
+ * What goes to the file is one write, of however many buffers (vfs_iter_write()): a
+ * seal of its size judges the whole. Returns: how many bytes of it, at least 1; or a
+ * negative errno, told.
+ */
+static int64_t begin_write(struct step *s, pipe_ref pipe, file_ref out,
+			   uint64_t pos, uint64_t len)
+{
+	const struct pipe_inode_info *p = pipe_at(s->m, pipe);
+	uint64_t total = 0, room;
+	int64_t err;
+
+	if (!fops(s->m, out)->write_room)
+		return INT64_MAX;
+	for (uint32_t i = 0; i < p->nrbufs && total < len; i++)
+		total += pipe_buf_at(s->m, pipe, i)->len;
+	if (total > len)
+		total = len;
+	err = generic_write_checks(s, out, &pos, &total);
+	if (err)
+		return err;
+	room = fops(s->m, out)->write_room(s->m, out, pos, total);
+	return room ? (int64_t)room
+		    : refuse(s, EPERM, "the file is sealed against growing");
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* iter_file_splice_write() */
 int64_t generic_file_splice_write(struct step *s, pipe_ref pipe, file_ref out,
 				  uint64_t *pos, uint64_t len,
 				  uint64_t flags)
 {
-	uint64_t done = 0;
+	uint64_t done = 0, want;
+	uint64_t room = 0;	/* what is left of the write that has begun */
 	int64_t n = wait_for_data(s, pipe, flags & SPLICE_F_NONBLOCK);
 
 	while (n > 0 && done < len && !pipe_empty(s->m, pipe)) {
 		const struct pipe_buffer *buf = pipe_buf_at(s->m, pipe, 0);
-		const uint64_t want = len - done < buf->len ? len - done
-							    : buf->len;
 		const int err = pipe_buf_operations[buf->ops].pin(s->m, buf);
 
 		if (err) {
@@ -275,12 +305,21 @@ int64_t generic_file_splice_write(struct step *s, pipe_ref pipe, file_ref out,
 				: refuse(s, -err, "the page of a buffer was never filled");
 			break;
 		}
+		if (!room) {
+			n = begin_write(s, pipe, out, *pos, len - done);
+			if (n < 0)
+				break;
+			room = (uint64_t)n;
+		}
+		want = least(buf->len, least(len - done, room));
 		if (flags & SPLICE_F_MOVE && move_page(s, pipe, out, pos, want))
 			n = (int64_t)want;
 		else
 			n = copy_buffer(s, pipe, out, pos, want);
-		if (n > 0)
+		if (n > 0) {
 			done += (uint64_t)n;
+			room -= (uint64_t)n;
+		}
 	}
 	if (!done)
 		return n;

@@ -194,7 +194,7 @@ static bool fill_pipe_op(struct input *in, struct op *op,
 {
 	static const uint32_t cmds[] = {
 		F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC,
-		F_SETPIPE_SZ, F_GETPIPE_SZ,
+		F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS,
 	};
 
 	switch (op->code) {
@@ -203,7 +203,7 @@ static bool fill_pipe_op(struct input *in, struct op *op,
 		return true;
 	case OP_FCNTL:
 		op->fcntl = (struct op_fcntl){ descriptor(in), file_offset(in),
-			byte(in) & 1 ? byte(in) : cmds[byte(in) % 8] };
+			byte(in) & 1 ? byte(in) : cmds[byte(in) % 10] };
 		return true;
 	case OP_SPLICE:
 		op->splice = (struct op_splice){ descriptor(in),

@@ -30,7 +30,8 @@ struct dice dice_new(uint64_t seed)
 {
 	return (struct dice){ .state = scramble(seed + 1),
 			      .pipes = seed % 3 == 2, .maps_files = seed % 3 == 1,
-			      .long_files = seed % 6 == 4 };
+			      .long_files = seed % 6 == 4,
+			      .seals = seed % 7 == 3 };
 }
 
 uint64_t dice_below(struct dice *dice, uint64_t n)
@@ -747,6 +748,33 @@ static void make_splice(struct dice *dice, struct deed *deed)
 	}
 }
 
+static bool is_memfd(const struct machine *m, uint32_t pid, int64_t fd)
+{
+	const files_ref files = task_at(m, mm_find_task(m, pid))->files;
+	const file_ref file = mm_fd_file(m, files, (uint32_t)fd);
+
+	return !file_none(file) && file_at(m, file)->f_op == FILE_OPS_SHMEM;
+}
+
+/* Into a memfd, on both sides of its end: there a seal of its size is felt. */
+static void aim_at_end(struct dice *dice, const struct machine *m, struct op *op)
+{
+	const files_ref files = task_at(m, mm_find_task(m, op->pid))->files;
+	int64_t fd = 3 + (int64_t)dice_below(dice, 4);
+	uint64_t size;
+
+	while (fd < 12 && !is_memfd(m, op->pid, fd))
+		fd++;
+	if (op->code != OP_SPLICE || fd == 12)
+		return;
+	size = inode_at(m, file_at(m, mm_fd_file(m, files, (uint32_t)fd))->f_inode)
+		       ->i_size;
+	op->splice.fd_out = fd;
+	if (size < 1ULL << 40)
+		op->splice.off_out = (int64_t)(size - dice_below(dice,
+			(size < 6000 ? size : 6000) + 1));
+}
+
 static void make_vmsplice(struct dice *dice, const struct machine *m,
 			  mm_ref mm, struct deed *deed)
 {
@@ -894,6 +922,15 @@ static struct deed any_deed(struct dice *dice, const struct machine *m)
 	deed.op.pid = (uint32_t)task_at(m, task)->pid;
 	if (percent(dice, dice->pipes ? 50 : 3)) {
 		make_pipe(dice, m, mm, &deed);
+		if (dice->seals && percent(dice, 50))
+			aim_at_end(dice, m, &deed.op);
+		return deed;
+	}
+	if (dice->seals && percent(dice, 40)) {
+		if (percent(dice, 35))
+			make_memfd(dice, &deed.op);
+		else
+			make_file(dice, m, mm, &deed);
 		return deed;
 	}
 	if (percent(dice, 10)) {

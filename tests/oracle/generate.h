@@ -11,6 +11,7 @@ struct dice {
 	bool pipes;		/* half of the deeds are about files and pipes */
 	bool maps_files;	/* most mappings are of files of the disk */
 	bool long_files;	/* of which much is read and written at a time */
+	bool seals;		/* much about memfds and what is sealed of them */
 	bool disk;		/* deeds about names as well */
 };
 

@@ -186,6 +186,101 @@ START_TEST(a_page_that_a_pipe_has_may_change_yet)
 }
 END_TEST
 
+static int64_t splice_to_end(int64_t from, uint64_t at, uint64_t len,
+			     uint64_t flags)
+{
+	return fs_op(&sp, (struct op){ .code = OP_SPLICE,
+		.splice = { from, NO_OFFSET, fd, (int64_t)at, len, flags } }).ret;
+}
+
+static int64_t put(int64_t to, size_t n)
+{
+	static const uint8_t bytes[3000];
+
+	return fs_op(&sp, (struct op){ .code = OP_WRITE,
+		.write = { to, NO_BUFFER, 0 }, .data = bytes, .data_len = n }).ret;
+}
+
+/* Two buffers of 100 bytes and one of 3,000, in a pipe of which @fds are the ends. */
+static void fill_pipe(int64_t fds[2])
+{
+	struct op_result in = fs_op(&sp, (struct op){ .code = OP_PIPE });
+	struct op_result out = fs_op(&sp, (struct op){ .code = OP_PIPE });
+
+	put(out.fds[1], 100);
+	for (int i = 0; i < 2; i++) {
+		put(in.fds[1], i ? 3000 : 100);
+		ck_assert_int_gt(fs_op(&sp, (struct op){ .code = OP_SPLICE,
+			.splice = { in.fds[0], NO_OFFSET, out.fds[1], NO_OFFSET,
+				    3000, 0 } }).ret, 0);
+	}
+	fds[0] = out.fds[0];
+	fds[1] = out.fds[1];
+}
+
+START_TEST(a_splice_is_one_write_of_many_buffers)
+{
+	int64_t fds[2];
+
+	fill_pipe(fds);
+	fs_truncate(&sp, fd, 0x1000 + 150);
+	seal(fd, GROW);
+	ck_assert_int_eq(splice_to_end(fds[0], 0x1000, 200, 0), -EPERM);
+	ck_assert_int_eq(splice_to_end(fds[0], 0x1000, 150, 0), 150);
+	ck_assert_int_eq(splice_to_end(fds[0], 0x1000 + 101, 50, 0), -EPERM);
+	ck_assert_int_eq(splice_to_end(fds[0], 0x1000 + 101, 49, 0), 49);
+	/* What lies before the page that would grow goes. */
+	ck_assert_int_eq(splice_to_end(fds[0], 3000, 2000, 0), 1096);
+	ck_assert_int_eq(splice_to_end(fds[0], 0x1000, 0, 0), 0);
+	ck_assert_int_eq(splice_to_end(fds[0], 0x1000, PAGE_SIZE, SPLICE_F_MOVE),
+			 -EPERM);
+	fs_truncate(&sp, fd, 0x1000);	/* a whole page, and nothing of the next */
+	ck_assert_int_eq(splice_to_end(fds[0], 0x1000 - 100, 200, 0), 100);
+}
+END_TEST
+
+/* A buffer may end behind what the write as a whole is allowed. */
+START_TEST(a_splice_ends_within_a_buffer)
+{
+	int64_t fds[2];
+
+	fill_pipe(fds);
+	fs_truncate(&sp, fd, 0x1000 + 150);
+	seal(fd, GROW);
+	ck_assert_int_eq(splice_to_end(fds[0], 0x1000 - 150, 401, 0), 150);
+	ck_assert_int_eq(splice_to_end(fds[0], 0x1000, 150, 0), 150);
+}
+END_TEST
+
+/* What the limit leaves does not make the file longer. */
+START_TEST(the_limit_of_sizes_comes_before_the_seal)
+{
+	int64_t fds[2];
+
+	fill_pipe(fds);
+	fs_truncate(&sp, fd, 6000);
+	seal(fd, GROW);
+	host_setrlimit(sp.m, sp.pid, RLIMIT_FSIZE, 5000);
+	ck_assert_int_eq(splice_to_end(fds[0], 4500, 3000, 0), 500);
+	ck_assert_int_eq(splice_to_end(fds[0], 5500, 3000, 0), -EFBIG);
+}
+END_TEST
+
+START_TEST(sendfile_ends_where_a_write_does)
+{
+	const int64_t from = create(0);
+	struct op op = { .code = OP_SENDFILE, .sendfile = { fd, from, 0, 9000 } };
+
+	fs_write(&sp, from, 0, 9000, 1);
+	fs_truncate(&sp, fd, 5000);
+	seal(fd, GROW);
+	ck_assert_int_eq(fs_op(&sp, op).ret, 4096);
+	ck_assert_int_eq(fs_op(&sp, op).ret, -EPERM);
+	op.sendfile.count = 100;
+	ck_assert_int_eq(fs_op(&sp, op).ret, 100);
+}
+END_TEST
+
 Suite *suite_memfd(void);
 Suite *suite_memfd(void)
 {
@@ -201,6 +296,10 @@ Suite *suite_memfd(void)
 	tcase_add_test(tc, what_is_sealed_against_writing_is_not_written);
 	tcase_add_test(tc, future_writes_are_sealed_for_others);
 	tcase_add_test(tc, a_page_that_a_pipe_has_may_change_yet);
+	tcase_add_test(tc, a_splice_is_one_write_of_many_buffers);
+	tcase_add_test(tc, a_splice_ends_within_a_buffer);
+	tcase_add_test(tc, the_limit_of_sizes_comes_before_the_seal);
+	tcase_add_test(tc, sendfile_ends_where_a_write_does);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
