@@ -3,6 +3,7 @@
 this host. Each must agree in every result and in the maps of every process."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,10 +25,24 @@ def can_record(folder):
         return any(line.startswith('{"p":1,"touch"') for line in file)
 
 
+def search_path(folder):
+    """PATH as it is where all compilers are ccache's, if that is installed."""
+    cache = shutil.which("ccache")
+    if not cache:
+        return os.environ["PATH"]
+    front = os.path.join(folder, "ccache")
+    os.mkdir(front)
+    for name in ("cc", "gcc", "clang"):
+        if shutil.which(name):
+            os.symlink(cache, os.path.join(front, name))
+    return f"{front}:{os.environ['PATH']}"
+
+
 def record_all(folder):
     script = os.path.join(SOURCE, "tests/replay/record-all")
     done = subprocess.run(["sh", script, folder], stdout=subprocess.PIPE, check=True,
-                          env={**os.environ, "MMAPCTL": os.path.abspath(MMAPCTL)})
+                          env={**os.environ, "PATH": search_path(folder),
+                               "MMAPCTL": os.path.abspath(MMAPCTL)})
     return [os.path.join(folder, name) for name in done.stdout.decode().split()]
 
 
