@@ -41,7 +41,8 @@ struct entry_head {
 	uint8_t flags;
 	uint8_t nr_killed;
 	uint32_t pid;
-	uint32_t data_len;	/* a revert: of the name, its NUL included */
+	uint32_t data_len;	/* kept or dropped; a revert: of the name, its
+				 * NUL included */
 	int64_t ret;		/* a revert: to_seq */
 };
 
@@ -189,6 +190,13 @@ static uint8_t *put_array(uint8_t *at, const struct op_iov *iov)
 	return iov->nr ? put(at, iov->vec, iov->nr * sizeof(*iov->vec)) : at;
 }
 
+/* No operation has both data and arrays. */
+static void drop(struct entry_head *head, uint64_t bytes)
+{
+	head->flags |= DATA_DROPPED;
+	head->data_len = (uint32_t)bytes;
+}
+
 static uint8_t *put_iov(uint8_t *at, const struct history *h,
 			struct entry_head *head, const struct op *op)
 {
@@ -197,7 +205,7 @@ static uint8_t *put_iov(uint8_t *at, const struct history *h,
 	if (!op_brings_iov(op))
 		return at;
 	if (iov_kept(h, op) != iov_bytes(op)) {
-		head->flags |= DATA_DROPPED;
+		drop(head, iov_bytes(op));
 		return at;
 	}
 	head->flags |= HAS_IOV;
@@ -275,7 +283,7 @@ bool history_append(struct history *h, const struct op *op,
 		head.flags |= HAS_DATA;
 		at = put(at, op->data, data);
 	} else if (needs_data(op) && op->data_len) {
-		head.flags |= DATA_DROPPED;
+		drop(&head, op->data_len);
 	}
 	finish(h, &head, at);
 	return head.flags & DATA_DROPPED;
@@ -477,7 +485,7 @@ static bool visit_entry(const uint8_t *at, uint64_t seq,
 	e.method = op_method(op.code);
 	e.op = &op;
 	e.res = &res;
-	e.data_dropped = head.flags & DATA_DROPPED;
+	e.data_dropped = head.flags & DATA_DROPPED ? head.data_len : 0;
 	return visit(&e, ctx);
 }
 

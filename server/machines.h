@@ -163,7 +163,8 @@ struct history_entry {
 	const struct op_result *res;
 	const char *snapshot;	/* revert: what was restored */
 	uint64_t to_seq;
-	bool data_dropped;	/* op->data was too long to be kept */
+	uint64_t data_dropped;	/* bytes of op->data or of its arrays that were
+				 * too long to be kept; 0: nothing was */
 };
 
 /* Entries with seq > @since, oldest first, at most @limit. Returns the first

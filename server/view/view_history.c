@@ -93,13 +93,18 @@ static bool is_apart(const struct rpc_param *param)
 	       !strcmp(param->name, "explain");
 }
 
-/* Not given; or the count of bytes at no address, which the data has itself. */
-static bool is_absent(const struct rpc_param *param, const struct op *op,
+/*
+ * Not given; or not kept; or the count of bytes at no address, which the data has
+ * itself.
+ */
+static bool is_absent(const struct rpc_param *param, const struct history_entry *e,
 		      const void *at)
 {
 	if (param->nullable)
 		return *(const uint64_t *)at == param->fallback;
-	return op_brings_data(op) && !strcmp(param->name, "count");
+	if (param->type == PARAM_RANGES)
+		return e->data_dropped != 0;
+	return op_brings_data(e->op) && !strcmp(param->name, "count");
 }
 
 static void view_spawn(struct json_writer *out, const struct op_spawn *spawn)
@@ -128,10 +133,6 @@ static void view_program(struct json_writer *out, const struct history_entry *e)
 {
 	if (!op_brings_program(e->op))
 		return;
-	if (e->data_dropped) {
-		json_pair_uint(out, "data_dropped", e->op->data_len);
-		return;
-	}
 	json_key(out, "image");
 	exec_image_view(out, e->op->data, e->op->data_len);
 }
@@ -153,21 +154,18 @@ static void view_op_params(struct json_writer *out,
 		const struct rpc_param *param = &method->params[i];
 
 		if (is_apart(param) ||
-		    is_absent(param, &args.op,
-			      (const char *)&args + param->offset))
+		    is_absent(param, e, (const char *)&args + param->offset))
 			continue;
 		json_key(out, param->name);
 		view_param(out, param, (const char *)&args + param->offset);
 	}
 	if (e->op->code == OP_SPAWN)
 		view_spawn(out, &e->op->spawn);
-	view_program(out, e);
-	if (!op_brings_data(e->op))
-		return;
 	if (e->data_dropped) {
-		json_pair_uint(out, "data_dropped", e->op->data_len);
+		json_pair_uint(out, "data_dropped", e->data_dropped);
 		return;
 	}
+	view_program(out, e);
 	if (!op_brings_data(e->op))
 		return;
 	json_key(out, "data");

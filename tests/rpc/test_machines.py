@@ -5,7 +5,7 @@ import subprocess
 import threading
 import unittest
 
-from daemon import MMAPCTL, Case
+from daemon import MMAPCTL, Case, described, resolve
 
 ANON = "MAP_PRIVATE|MAP_ANONYMOUS"
 
@@ -114,6 +114,24 @@ class Machines(Case):
         self.assertEqual((run["passed"], run["failed"]), (len(ops), 0))
         self.assertEqual(self.call("machine.digest", machine="first")["digest"],
                          self.call("machine.digest", machine="second")["digest"])
+
+    def test_data_too_long_to_be_kept_is_told_by_its_length(self):
+        self.machine()
+        at = self.call("sys.mmap", machine="m", pid=1, len="2M", prot="PROT_READ|PROT_WRITE",
+                       flags=ANON)["ret"]
+        for length in 1 << 20, (1 << 20) + 1:
+            self.call("mem.write", machine="m", pid=1, addr=at, data="x" * length)
+        kept, dropped = (op["params"] for op in
+                         self.call("machine.history", machine="m", since=2)["ops"])
+        self.assertEqual(kept["data"], "78" * (1 << 20))
+        self.assertNotIn("data_dropped", kept)
+        self.assertEqual(dropped, {"pid": 1, "addr": at, "deliver": False,
+                                   "data_dropped": (1 << 20) + 1})
+        entry = self.daemon.result_schema("machine.history")
+        for step in "ops", "items", "params":
+            entry = resolve(entry, self.daemon.document)
+            entry = entry["items"] if step == "items" else entry["properties"][step]
+        self.assertIn("data_dropped", described(entry, self.daemon.document))
 
     def test_snapshots_survive_and_reverts_are_operations(self):
         self.machine()

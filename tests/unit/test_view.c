@@ -169,6 +169,31 @@ START_TEST(a_step_has_names_for_its_numbers)
 }
 END_TEST
 
+START_TEST(what_the_history_did_not_keep_is_a_count_of_bytes)
+{
+	struct op op = { .code = OP_VMSPLICE, .pid = 1, .vmsplice = { 4, 0 } };
+	const struct op_result res = { .ret = 9 };
+	struct history_entry e = {
+		.seq = 3, .method = "sys.vmsplice", .op = &op, .res = &res,
+		.data_dropped = 48,
+	};
+	const struct op_iovec page = { 0x1000, 9 };
+
+	view_history_entry(&out, &e);
+	expect_text("{\"seq\":3,\"method\":\"sys.vmsplice\",\"params\":"
+		    "{\"pid\":1,\"fd\":4,\"flags\":\"0\",\"deliver\":false,"
+		    "\"data_dropped\":48},"
+		    "\"result\":{\"ok\":true,\"ret\":9}}");
+	op.iov = (struct op_iov){ &page, 1 };
+	e.data_dropped = 0;
+	view_history_entry(&out, &e);
+	expect_text("{\"seq\":3,\"method\":\"sys.vmsplice\",\"params\":"
+		    "{\"pid\":1,\"fd\":4,"
+		    "\"iov\":[{\"base\":\"0x1000\",\"len\":\"0x9\"}],"
+		    "\"flags\":\"0\",\"deliver\":false},\"result\":{\"ok\":true,\"ret\":9}}");
+}
+END_TEST
+
 Suite *suite_view(void);
 
 Suite *suite_view(void)
@@ -183,6 +208,7 @@ Suite *suite_view(void)
 	tcase_add_test(tc, what_would_block_says_so_once);
 	tcase_add_test(tc, faults_are_told_where_there_were_some);
 	tcase_add_test(tc, flags_are_names_and_the_rest_is_hex);
+	tcase_add_test(tc, what_the_history_did_not_keep_is_a_count_of_bytes);
 	tcase_add_test(tc, bytes_come_out_as_asked);
 	tcase_add_test(tc, a_step_has_names_for_its_numbers);
 	suite_add_tcase(suite, tc);
