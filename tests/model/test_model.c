@@ -15,6 +15,7 @@
 #include "mmcore/arch.h"
 #include "mmcore/uapi.h"
 #include "tests/lib/host.h"
+#include "tests/model/deeds.h"
 
 #define PAGES	96
 #define SPACES	5
@@ -59,7 +60,9 @@ struct model {
 	int cells;
 };
 
-enum kind { MAP, UNMAP, PROTECT, STORE, LOAD, FORK, CLONE, EXIT, NR_KINDS };
+enum kind {
+	MAP, UNMAP, PROTECT, DONTNEED, STORE, LOAD, FORK, CLONE, EXIT, NR_KINDS
+};
 
 struct deed {
 	enum kind kind;
@@ -115,6 +118,19 @@ static int64_t dumb_protect(struct space *s, const struct deed *a)
 	return 0;
 }
 
+/* Private pages are zero again, whoever maps them; shared ones keep their bytes. */
+static int64_t dumb_dontneed(struct model *d, struct space *s, const struct deed *a)
+{
+	int64_t ret = 0;
+
+	for (uint32_t i = a->first; i < a->first + a->count; i++)
+		if (!s->page[i].mapped)
+			ret = -ENOMEM;
+		else if (!s->page[i].shared)
+			s->page[i].cell = new_cell(d, 0);
+	return ret;
+}
+
 static void dumb_fork(struct model *d, uint32_t pid, uint32_t child)
 {
 	int to = free_space(d);
@@ -139,6 +155,15 @@ static int dumb_access(const struct mpage *page, bool store)
 }
 
 /* ---- both sides ---- */
+
+static int64_t machine_dontneed(struct machine *m, uint32_t pid, uint64_t addr,
+			     uint64_t len)
+{
+	struct op op = { .code = OP_MADVISE, .pid = pid };
+
+	op.madvise = (struct op_madvise){ addr, len, MADV_DONTNEED };
+	return host_run(m, &op).ret;
+}
 
 static struct op_result both_access(struct machine *m, uint32_t pid,
 				    const struct deed *a, uint8_t *byte)
@@ -194,6 +219,8 @@ static bool do_mapping(struct machine *m, struct model *d, uint32_t pid,
 		for (uint32_t i = a->first; i < a->first + a->count; i++)
 			s->page[i] = (struct mpage){ 0 };
 		return host_munmap(m, pid, addr, len) == 0;
+	case DONTNEED:
+		return machine_dontneed(m, pid, addr, len) == dumb_dontneed(d, s, a);
 	default:
 		return host_mprotect(m, pid, addr, len, a->prot) ==
 		       dumb_protect(s, a);
@@ -245,7 +272,7 @@ static struct machine *new_machine(void)
 }
 
 /* Every deed on both sides; false at the first difference. */
-static bool agree(const struct deed *deeds, int nr)
+static bool agree(const void *deeds, int nr)
 {
 	struct machine *m = new_machine();
 	struct model *d = calloc(1, sizeof(*d));
@@ -256,27 +283,20 @@ static bool agree(const struct deed *deeds, int nr)
 	d->space[0].users = 1;
 	d->cells = 1;
 	for (int i = 0; same && i < nr; i++)
-		same = do_deed(m, d, &deeds[i]) && !mm_check(m, NULL, NULL);
+		same = do_deed(m, d, (const struct deed *)deeds + i) &&
+		       !mm_check(m, NULL, NULL);
 	free(d);
 	host_machine_free(m);
 	return same;
 }
 
-/* ---- random deeds, shrinking ---- */
-
-static uint64_t rng;
-
-static uint32_t pick(uint32_t n)
-{
-	rng = rng * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (uint32_t)(rng >> 33) % n;
-}
+/* ---- random deeds ---- */
 
 static struct deed random_deed(void)
 {
 	static const uint8_t odds[] = {
-		MAP, MAP, MAP, UNMAP, UNMAP, PROTECT, PROTECT, STORE, STORE,
-		STORE, STORE, LOAD, LOAD, LOAD, FORK, CLONE, EXIT,
+		MAP, MAP, MAP, UNMAP, UNMAP, PROTECT, PROTECT, DONTNEED,
+		DONTNEED, STORE, STORE, STORE, STORE, LOAD, LOAD, LOAD, FORK, CLONE, EXIT,
 	};
 	struct deed a = { .kind = (enum kind)odds[pick(sizeof(odds))] };
 
@@ -292,7 +312,7 @@ static struct deed random_deed(void)
 static void print_deeds(const struct deed *deeds, int nr)
 {
 	static const char *const names[NR_KINDS] = {
-		"map", "unmap", "protect", "store", "load", "fork", "clone",
+		"map", "unmap", "protect", "dontneed", "store", "load", "fork", "clone",
 		"exit",
 	};
 
@@ -301,25 +321,6 @@ static void print_deeds(const struct deed *deeds, int nr)
 		       names[deeds[i].kind], deeds[i].who, deeds[i].first,
 		       deeds[i].count, deeds[i].prot, deeds[i].byte,
 		       deeds[i].shared ? " shared" : "");
-}
-
-/* Leave out whatever is not needed for the difference. */
-static int shrink(struct deed *deeds, int nr)
-{
-	for (int i = nr - 1; i >= 0; i--) {
-		struct deed kept = deeds[i];
-
-		memmove(&deeds[i], &deeds[i + 1],
-			(size_t)(nr - i - 1) * sizeof(*deeds));
-		if (!agree(deeds, nr - 1)) {
-			nr--;
-			continue;
-		}
-		memmove(&deeds[i + 1], &deeds[i],
-			(size_t)(nr - i - 1) * sizeof(*deeds));
-		deeds[i] = kept;
-	}
-	return nr;
 }
 
 int main(int argc, char **argv)
@@ -331,13 +332,13 @@ int main(int argc, char **argv)
 		struct deed deeds[DEEDS];
 		int nr = DEEDS;
 
-		rng = seed + run;
+		pick_seed(seed + run);
 		world = &worlds[run % NR_ARCHS];
 		for (int i = 0; i < DEEDS; i++)
 			deeds[i] = random_deed();
 		if (agree(deeds, nr))
 			continue;
-		nr = shrink(deeds, nr);
+		nr = shrink(deeds, nr, sizeof(deeds[0]), agree);
 		printf("seed %llu, run %llu (%s): the machine and the model differ\n",
 		       (unsigned long long)seed, (unsigned long long)run,
 		       arch_find((uint32_t)(world - worlds))->name);
