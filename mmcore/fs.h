@@ -27,15 +27,6 @@ uint64_t buffer_get_atomic(struct step *s, struct user_buffer *from, void *to,
 			   uint64_t n);
 /* Fault the next @n bytes in, as far as it goes. False: there are none. */
 bool buffer_fault_in(struct step *s, const struct user_buffer *from, uint64_t n);
-/*
- * One round of generic_perform_write(), 6.18: what can be read without a fault; where
- * that is nothing, all @n bytes are faulted in first. So a write tells of its progress
- * before it faults, which a buffer that is a mapping of the same file can see.
- * Returns: bytes taken; 0: the buffer cannot be read.
- */
-uint64_t buffer_get_some(struct step *s, struct user_buffer *from, void *to,
-			 uint64_t n);
-
 /* What an open file can do; NULL: it cannot. Linux: include/linux/fs.h. */
 struct file_operations {
 	const char *name;

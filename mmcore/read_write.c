@@ -106,15 +106,6 @@ bool buffer_fault_in(struct step *s, const struct user_buffer *from, uint64_t n)
 	return !from->bytes && fault_in_readable(s, from->addr, n) < n;
 }
 
-uint64_t buffer_get_some(struct step *s, struct user_buffer *from, void *to,
-			 uint64_t n)
-{
-	const uint64_t got = buffer_get_atomic(s, from, to, n);
-
-	return got || !buffer_fault_in(s, from, n)
-		       ? got : buffer_get_atomic(s, from, to, n);
-}
-
 int64_t null_read(struct step *s, file_ref file, struct user_buffer *to,
 		  uint64_t *pos, uint64_t count)
 {

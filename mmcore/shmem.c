@@ -216,6 +216,9 @@ int64_t shmem_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 		pfn_t pfn = radix_tree_lookup(s->m, file->f_mapping,
 					      (pos + done) >> PAGE_SHIFT);
 
+		/* Linux: only where a read begins a page */
+		if (pfn && !((pos + done) & ~PAGE_MASK))
+			mark_page_accessed(s, pfn);
 		if (!pfn)
 			pfn = (pfn_t)kernel_at(s->m)->zero_pfn;
 		n = in_page(pos + done, count - done);
@@ -253,6 +256,25 @@ uint64_t shmem_write_room(const struct machine *m, file_ref file, uint64_t pos,
 }
 
 /*
+ * What the page takes of @n bytes: what can be read without a fault. Where that is
+ * nothing they are faulted in, after the write has told of its progress, which a
+ * buffer that is a mapping of the same file can see; and the page is begun once more,
+ * which is one more access. 0: the buffer cannot be read. Linux:
+ * generic_perform_write(), 6.18.
+ */
+static uint64_t fill_page(struct step *s, pfn_t pfn, struct user_buffer *from,
+			  uint64_t offset, uint64_t n)
+{
+	uint8_t *to = (uint8_t *)ram_mut(s, pfn_to_pa(pfn)) + offset;
+	const uint64_t got = buffer_get_atomic(s, from, to, n);
+
+	if (got || !buffer_fault_in(s, from, n))
+		return got;
+	mark_page_accessed(s, pfn);
+	return buffer_get_atomic(s, from, to, n);
+}
+
+/*
  * One page's worth: bytes written, or a negative errno, told. As in 6.18's
  * generic_perform_write() the page comes first, and the file has grown to @pos
  * before the buffer is faulted in: it may be a mapping of this very file.
@@ -273,8 +295,11 @@ static int64_t write_page(struct step *s, inode_ref ref,
 		return refuse(s, (int)-err, "no memory for a page of the file");
 	if (pos > inode->i_size)
 		inode->i_size = pos;
-	got = buffer_get_some(s, from, (uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
-				       (pos & ~PAGE_MASK), n);
+	if (fresh)	/* shmem_get_folio_gfp(), SGP_WRITE */
+		page_mut(s, pfn)->flags |= 1ULL << PG_referenced;
+	else
+		mark_page_accessed(s, pfn);
+	got = fill_page(s, pfn, from, pos & ~PAGE_MASK, n);
 	set_page_dirty(s, pfn);
 	if (!got)
 		return refuse(s, EFAULT, "the buffer cannot be read");

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mmcore/filemap.h"
 #include "mmcore/vma.h"
 #include "tests/lib/space.h"
 
@@ -376,6 +377,62 @@ START_TEST(pages_are_promised_one_by_one)
 }
 END_TEST
 
+/* Of page @n of the file: 1 referenced, 2 active. */
+static int accesses(int64_t fd, uint64_t n)
+{
+	const file_ref file = mm_fd_file(sp.m, task_at(sp.m, space_task(&sp))->files,
+					 (uint32_t)fd);
+	const pfn_t pfn = find_get_page(sp.m, file_at(sp.m, file)->f_mapping, n);
+
+	return page_has(sp.m, pfn, PG_referenced) +
+	       2 * page_has(sp.m, pfn, PG_active);
+}
+
+/* /proc/kpageflags of 6.18. A fault does not count, nor a read within a page. */
+START_TEST(what_calls_read_and_write_they_have_accessed)
+{
+	const int64_t fd = memfd("m");
+
+	truncate_fd(fd, ROOM);
+	map_fd(0, 8, MAP_SHARED, fd);
+	for (unsigned int n = 0; n < 3; n++)
+		space_write(&sp, n);
+	ck_assert_int_eq(accesses(fd, 0), 0);
+	pread_fd(fd, 10, 1);
+	ck_assert_int_eq(accesses(fd, 0), 0);
+	pread_fd(fd, 10, 0);
+	ck_assert_int_eq(accesses(fd, 0), 1);
+	pread_fd(fd, PAGE_SIZE + 1, 0);
+	ck_assert_int_eq(accesses(fd, 0), 2);
+	ck_assert_int_eq(accesses(fd, 1), 1);
+	pwrite_fd(fd, "x", 1, 2 * PAGE_SIZE + 5);
+	ck_assert_int_eq(accesses(fd, 2), 1);
+	pwrite_fd(fd, "x", 1, 2 * PAGE_SIZE + 5);
+	ck_assert_int_eq(accesses(fd, 2), 2);
+	pwrite_fd(fd, "x", 1, 3 * PAGE_SIZE + 5);	/* makes the page */
+	ck_assert_int_eq(accesses(fd, 3), 1);
+}
+END_TEST
+
+/* The page is begun twice where its bytes have to be faulted in. */
+START_TEST(a_fault_for_the_buffer_is_another_access)
+{
+	const int64_t fd = memfd("m");
+	struct op op = { .code = OP_PWRITE,
+			 .pwrite = { fd, 0, page_addr(9), 10 } };
+
+	space_map(&sp, 9, 1, RW);
+	ck_assert_int_eq(run_op(op).ret, 10);
+	ck_assert_int_eq(accesses(fd, 0), 2);
+	op.pwrite.offset = PAGE_SIZE;
+	ck_assert_int_eq(run_op(op).ret, 10);
+	ck_assert_int_eq(accesses(fd, 1), 1);
+	op.pwrite = (struct op_pwrite){ fd, 2 * PAGE_SIZE, page_addr(20), 10 };
+	ck_assert_int_eq(run_op(op).ret, -EFAULT);
+	ck_assert_int_eq(accesses(fd, 2), 1);
+}
+END_TEST
+
 Suite *suite_file(void);
 Suite *suite_file(void)
 {
@@ -398,6 +455,8 @@ Suite *suite_file(void)
 	tcase_add_test(tc, a_file_has_limits);
 	tcase_add_test(tc, dev_null_takes_all_and_gives_nothing);
 	tcase_add_test(tc, pages_are_promised_one_by_one);
+	tcase_add_test(tc, what_calls_read_and_write_they_have_accessed);
+	tcase_add_test(tc, a_fault_for_the_buffer_is_another_access);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
