@@ -7,17 +7,17 @@
  */
 #include "server/rpc.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/json_memory.h"
 #include "server/json_scan.h"
+#include "server/json_text.h"
 
 #define ARGS_MAX	4096		/* bytes of a method's args struct */
-#define ID_MAX		256		/* bytes of an id that is a string */
+#define ID_MAX		256		/* bytes of an id */
 #define LOOP_BODY_MAX	65536		/* bytes a loop parses itself */
 #define LOOP_BATCH_MAX	64		/* requests it runs itself */
 /* Errors still fit where results no longer do: a full batch of them. */
@@ -197,9 +197,18 @@ bool rpc_call_method(void *server, const char *name, const json_t *params,
 
 /* ---- one request ---- */
 
-/* A request as its envelope says; members point into the parsed body. */
+/* Goes back as it came, so of some numbers the body's own text is needed. */
+struct id {
+	const json_t *value;		/* NULL: a notification */
+	const char *text;		/* a number's, or NULL: its digits will do */
+	size_t len;			/* bytes of @text */
+};
+
+static const struct id no_id;
+
+/* A request as its envelope says; members point into the body, parsed or not. */
 struct request {
-	const json_t *id;		/* NULL: a notification */
+	struct id id;
 	const char *method;
 	const json_t *params;		/* may be NULL */
 };
@@ -209,19 +218,31 @@ static bool invalid(struct rpc_error *error, const char *why)
 	return rpc_fail(error, RPC_INVALID_REQUEST, "", "%s", why);
 }
 
-static bool read_id(const json_t *id, struct request *r,
-		    struct rpc_error *error)
+/* Fractions, exponents and what is too large are gone, and the sign of -0 is. */
+static bool is_written_otherwise(const json_t *id)
 {
-	if (id && !json_is_string(id) && !json_is_number(id) &&
-	    !json_is_null(id))
+	return json_is_real(id) ||
+	       (json_is_integer(id) && !json_integer_value(id));
+}
+
+static bool read_id(const json_t *value, struct json_ids *ids, uint32_t element,
+		    struct id *id, struct rpc_error *error)
+{
+	struct id found = { .value = value };
+
+	if (value && !json_is_string(value) && !json_is_number(value) &&
+	    !json_is_null(value))
 		return invalid(error, "id must be a string, a number or null");
-	if (json_string_length(id) > ID_MAX)
+	if (is_written_otherwise(value))
+		found.text = json_ids_find(ids, element, &found.len);
+	if (json_string_length(value) > ID_MAX || found.len > ID_MAX)
 		return invalid(error, "id is longer than 256 bytes");
-	r->id = id;
+	*id = found;
 	return true;
 }
 
-static bool read_request(const json_t *value, struct request *r,
+static bool read_request(const json_t *value, struct json_ids *ids,
+			 uint32_t element, struct request *r,
 			 struct rpc_error *error)
 {
 	const char *version;
@@ -229,7 +250,7 @@ static bool read_request(const json_t *value, struct request *r,
 	memset(r, 0, sizeof(*r));
 	if (!json_is_object(value))
 		return invalid(error, "a request is an object");
-	if (!read_id(json_object_get(value, "id"), r, error))
+	if (!read_id(json_object_get(value, "id"), ids, element, &r->id, error))
 		return false;
 	version = rpc_text(json_object_get(value, "jsonrpc"));
 	if (!version || strcmp(version, "2.0"))
@@ -244,35 +265,29 @@ static bool read_request(const json_t *value, struct request *r,
 	return true;
 }
 
-/* Numbers go back as they came, also where our own results would not. */
-static void write_id(struct json_writer *out, const json_t *id)
+/* Numbers go back as they were written, also where our own results would not. */
+static void write_id(struct json_writer *out, const struct id *id)
 {
-	char text[40];
-	int len;
-
 	json_key(out, "id");
-	if (json_is_integer(id)) {
-		json_put_digits(out, json_integer_value(id));
-	} else if (json_is_string(id)) {
-		json_put_stringn(out, json_string_value(id),
-				 json_string_length(id));
-	} else if (json_is_real(id)) {
-		len = snprintf(text, sizeof(text), "%.17g",
-			       json_real_value(id));
-		json_put_raw(out, text, (size_t)len);
-	} else {
+	if (id->text)
+		json_put_raw(out, id->text, id->len);
+	else if (json_is_integer(id->value))
+		json_put_digits(out, json_integer_value(id->value));
+	else if (json_is_string(id->value))
+		json_put_stringn(out, json_string_value(id->value),
+				 json_string_length(id->value));
+	else
 		json_put_null(out);
-	}
 }
 
-static void response_begin(struct json_writer *out, const json_t *id)
+static void response_begin(struct json_writer *out, const struct id *id)
 {
 	json_object_begin(out);
 	json_pair_string(out, "jsonrpc", "2.0");
 	write_id(out, id);
 }
 
-static void answer_error(struct json_writer *out, const json_t *id,
+static void answer_error(struct json_writer *out, const struct id *id,
 			 const struct rpc_error *error)
 {
 	response_begin(out, id);
@@ -290,10 +305,10 @@ static bool run_request(void *server, const struct request *r,
 	bool done;
 
 	clear_error(&error);
-	response_begin(out, r->id);
+	response_begin(out, &r->id);
 	json_key(out, "result");
 	done = rpc_call_method(server, r->method, r->params, out, &error);
-	if (done && r->id) {
+	if (done && r->id.value) {
 		json_object_close(out);
 		return true;
 	}
@@ -302,20 +317,21 @@ static bool run_request(void *server, const struct request *r,
 		return true;
 	if (error.code == RPC_DEFERRED)
 		return false;
-	if (r->id)
-		answer_error(out, r->id, &error);
+	if (r->id.value)
+		answer_error(out, &r->id, &error);
 	return true;
 }
 
 static bool handle_request(void *server, const json_t *value,
+			   struct json_ids *ids, uint32_t element,
 			   struct json_writer *out)
 {
 	struct rpc_error error;
 	struct request r;
 
-	if (read_request(value, &r, &error))
+	if (read_request(value, ids, element, &r, &error))
 		return run_request(server, &r, out);
-	answer_error(out, r.id, &error);
+	answer_error(out, &r.id, &error);
 	return true;
 }
 
@@ -327,7 +343,7 @@ static bool refuse_body(struct json_writer *out, int code, const char *why,
 	struct rpc_error error;
 
 	rpc_fail(&error, code, "", "%.128s, at byte %zu", why, at);
-	answer_error(out, NULL, &error);
+	answer_error(out, &no_id, &error);
 	return false;
 }
 
@@ -358,86 +374,22 @@ static int code_of_parse_error(const json_error_t *e)
 	}
 }
 
-/*
- * Numbers that no int64 and no double holds are JSON, and yet jansson refuses the
- * whole body for one of them. So such a body is read once more, with each of them
- * as a number that is merely too large: who it is for then says so by name.
- */
-static bool is_too_large(const char *number)
-{
-	errno = 0;
-	if (strpbrk(number, ".eE"))
-		return isinf(strtod(number, NULL));
-	return strtoll(number, NULL, 10), errno == ERANGE;
-}
-
-/* A number of @len characters; returns how many it has become. */
-static size_t put_number(char *to, const char *text, size_t len)
-{
-	char number[320];	/* longer ones have no double either */
-	const size_t n = len < sizeof(number) ? len : sizeof(number) - 1;
-
-	memcpy(number, text, n);
-	number[n] = '\0';
-	if (n == len && !is_too_large(number)) {
-		memcpy(to, text, len);
-		return len;
-	}
-	if (n < len || strpbrk(number, ".eE"))
-		return (size_t)sprintf(to, "1e300");
-	return (size_t)sprintf(to, "%se0", number);
-}
-
-static bool is_in_number(char c)
-{
-	return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' ||
-	       c == 'e' || c == 'E';
-}
-
-/* How many characters from @at on are one string, one number, or one of neither. */
-static size_t token_length(const char *at, const char *end)
-{
-	const char *to = at + 1;
-
-	if (*at == '"') {
-		while (to < end && *to != '"')
-			to += *to == '\\' && to + 1 < end ? 2 : 1;
-		return (size_t)(to < end ? to + 1 - at : to - at);
-	}
-	if ((*at < '0' || *at > '9') && *at != '-')
-		return 1;
-	while (to < end && is_in_number(*to))
-		to++;
-	return (size_t)(to - at);
-}
-
 static json_t *load(const char *body, size_t len, json_error_t *e)
 {
 	return json_loadb(body, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY |
 			  JSON_ALLOW_NUL, e);
 }
 
+/*
+ * Numbers that no int64 and no double holds are JSON, and yet jansson refuses the
+ * whole body for one of them. So such a body is read once more without them.
+ */
 static json_t *load_huge_numbers(const char *body, size_t len, json_error_t *e)
 {
-	const char *end = body + len;
-	char *copy = malloc(2 * len + 16), *to = copy;
-	json_t *value;
+	char *tame = json_text_tame(body, len, &len);
+	json_t *value = tame ? load(tame, len, e) : NULL;
 
-	if (!copy)
-		return NULL;
-	while (body < end) {
-		const size_t n = token_length(body, end);
-
-		if (is_in_number(*body) && *body != 'e' && *body != 'E') {
-			to += put_number(to, body, n);
-		} else {
-			memcpy(to, body, n);
-			to += n;
-		}
-		body += n;
-	}
-	value = load(copy, (size_t)(to - copy), e);
-	free(copy);
+	free(tame);
 	return value;
 }
 
@@ -456,7 +408,7 @@ static json_t *parse_body(const char *body, size_t len,
 }
 
 static enum rpc_outcome run_batch(void *server, const json_t *batch,
-				  struct json_writer *out,
+				  struct json_ids *ids, struct json_writer *out,
 				  struct rpc_progress *progress)
 {
 	uint32_t n = (uint32_t)json_array_size(batch);
@@ -465,8 +417,8 @@ static enum rpc_outcome run_batch(void *server, const json_t *batch,
 		json_array_begin(out);
 	while (progress->done < n) {
 		if (!handle_request(server,
-				    json_array_get(batch, progress->done),
-				    out))
+				    json_array_get(batch, progress->done), ids,
+				    progress->done, out))
 			return RPC_LATER;
 		progress->done++;
 	}
@@ -477,19 +429,19 @@ static enum rpc_outcome run_batch(void *server, const json_t *batch,
 }
 
 static enum rpc_outcome run_body(void *server, const json_t *value,
-				 struct json_writer *out,
+				 struct json_ids *ids, struct json_writer *out,
 				 struct rpc_progress *progress)
 {
 	struct rpc_error error;
 
 	if (json_array_size(value))
-		return run_batch(server, value, out, progress);
+		return run_batch(server, value, ids, out, progress);
 	if (json_is_array(value)) {
 		invalid(&error, "an empty batch");
-		answer_error(out, NULL, &error);
+		answer_error(out, &no_id, &error);
 		return RPC_ANSWER;
 	}
-	if (!handle_request(server, value, out))
+	if (!handle_request(server, value, ids, 0, out))
 		return RPC_LATER;
 	return out->len ? RPC_ANSWER : RPC_SILENCE;
 }
@@ -500,6 +452,7 @@ enum rpc_outcome rpc_handle(void *server, const char *body, size_t len,
 {
 	enum rpc_outcome outcome;
 	struct json_scan scan;
+	struct json_ids ids;
 	json_t *value;
 
 	out->limit = ANSWER_HARD_MAX;
@@ -509,8 +462,9 @@ enum rpc_outcome rpc_handle(void *server, const char *body, size_t len,
 		return RPC_LATER;
 	json_memory_begin();
 	value = parse_body(body, len, out);
+	ids = json_ids_begin(body, len);
 	may_wait_here = may_wait;
-	outcome = value ? run_body(server, value, out, progress) : RPC_ANSWER;
+	outcome = value ? run_body(server, value, &ids, out, progress) : RPC_ANSWER;
 	may_wait_here = true;
 	json_memory_end(value);
 	return outcome;

@@ -50,11 +50,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	json_writer_init(&out, 0);
 	outcome = rpc_handle(&server, (const char *)data, size, &out,
 			     &progress, true);
-	/* What is answered is JSON. */
+	/* What is answered is JSON, if with an id that jansson has no number for. */
 	if (outcome == RPC_ANSWER) {
-		json_t *answer = json_loadb(out.buf, out.len, 0, NULL);
+		json_error_t e;
+		json_t *answer = json_loadb(out.buf, out.len, 0, &e);
 
-		if (!answer)
+		if (!answer && json_error_code(&e) != json_error_numeric_overflow)
 			abort();
 		json_decref(answer);
 	}

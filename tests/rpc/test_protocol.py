@@ -68,11 +68,15 @@ class JsonRpc(Case):
                     {"jsonrpc": "2.0", "method": "notify_hello", "params": [7]}], None)
 
     def test_ids_come_back_as_they_were(self):
-        for text in ("null", "-5", "1.5", '"\\u00e9\\n"', "9007199254740993"):
-            _, _, body = self.daemon.http(
-                "POST", "/rpc", f'{{"jsonrpc":"2.0","id":{text},"method":"machine.list"}}'.encode(),
-                {"Content-Type": "application/json"})
-            self.assertEqual(json.loads(body)["id"], json.loads(text))
+        for text in ("null", "-5", "-0", "1.0", "1.5", "1E2", '"\\u00e9\\n"', "9007199254740993",
+                     "12345678901234567890", "1e400"):
+            one = f'{{"jsonrpc":"2.0","id":{text},"method":"machine.list"}}'
+            for sent in one, f"[{one}]":
+                _, _, body = self.daemon.http("POST", "/rpc", sent.encode(),
+                                              {"Content-Type": "application/json"})
+                answer = json.loads(body, parse_int=str, parse_float=str)
+                answer = answer[0] if sent[0] == "[" else answer
+                self.assertEqual(answer["id"], json.loads(text, parse_int=str, parse_float=str))
         for text in ("true", "[1]", "{}"):
             self.check(f'{{"jsonrpc":"2.0","id":{text},"method":"machine.list"}}', INVALID)
 

@@ -10,6 +10,7 @@
 	X(http_range)	\
 	X(json_memory)	\
 	X(json_scan)	\
+	X(json_text)	\
 	X(json_writer)	\
 	X(config)	\
 	X(decode)	\

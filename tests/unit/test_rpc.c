@@ -178,25 +178,101 @@ START_TEST(a_batch_is_answered_in_order_without_its_notifications)
 }
 END_TEST
 
+/* The same bytes: of a string those that the writer chooses. */
+static const struct {
+	const char *sent, *back;
+} ids[] = {
+	{ "0", "0" }, { "-0", "-0" }, { "-1", "-1" }, { "1.0", "1.0" },
+	{ "1.5", "1.5" }, { "1.50", "1.50" }, { "0.0", "0.0" }, { "-0.0", "-0.0" },
+	{ "1E2", "1E2" }, { "1e+2", "1e+2" }, { "1e-2", "1e-2" },
+	{ "1.0000000000000002", "1.0000000000000002" },
+	{ "0.1000000000000000055511151231257827", "0.1000000000000000055511151231257827" },
+	{ "9007199254740993", "9007199254740993" },
+	{ "9223372036854775807", "9223372036854775807" },
+	{ "9223372036854775808", "9223372036854775808" },
+	{ "-9223372036854775808", "-9223372036854775808" },
+	{ "-9223372036854775809", "-9223372036854775809" },
+	{ "12345678901234567890", "12345678901234567890" },
+	{ "123456789012345678901234567890", "123456789012345678901234567890" },
+	{ "1e300", "1e300" }, { "1e400", "1e400" }, { "-1e400", "-1e400" },
+	{ "1e-400", "1e-400" },
+	{ "null", "null" }, { "\"\"", "\"\"" }, { "\"1e400\"", "\"1e400\"" },
+	{ "\"9007199254740993\"", "\"9007199254740993\"" },
+	{ "\"\\u0061\\/\\n\\\"\"", "\"a/\\n\\\"\"" },
+	{ "\"\\u00e9\\ud83d\\ude00\"", "\"\xc3\xa9\xf0\x9f\x98\x80\"" },
+	{ "\"\\u0000\"", "\"\\u0000\"" },
+};
+
+#define NR_IDS	(sizeof(ids) / sizeof(ids[0]))
+
+/* What follows @begin in the answer from @from on; NULL: it is not there. */
+static const char *answer_behind(const char *from, const char *begin)
+{
+	const char *at = memmem(from, (size_t)(out.buf + out.len - from), begin,
+				strlen(begin));
+
+	return at ? at + strlen(begin) : NULL;
+}
+
+/* Returns where the id ends. */
+static const char *expect_id(const char *from, const char *id)
+{
+	const char *at = answer_behind(from, "\"jsonrpc\":\"2.0\",\"id\":");
+
+	ck_assert_ptr_nonnull(at);
+	ck_assert_msg(!memcmp(at, id, strlen(id)) && at[strlen(id)] == ',',
+		      "%s: %.*s", id, (int)(out.buf + out.len - at), at);
+	return at + strlen(id);
+}
+
 START_TEST(ids_come_back_exactly)
 {
-	static const char *const ids[] = {
-		"0", "-1", "9007199254740993", "\"9007199254740993\"",
-		"\"\\u00e9\\n\"", "1.5", "1.0000000000000002", "1e300",
+	static const char *const around[][2] = {
+		{ "{\"jsonrpc\":\"2.0\",\"method\":\"machine.list\",\"id\":", "}" },
+		{ " {\n\"id\" : ", " , \"method\":\"id\", \"jsonrpc\":\"2.0\" }" },
+		{ "{\"params\":{\"id\":1.5},\"\\u0069\\u0064\":",
+		  ",\"jsonrpc\":\"2.0\",\"method\":\"machine.list\"}" },
+		{ "{\"id\":", "}" },
 	};
 
-	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-		char body[160];
-		json_t *id = json_loads(ids[i], JSON_DECODE_ANY, NULL), *one;
+	for (size_t i = 0; i < NR_IDS * 4; i++) {
+		char body[240];
 
-		strcpy(body, "{\"jsonrpc\": \"2.0\", \"method\": \"machine.list\", \"id\": ");
-		strcat(body, ids[i]);
-		strcat(body, "}");
-		one = answer(body);
-		ck_assert(json_equal(json_object_get(one, "id"), id));
-		json_decref(id);
-		json_decref(one);
+		snprintf(body, sizeof(body), "%s%s%s", around[i % 4][0],
+			 ids[i / 4].sent, around[i % 4][1]);
+		ck_assert_int_eq(handle(body), RPC_ANSWER);
+		expect_id(out.buf, ids[i / 4].back);
 	}
+}
+END_TEST
+
+/* Between them are notifications, and one call that a loop leaves to a thread. */
+START_TEST(ids_come_back_exactly_from_a_batch)
+{
+	struct rpc_progress progress = { 0 };
+	static char body[16384];
+	const char *at;
+	int len = sprintf(body, "[");
+
+	for (size_t i = 0; i < NR_IDS; i++)
+		len += sprintf(body + len,
+			       "{\"jsonrpc\":\"2.0\",\"params\":[{\"id\":7.5}],"
+			       "\"method\":\"no.such\"},\n"
+			       "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"id\":%s},",
+			       i == 9 ? "machine.digest" : "machine.list",
+			       ids[i].sent);
+	sprintf(body + len, "{\"id\":1e999}]");
+	json_writer_reset(&out);
+	ck_assert_int_eq(rpc_handle(&server, body, strlen(body), &out, &progress,
+				    false), RPC_LATER);
+	ck_assert_uint_eq(progress.done, 19);
+	ck_assert_int_eq(rpc_handle(&server, body, strlen(body), &out, &progress,
+				    true), RPC_ANSWER);
+	at = out.buf;
+	for (size_t i = 0; i < NR_IDS; i++)
+		at = expect_id(at, ids[i].back);
+	at = expect_id(at, "1e999");
+	ck_assert_ptr_null(answer_behind(at, "\"jsonrpc\""));
 }
 END_TEST
 
@@ -217,6 +293,13 @@ START_TEST(an_id_has_256_bytes_at_most)
 							    : 0);
 		ck_assert_int_eq(json_is_null(json_object_get(one, "id")), len > 256);
 		json_decref(one);
+		/* A number of as many digits, without quotes. */
+		memset(body + sizeof(begin) - 2, '1', len);
+		strcpy(body + sizeof(begin) - 2 + len, "}");
+		ck_assert_int_eq(handle(body), RPC_ANSWER);
+		if (len <= 256)
+			body[sizeof(begin) - 2 + len] = '\0';
+		expect_id(out.buf, len > 256 ? "null" : body + sizeof(begin) - 2);
 	}
 }
 END_TEST
@@ -348,6 +431,7 @@ Suite *suite_rpc(void)
 	tcase_add_test(tc, but_they_run);
 	tcase_add_test(tc, a_batch_is_answered_in_order_without_its_notifications);
 	tcase_add_test(tc, ids_come_back_exactly);
+	tcase_add_test(tc, ids_come_back_exactly_from_a_batch);
 	tcase_add_test(tc, an_id_has_256_bytes_at_most);
 	tcase_add_test(tc, an_empty_batch_is_told_from_a_request_that_is_none);
 	tcase_add_test(tc, an_answer_has_a_largest_size);
