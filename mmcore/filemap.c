@@ -524,17 +524,6 @@ static void around_window(const struct machine *m,
 	*to -= at;
 }
 
-/* Where to stop in a folio that ends at @end, in a window that ends at @to. */
-static uint64_t last_of(const struct machine *m, const struct vm_area_struct *vma,
-			uint64_t end, uint64_t to)
-{
-	const struct file *file = file_at(m, vma->vm_file);
-	const uint64_t pages = size_pages(inode_at(m, file->f_inode)->i_size);
-
-	end = end < to ? end : to;
-	return end < pages ? end : pages;
-}
-
 /* Pages that were there when they were wanted speak for reading ahead. */
 static void note_hits(struct step *s, file_ref file, uint32_t hits)
 {
@@ -562,14 +551,11 @@ static bool folio_fits(const struct machine *m, const struct vm_area_struct *vma
 
 /*
  * Where there was no PTE table, Linux makes one on the way to a huge entry, which
- * it does not try with a folio that has the file's last page.
+ * it does not try with a folio that has the file's last page. @next: the index behind it.
  */
 static bool has_no_table(const struct step *s, const struct vm_area_struct *vma,
-			 uint64_t pte_pa, pfn_t folio)
+			 uint64_t pte_pa, uint64_t next)
 {
-	const uint64_t next = page_at(s->m, folio)->index +
-			      folio_nr_pages(s->m, folio);
-
 	return s->fresh_table == (pte_pa & PAGE_MASK) &&
 	       vma->vm_ops == VM_OPS_FILE && beyond_end(s->m, vma, next);
 }
@@ -581,64 +567,105 @@ struct around {
 	uint64_t addr, index, pte_pa;
 };
 
+/* Those of the entries from @pte_pa on, for pages from @pfn on. */
+static void map_run(struct step *s, const struct around *a, uint64_t pte_pa,
+		    pfn_t pfn, uint32_t from, uint32_t to)
+{
+	if (from < to)
+		map_file_pages(s, a->mm, a->vma, pte_pa + ((uint64_t)from <<
+			       s->m->arch->entry_shift), pfn + from, to - from, 0);
+}
+
+/* filemap_map_order0_folio() */
+static uint32_t map_one_around(struct step *s, const struct around *a, pfn_t pfn,
+			       uint64_t index)
+{
+	const uint64_t off = index - a->index;
+	const uint64_t entry = a->pte_pa + (off << s->m->arch->entry_shift);
+
+	if (pte_none(entry_read(s->m, entry))) {
+		map_file_pages(s, a->mm, a->vma, entry, pfn, 1, 0);
+		trace_event(s, fault_around, a->addr + (off << PAGE_SHIFT), index,
+			    pfn);
+	}
+	return 1;
+}
+
 /* filemap_map_folio_range(): the pages [@first, @end) of a folio, where no entry is
  * in the way. */
 static void map_around(struct step *s, const struct around *a, pfn_t folio,
 		       uint64_t first, uint64_t end)
 {
+	const uint8_t shift = s->m->arch->entry_shift;
+	const uint64_t off = first - a->index, pte_pa = a->pte_pa + (off << shift);
 	const pfn_t pfn = folio + (pfn_t)(first - page_at(s->m, folio)->index);
+	uint32_t from = 0;
 
-	for (uint64_t i = 0; i < end - first; i++) {
-		const uint64_t off = first + i - a->index;
-		const uint64_t entry = a->pte_pa + (off << s->m->arch->entry_shift);
-
-		if (!pte_none(entry_read(s->m, entry)))
+	for (uint32_t i = 0; i < end - first; i++) {
+		if (!pte_none(entry_read(s->m, pte_pa + ((uint64_t)i << shift)))) {
+			map_run(s, a, pte_pa, pfn, from, i);
+			from = i + 1;
 			continue;
-		map_file_page(s, a->mm, a->vma, entry, pfn + (pfn_t)i, 0);
-		trace_event(s, fault_around, a->addr + (off << PAGE_SHIFT),
+		}
+		trace_event(s, fault_around, a->addr + ((off + i) << PAGE_SHIFT),
 			    first + i, pfn + i);
 	}
+	map_run(s, a, pte_pa, pfn, from, (uint32_t)(end - first));
 }
 
-/* next_uptodate_folio() */
-static bool is_ready(const struct machine *m, pfn_t folio)
+/* All that can be mapped of a folio of several pages, of which the page @index lies in
+ * a window that ends at @to. How many pages. */
+static uint32_t map_folio_around(struct step *s, const struct around *a, pfn_t folio,
+				 uint64_t index, uint64_t to)
 {
-	return page_has(m, folio, PG_uptodate) &&
-	       !page_has(m, folio, PG_readahead);
+	const uint64_t first = page_at(s->m, folio)->index;
+	uint64_t end = first + folio_nr_pages(s->m, folio);
+
+	if (!beyond_end(s->m, a->vma, end) && folio_fits(s->m, a->vma, a->addr, folio))
+		index = first;
+	else
+		end = end < to ? end : to;
+	map_around(s, a, folio, index, end);
+	return (uint32_t)(end - index);
+}
+
+static uint64_t min_index(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
 }
 
 void filemap_map_pages(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr,
 		       uint64_t pte_pa)
 {
+	const uint64_t ready = 1ULL << PG_uptodate, marked = 1ULL << PG_readahead;
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
-	const mapping_ref mapping = file_at(s->m, vma->vm_file)->f_mapping;
+	const struct file *file = file_at(s->m, vma->vm_file);
 	const struct around a = { mm, vma, addr, linear_page_index(vma, addr),
 				  pte_pa };
-	uint64_t from, to, index, next;
+	uint64_t from, to, next;
 	uint32_t hits = 0;
-	pfn_t pfn;
 
 	around_window(s->m, vma, addr, &from, &to);
-	to += a.index;
-	for (index = a.index + from; radix_tree_next(s->m, mapping, &index, &pfn) &&
-	     index < to && !beyond_end(s->m, vma, index); index = next) {
-		const pfn_t folio = page_folio(s->m, pfn);
-		uint64_t end = page_at(s->m, folio)->index +
-			       folio_nr_pages(s->m, folio);
+	to = min_index(to + a.index, size_pages(inode_at(s->m, file->f_inode)->i_size));
+	for (uint64_t index = a.index + from; index < to; index = next) {
+		const pfn_t pfn = find_get_page(s->m, file->f_mapping, index);
+		const struct page_rest *folio = pfn ? folio_at(s->m, pfn) : NULL;
+		const bool alone = !folio || !(folio->flags >> PG_compound & 1);
 
-		next = end;
-		if (!is_ready(s->m, folio))
+		next = alone ? index + 1
+			     : folio->index + folio_nr_pages(s->m, pfn);
+		/* next_uptodate_folio() */
+		if (!folio || (folio->flags & (ready | marked)) != ready)
 			continue;
-		if (!hits && has_no_table(s, vma, pte_pa, folio))
+		if (!hits && has_no_table(s, vma, pte_pa, next))
 			break;
-		if (!beyond_end(s->m, vma, end) && folio_fits(s->m, vma, addr, folio))
-			index = page_at(s->m, folio)->index;
+		if (!alone)
+			hits += map_folio_around(s, &a, page_folio(s->m, pfn), index,
+						 to);
 		else
-			end = last_of(s->m, vma, end, to);
-		map_around(s, &a, folio, index, end);
-		hits += (uint32_t)(end - index);
+			hits += map_one_around(s, &a, pfn, index);
 	}
-	if (hits && mapping_can_writeback(s->m, mapping))
+	if (hits && mapping_can_writeback(s->m, file->f_mapping))
 		note_hits(s, vma->vm_file, hits);
 }
 
@@ -715,7 +742,7 @@ static void finish_fault(struct step *s, const struct around *a, pfn_t pfn,
 {
 	const uint8_t shift = s->m->arch->entry_shift;
 	const pfn_t folio = page_folio(s->m, pfn);
-	uint64_t nr = folio_nr_pages(s->m, folio), before = pfn - folio;
+	uint32_t nr = folio_nr_pages(s->m, folio), before = pfn - folio;
 
 	if (nr == 1 || beyond_end(s->m, a->vma, a->index - before + nr - 1) ||
 	    !folio_fits(s->m, a->vma, a->addr, folio) ||
@@ -723,12 +750,11 @@ static void finish_fault(struct step *s, const struct around *a, pfn_t pfn,
 		nr = 1;
 		before = 0;
 	}
-	for (uint64_t i = 0; i < nr; i++)
-		map_file_page(s, a->mm, a->vma,
-			      a->pte_pa + ((i - before) << shift),
-			      pfn + (pfn_t)(i - before), bits);
+	map_file_pages(s, a->mm, a->vma, a->pte_pa - ((uint64_t)before << shift),
+		       pfn - before, nr, bits);
 	if (nr > 1)
-		trace_event(s, finish_fault, a->addr - (before << PAGE_SHIFT),
+		trace_event(s, finish_fault,
+			    a->addr - ((uint64_t)before << PAGE_SHIFT),
 			    a->index - before, folio, nr);
 }
 

@@ -228,7 +228,7 @@ uint64_t mm_pipe_buffers(const struct machine *m, pfn_t pfn)
 /* What a frame that is neither reserved nor on the frontier is used for. */
 static enum frame_use page_use(const struct machine *m, pfn_t pfn)
 {
-	const struct page_rest *page = page_at(m, page_folio(m, pfn));
+	const struct page_rest *page = folio_at(m, pfn);
 
 	if (folio_ref_count(m, pfn) == 0)
 		return FRAME_FREE;

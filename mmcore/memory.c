@@ -55,14 +55,17 @@ void update_hiwater_rss(struct step *s, mm_ref mm)
 		mms->hiwater_rss = rss;
 }
 
-void map_file_page(struct step *s, mm_ref mm, const struct vm_area_struct *vma,
-		   uint64_t pte_pa, pfn_t pfn, uint64_t bits)
+void map_file_pages(struct step *s, mm_ref mm, const struct vm_area_struct *vma,
+		    uint64_t pte_pa, pfn_t pfn, uint32_t nr, uint64_t bits)
 {
-	get_page(s, pfn);
-	page_add_file_rmap(s, pfn);
-	++*rss_counter(s, mm, pfn);
-	set_pte(s, pte_pa, pfn_pte(s->m, pfn, vma->vm_page_prot |
-					      s->m->arch->accessed | bits));
+	bits |= vma->vm_page_prot | s->m->arch->accessed;
+	folio_counts_mut(s, pfn)->_count += (int32_t)nr;
+	*rss_counter(s, mm, pfn) += nr;
+	for (uint32_t i = 0; i < nr; i++) {
+		page_add_file_rmap(s, pfn + i);
+		set_pte(s, pte_pa + ((uint64_t)i << s->m->arch->entry_shift),
+			pfn_pte(s->m, pfn + i, bits));
+	}
 }
 
 /* ---- faults ---- */
@@ -533,11 +536,13 @@ uint32_t folio_pte_batch(const struct machine *m, const void *ptes, uint32_t i,
 	const struct arch *a = m->arch;
 	const pte_t ignored = a->dirty | a->accessed | a->write;
 	const pte_t first = table_load(ptes, i, a->entry_shift);
-	const pfn_t pfn = pte_pfn(m, first), folio = page_folio(m, pfn);
-	const uint32_t left = folio_nr_pages(m, folio) - (pfn - folio);
-	uint32_t nr = 1;
+	const pfn_t pfn = pte_pfn(m, first);
+	uint32_t left, nr = 1;
 
 	*bits = first;
+	if (likely(!page_has(m, pfn, PG_compound)))
+		return 1;
+	left = folio_nr_pages(m, pfn) - (pfn - compound_head(m, pfn));
 	for (; nr < left && i + nr < end; nr++) {
 		const pte_t pte = table_load(ptes, i + nr, a->entry_shift);
 
@@ -570,8 +575,11 @@ static void zap_batch(struct step *s, const struct vm_area_struct *vma,
 	for (uint32_t k = 0; k < nr; k++) {
 		table_store(ptes, i + k, s->m->arch->entry_shift, 0);
 		page_remove_rmap(s, pfn + k);
-		put_page(s, pfn + k);
 	}
+	/* One reference each; the last one may be the folio's last. */
+	if (nr > 1)
+		folio_counts_mut(s, pfn)->_count -= (int32_t)(nr - 1);
+	put_page(s, pfn);
 }
 
 static uint64_t zap_file_run(struct step *s, const struct vm_area_struct *vma,
@@ -592,7 +600,8 @@ static uint64_t zap_file_run(struct step *s, const struct vm_area_struct *vma,
 			table_store(ptes, i, a->entry_shift, 0);
 			continue;
 		}
-		nr = folio_pte_batch(s->m, ptes, i, run->nr, &pte);
+		if (unlikely(page_has(s->m, pte_pfn(s->m, pte), PG_compound)))
+			nr = folio_pte_batch(s->m, ptes, i, run->nr, &pte);
 		zap_batch(s, vma, ptes, i, nr, pte);
 		zapped += nr;
 	}

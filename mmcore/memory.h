@@ -40,9 +40,10 @@ static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
 
 extern const struct vm_operations_struct vm_operations[NR_VM_OPS];
 
-/* One more PTE for a page of a file: counted, with vm_page_prot and @bits. */
-void map_file_page(struct step *s, mm_ref mm, const struct vm_area_struct *vma,
-		   uint64_t pte_pa, pfn_t pfn, uint64_t bits);
+/* One more PTE for each of @nr pages of one folio of a file, from the entry @pte_pa
+ * on: counted, with vm_page_prot and @bits. set_pte_range(), 6.18. */
+void map_file_pages(struct step *s, mm_ref mm, const struct vm_area_struct *vma,
+		    uint64_t pte_pa, pfn_t pfn, uint32_t nr, uint64_t bits);
 
 /* shmem.c, exec.c: the fault methods of vm_operations[]. */
 enum vm_fault shmem_fault(struct step *s, mm_ref mm, vma_ref vma,

@@ -236,6 +236,16 @@ static pfn_t get_page_from_freelist(struct step *s, unsigned int gfp,
 	return 0;
 }
 
+const struct page_counts *head_counts_at(const struct machine *m, pfn_t pfn)
+{
+	return page_counts_at(m, page_folio(m, pfn));
+}
+
+struct page_counts *head_counts_mut(struct step *s, pfn_t pfn)
+{
+	return page_counts_mut(s, page_folio(s->m, pfn));
+}
+
 /* A fresh page: one reference to the first, none mapped. */
 static void prep_new_page(struct step *s, pfn_t pfn, unsigned int order)
 {
@@ -406,10 +416,12 @@ static void orphan_page(struct step *s, pfn_t pfn)
 
 void put_page(struct step *s, pfn_t pfn)
 {
-	struct page_counts *counts;
+	struct page_counts *counts = page_counts_mut(s, pfn);
 
-	pfn = page_folio(s->m, pfn);
-	counts = page_counts_mut(s, pfn);
+	if (unlikely(!counts->_count)) {
+		pfn = page_folio(s->m, pfn);
+		counts = page_counts_mut(s, pfn);
+	}
 
 	MM_ASSERT(counts->_count > 0);
 	if (counts->_count > 1) {

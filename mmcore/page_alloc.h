@@ -113,10 +113,18 @@ static inline uint32_t folio_nr_pages(const struct machine *m, pfn_t pfn)
 	return 1u << folio_order(m, pfn);
 }
 
-/* Has the folio that @pfn lies in the flag? */
+/* What the folio that @pfn lies in knows. */
+static inline const struct page_rest *folio_at(const struct machine *m, pfn_t pfn)
+{
+	const struct page_rest *page = page_at(m, pfn);
+
+	return unlikely(page->flags >> PG_compound & 1)
+		       ? page_at(m, (pfn_t)page->private) : page;
+}
+
 static inline bool folio_has(const struct machine *m, pfn_t pfn, int bit)
 {
-	return page_has(m, page_folio(m, pfn), bit);
+	return folio_at(m, pfn)->flags >> bit & 1;
 }
 
 static inline void folio_set(struct step *s, pfn_t pfn, int bit)
@@ -129,16 +137,34 @@ static inline void folio_clear(struct step *s, pfn_t pfn, int bit)
 	page_mut(s, page_folio(s->m, pfn))->flags &= ~(1ULL << bit);
 }
 
-/* References to the folio that @pfn lies in. */
+/* Of a page without a count of its own, the head's; of a free page, its own. */
+const struct page_counts *head_counts_at(const struct machine *m, pfn_t pfn);
+struct page_counts *head_counts_mut(struct step *s, pfn_t pfn);
+
+/*
+ * The count of references of a page in use, which is its folio's. A tail has none of
+ * its own: so it is known by that, and the dense counts are all that is looked at of
+ * other pages.
+ */
+static inline struct page_counts *folio_counts_mut(struct step *s, pfn_t pfn)
+{
+	struct page_counts *counts = page_counts_mut(s, pfn);
+
+	return likely(counts->_count) ? counts : head_counts_mut(s, pfn);
+}
+
+/* References to the folio that @pfn lies in; 0: the page is free. */
 static inline int32_t folio_ref_count(const struct machine *m, pfn_t pfn)
 {
-	return page_counts_at(m, page_folio(m, pfn))->_count;
+	const int32_t count = page_counts_at(m, pfn)->_count;
+
+	return likely(count) ? count : head_counts_at(m, pfn)->_count;
 }
 
 /* One more reference to the folio that @pfn lies in. */
 static inline void get_page(struct step *s, pfn_t pfn)
 {
-	page_counts_mut(s, page_folio(s->m, pfn))->_count++;
+	folio_counts_mut(s, pfn)->_count++;
 }
 
 /* Drop a reference; the last one frees the folio (put_page, 2.6.17 mm/swap.c). */
@@ -150,9 +176,8 @@ void put_page(struct step *s, pfn_t pfn);
  */
 static inline bool put_shared_page(struct step *s, pfn_t pfn)
 {
-	const pfn_t folio = page_folio(s->m, pfn);
-	struct page_counts *counts = page_counts_mut(s, folio);
-	const struct page_rest *page = page_at(s->m, folio);
+	struct page_counts *counts = folio_counts_mut(s, pfn);
+	const struct page_rest *page = folio_at(s->m, pfn);
 
 	if (counts->_count == 1 ||
 	    (counts->_mapcount < 0 && page->flags >> PG_lru & 1 &&

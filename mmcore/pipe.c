@@ -50,7 +50,7 @@ static int always_valid(const struct machine *m, const struct pipe_buffer *buf)
 static int page_cache_pin(const struct machine *m,
 			  const struct pipe_buffer *buf)
 {
-	const struct page_rest *page = page_at(m, page_folio(m, (pfn_t)buf->page));
+	const struct page_rest *page = folio_at(m, (pfn_t)buf->page);
 
 	if (page->flags >> PG_uptodate & 1)
 		return 0;

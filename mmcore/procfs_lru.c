@@ -12,7 +12,7 @@
 
 static void take_out(const struct machine *m, pfn_t pfn, struct lru_counts *c)
 {
-	const uint64_t flags = page_at(m, page_folio(m, pfn))->flags;
+	const uint64_t flags = folio_at(m, pfn)->flags;
 	const enum zone_type zone = page_zone(m, pfn);
 
 	if (!(flags >> PG_lru & 1))

@@ -99,7 +99,7 @@ static uint64_t page_kpf(const struct machine *m, pfn_t pfn)
 {
 	const struct page page = page_read(m, pfn);
 	const bool compound = page.flags >> PG_compound & 1;
-	const uint64_t flags = compound ? page_at(m, page_folio(m, pfn))->flags
+	const uint64_t flags = compound ? folio_at(m, pfn)->flags
 					: page.flags;
 	const bool slab = flags >> PG_slab & 1;
 	uint64_t bits = 0;

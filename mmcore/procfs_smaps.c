@@ -26,7 +26,7 @@ struct mapped_page {
 static struct mapped_page mapped_page(const struct machine *m, pte_t pte)
 {
 	const pfn_t pfn = pte_pfn(m, pte);
-	const struct page_rest *page = page_at(m, page_folio(m, pfn));
+	const struct page_rest *page = folio_at(m, pfn);
 	const bool backed = page->flags >> PG_swapbacked & 1;
 	const bool dirty = pte & m->arch->dirty || page->flags >> PG_dirty & 1;
 	const bool anon = page->mapping & PAGE_MAPPING_ANON;

@@ -193,7 +193,7 @@ enum vm_fault shmem_fault(struct step *s, mm_ref mm, vma_ref ref,
 		return fault;
 	if (write)	/* Linux: fault_dirty_shared_page() */
 		set_page_dirty(s, pfn);
-	map_file_page(s, mm, vma, pte_pa, pfn, write ? s->m->arch->dirty : 0);
+	map_file_pages(s, mm, vma, pte_pa, pfn, 1, write ? s->m->arch->dirty : 0);
 	trace_event(s, shmem_fault, addr, page_at(s->m, pfn)->index, pfn, fresh);
 	return VM_FAULT_MINOR;
 }

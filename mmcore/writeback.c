@@ -83,13 +83,14 @@ static void tag_folio(struct step *s, pfn_t folio, unsigned int tag, bool on)
 static void folio_is_dirty(struct step *s, pfn_t folio)
 {
 	struct page_rest *page = page_mut(s, folio);
-	const uint32_t nr = folio_nr_pages(s->m, folio);
+	uint32_t nr;
 
 	if (page->flags >> PG_dirty & 1)
 		return;
 	page->flags |= 1ULL << PG_dirty;
 	if (!has_disk(s->m, page))
 		return;
+	nr = folio_nr_pages(s->m, folio);
 	tag_folio(s, folio, PAGECACHE_TAG_DIRTY, true);
 	kernel_mut(s)->nr_dirty += nr;
 	kernel_mut(s)->nr_dirtied += nr;
@@ -110,7 +111,7 @@ static void dirty_blocks(struct step *s, pfn_t folio)
 	const mapping_ref mapping = mapping_make(page->mapping);
 	const uint32_t nr = folio_nr_pages(s->m, folio);
 
-	if (nr == 1 || !has_disk(s->m, page))
+	if (!has_disk(s->m, page))
 		return;
 	for (uint32_t i = 0; i < nr; i++)
 		if (!page_has(s->m, folio + i, PG_block_dirty) &&
@@ -121,9 +122,11 @@ static void dirty_blocks(struct step *s, pfn_t folio)
 void set_page_dirty(struct step *s, pfn_t pfn)
 {
 	const pfn_t folio = page_folio(s->m, pfn);
+	struct page_rest *page = page_mut(s, folio);
 
-	folio_clear(s, folio, PG_readahead);
-	dirty_blocks(s, folio);
+	page->flags &= ~(1ULL << PG_readahead);
+	if (page->flags >> PG_compound & 1)
+		dirty_blocks(s, folio);
 	folio_is_dirty(s, folio);
 }
 
