@@ -307,9 +307,10 @@ static int64_t prepare_blocks(struct step *s, mapping_ref mapping, uint64_t pos,
 	return (int64_t)n;
 }
 
-/* ext4_da_write_begin(): the same with the folio. *@pfn is the page of @pos. */
+/* ext4_da_write_begin(): the same with the folio, which may be as large as for @bytes.
+ * *@pfn is the page of @pos. */
 static int64_t write_begin(struct step *s, mapping_ref mapping, uint64_t pos,
-			   uint64_t n, pfn_t *pfn)
+			   uint64_t n, uint64_t bytes, pfn_t *pfn)
 {
 	const struct inode *inode =
 		inode_at(s->m, mapping_at(s->m, mapping)->host);
@@ -319,7 +320,7 @@ static int64_t write_begin(struct step *s, mapping_ref mapping, uint64_t pos,
 
 	*pfn = err ? 0 : find_get_page(s->m, mapping, index);
 	if (!err && !*pfn)
-		err = new_folio_to_write(s, mapping, index, n, pfn);
+		err = new_folio_to_write(s, mapping, index, bytes, pfn);
 	if (err)
 		return err;
 	if (inode->i_blocks != blocks)
@@ -388,10 +389,15 @@ struct writing {
 static int64_t write_to_folio(struct step *s, struct writing *w, uint64_t n,
 			      bool again)
 {
+	const uint64_t room = w->chunk - (w->pos & (w->chunk - 1));
+	const uint64_t bytes = least(n + w->from->more, room);
+	int64_t have;
 	uint64_t got;
 	pfn_t pfn;
 	bool whole;
-	const int64_t have = write_begin(s, inode_mapping(w->inode), w->pos, n, &pfn);
+
+	n = least(n, room);
+	have = write_begin(s, inode_mapping(w->inode), w->pos, n, bytes, &pfn);
 
 	if (have < 0)
 		return refuse(s, (int)-have, have == -ENOSPC
@@ -426,10 +432,7 @@ int64_t generic_file_write(struct step *s, file_ref ref,
 		return n;
 	w.pos = *pos;
 	while (done < count) {
-		const uint64_t room = w.chunk - (w.pos & (w.chunk - 1));
-
-		n = write_to_folio(s, &w, count - done < room ? count - done : room,
-				   again);
+		n = write_to_folio(s, &w, count - done, again);
 		if (n < 0)
 			break;
 		again = !n;
@@ -629,11 +632,6 @@ static uint32_t map_folio_around(struct step *s, const struct around *a, pfn_t f
 	return (uint32_t)(end - index);
 }
 
-static uint64_t min_index(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 void filemap_map_pages(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr,
 		       uint64_t pte_pa)
 {
@@ -646,7 +644,7 @@ void filemap_map_pages(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr,
 	uint32_t hits = 0;
 
 	around_window(s->m, vma, addr, &from, &to);
-	to = min_index(to + a.index, size_pages(inode_at(s->m, file->f_inode)->i_size));
+	to = least(to + a.index, size_pages(inode_at(s->m, file->f_inode)->i_size));
 	for (uint64_t index = a.index + from; index < to; index = next) {
 		const pfn_t pfn = find_get_page(s->m, file->f_mapping, index);
 		const struct page_rest *folio = pfn ? folio_at(s->m, pfn) : NULL;

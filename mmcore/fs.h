@@ -15,6 +15,7 @@
 struct user_buffer {
 	uint64_t addr;		/* of the next byte, where bytes is NULL */
 	uint8_t *bytes;
+	uint64_t more;		/* bytes that the same write will bring afterwards */
 };
 
 /* Put @n bytes into the buffer, or take them. Returns: bytes it could not. */
@@ -218,6 +219,16 @@ uint64_t file_size(const struct machine *m, file_ref file);
 
 /* Access mode of open(2) to FMODE_*: O_RDONLY 0, O_WRONLY 1, O_RDWR 2. */
 #define OPEN_FMODE(flags) (((flags) + 1) & O_ACCMODE)
+
+/* Of @done bytes that were written and end at @end: who wants them on the disk at once
+ * (O_DSYNC) has them there. @done, or -EIO, told. */
+int64_t generic_write_sync(struct step *s, file_ref file, uint64_t end,
+			   int64_t done);
+
+static inline uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 /* Up to the end of the page that @pos lies in. */
 static inline uint64_t in_page(uint64_t pos, uint64_t count)

@@ -191,17 +191,17 @@ static int64_t vfs_read(struct step *s, struct transfer *t)
 	return finish_transfer(s, t, done);
 }
 
-/* generic_write_sync(): of what was written. O_SYNC is O_DSYNC and another bit. */
-static int64_t write_sync(struct step *s, const struct transfer *t,
-			  int64_t done)
+int64_t generic_write_sync(struct step *s, file_ref file, uint64_t end,
+			   int64_t done)
 {
 	int64_t err;
 
-	if (done <= 0 || !(file_at(s->m, t->file)->f_flags & O_DSYNC) ||
-	    !fops(s->m, t->file)->fsync)
+	/* O_SYNC is O_DSYNC and another bit. */
+	if (done <= 0 || !(file_at(s->m, file)->f_flags & O_DSYNC) ||
+	    !fops(s->m, file)->fsync)
 		return done;
-	err = vfs_fsync_range(s, t->file, (t->pos - (uint64_t)done) >> PAGE_SHIFT,
-			      size_pages(t->pos));
+	err = vfs_fsync_range(s, file, (end - (uint64_t)done) >> PAGE_SHIFT,
+			      size_pages(end));
 	return err ? err : done;
 }
 
@@ -214,7 +214,7 @@ static int64_t vfs_write(struct step *s, struct transfer *t)
 	trace_event(s, file_write, t->pos, t->count);
 	done = fops(s->m, t->file)->write(s, t->file, &t->buffer, &t->pos,
 					  t->count);
-	done = write_sync(s, t, done);
+	done = generic_write_sync(s, t->file, t->pos, done);
 	return finish_transfer(s, t, done);
 }
 

@@ -18,11 +18,6 @@
 
 #define MMAP_LOTSAMISS 100
 
-static uint64_t min_pages(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /*
  * do_page_cache_ra(): bring in what is missing of [@first, @first + @count), not
  * past the end of the file; the page @ahead before the end gets the mark.
@@ -37,7 +32,7 @@ static void do_page_cache_ra(struct step *s, file_ref file, uint64_t first,
 
 	if (first >= pages)
 		return;
-	count = min_pages(count, pages - first);
+	count = least(count, pages - first);
 	for (uint64_t i = 0; i < count; i++) {
 		pfn_t pfn;
 
@@ -100,11 +95,11 @@ static void read_window(struct step *s, file_ref file, uint64_t start)
 	const mapping_ref mapping = file_at(s->m, file)->f_mapping;
 	const inode_ref inode = mapping_at(s->m, mapping)->host;
 	const uint64_t pages = size_pages(inode_at(s->m, inode)->i_size);
-	const uint64_t end = min_pages(pages, start + ra->size);
+	const uint64_t end = least(pages, start + ra->size);
 	const uint64_t mark = start + ra->size - ra->async_size;
 	uint64_t index = start;
 
-	ra->order = (uint32_t)min_pages(ra->order, min_pages(MAX_PAGECACHE_ORDER,
+	ra->order = (uint32_t)least(ra->order, least(MAX_PAGECACHE_ORDER,
 							     ilog2(ra->size)));
 	while (index < end) {
 		const unsigned int order = order_that_fits(index, end, ra->order);
@@ -170,7 +165,7 @@ static void push_window(struct step *s, file_ref file, uint64_t start,
 	uint64_t align, end;
 
 	ra->order += 2;
-	align = 1ULL << min_pages(ra->order, (uint64_t)__builtin_ctzll(max));
+	align = 1ULL << least(ra->order, (uint64_t)__builtin_ctzll(max));
 	end = (start + size) & ~(align - 1);
 	ra->start = start;
 	ra->size = (uint32_t)(end > start ? end - start : size);
@@ -218,7 +213,7 @@ void page_cache_sync_ra(struct step *s, file_ref file, uint64_t index,
 	/* Cached from the beginning: somebody reads all of it. */
 	if (before == index)
 		before *= 2;
-	set_window(s, file, index, min_pages(before + count, max), 1);
+	set_window(s, file, index, least(before + count, max), 1);
 }
 
 /* page_cache_next_miss(): the first page after @index that is not there. */
@@ -266,7 +261,7 @@ static void mmap_read_around(struct step *s, const struct vm_area_struct *vma,
 	const uint64_t end = vma->vm_pgoff + vma_pages(vma);
 
 	if (vma->vm_flags & VM_EXEC)
-		set_window(s, vma->vm_file, index, min_pages(max, end - index), 0);
+		set_window(s, vma->vm_file, index, least(max, end - index), 0);
 	else
 		set_window(s, vma->vm_file, index > max / 2 ? index - max / 2 : 0,
 			   max, max / 4);

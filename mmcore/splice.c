@@ -238,13 +238,14 @@ static bool move_page(struct step *s, pipe_ref pipe, file_ref out,
 	return true;
 }
 
-/* A buffer's bytes, copied by the file's own write. */
+/* A buffer's bytes, copied by the file's own write, which goes on for @more bytes. */
 static int64_t copy_buffer(struct step *s, pipe_ref pipe, file_ref out,
-			   uint64_t *pos, uint64_t n)
+			   uint64_t *pos, uint64_t n, uint64_t more)
 {
 	const struct pipe_buffer *buf = pipe_buf_at(s->m, pipe, 0);
 	const struct pipe_buf_operations *ops = &pipe_buf_operations[buf->ops];
-	struct user_buffer from = { .bytes = (uint8_t *)ops->map(s->m, buf) };
+	struct user_buffer from = { .bytes = (uint8_t *)ops->map(s->m, buf),
+				    .more = more };
 	const uint64_t pfn = buf->page, at = *pos;
 	int64_t done = fops(s->m, out)->write(s, out, &from, pos, n);
 
@@ -257,9 +258,9 @@ static int64_t copy_buffer(struct step *s, pipe_ref pipe, file_ref out,
 }
 
 /*
- * What goes to the file is one write, of however many buffers (vfs_iter_write()): a
- * seal of its size judges the whole. Returns: how many bytes of it, at least 1; or a
- * negative errno, told.
+ * What goes to the file is one write, of however many buffers (vfs_iter_write()): its
+ * length says how large folios it brings in, and a seal of the size judges the whole.
+ * Returns: how many bytes of it, at least 1; or a negative errno, told.
  */
 static int64_t begin_write(struct step *s, pipe_ref pipe, file_ref out,
 			   uint64_t pos, uint64_t len)
@@ -268,23 +269,17 @@ static int64_t begin_write(struct step *s, pipe_ref pipe, file_ref out,
 	uint64_t total = 0, room;
 	int64_t err;
 
-	if (!fops(s->m, out)->write_room)
-		return INT64_MAX;
 	for (uint32_t i = 0; i < p->nrbufs && total < len; i++)
 		total += pipe_buf_at(s->m, pipe, i)->len;
-	if (total > len)
-		total = len;
+	total = least(total, len);
+	if (!fops(s->m, out)->write_room)
+		return (int64_t)total;
 	err = generic_write_checks(s, out, &pos, &total);
 	if (err)
 		return err;
 	room = fops(s->m, out)->write_room(s->m, out, pos, total);
 	return room ? (int64_t)room
 		    : refuse(s, EPERM, "the file is sealed against growing");
-}
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 /* iter_file_splice_write() */
@@ -315,7 +310,7 @@ int64_t generic_file_splice_write(struct step *s, pipe_ref pipe, file_ref out,
 		if (flags & SPLICE_F_MOVE && move_page(s, pipe, out, pos, want))
 			n = (int64_t)want;
 		else
-			n = copy_buffer(s, pipe, out, pos, want);
+			n = copy_buffer(s, pipe, out, pos, want, room - want);
 		if (n > 0) {
 			done += (uint64_t)n;
 			room -= (uint64_t)n;
@@ -324,7 +319,7 @@ int64_t generic_file_splice_write(struct step *s, pipe_ref pipe, file_ref out,
 	if (!done)
 		return n;
 	s->res->why = NULL;
-	return (int64_t)done;
+	return generic_write_sync(s, out, *pos, (int64_t)done);
 }
 
 /* splice_write_null(): the bytes are taken and forgotten, whoever's they are. */

@@ -920,7 +920,7 @@ static struct deed any_deed(struct dice *dice, const struct machine *m)
 	mm_ref mm = task_at(m, task)->mm;
 
 	deed.op.pid = (uint32_t)task_at(m, task)->pid;
-	if (percent(dice, dice->pipes ? 50 : 3)) {
+	if (percent(dice, dice->pipes ? 50 : dice->long_files ? 12 : 3)) {
 		make_pipe(dice, m, mm, &deed);
 		if (dice->seals && percent(dice, 50))
 			aim_at_end(dice, m, &deed.op);

@@ -106,6 +106,40 @@ START_TEST(a_write_brings_in_folios_as_large_as_it_is)
 }
 END_TEST
 
+/* However many buffers: what is spliced is one write. */
+START_TEST(a_splice_brings_in_folios_as_one_write)
+{
+	static const uint8_t bytes[15 * PAGE_SIZE];
+	const struct op_result pipe = fs_op(&sp, (struct op){ .code = OP_PIPE });
+
+	ck_assert_int_eq(fs_op(&sp, (struct op){ .code = OP_WRITE, .data = bytes,
+		.data_len = sizeof(bytes), .write = { pipe.fds[1], NO_BUFFER, 0 } })
+		.ret, sizeof(bytes));
+	ck_assert_int_eq(fs_op(&sp, (struct op){ .code = OP_SPLICE,
+		.splice = { pipe.fds[0], NO_OFFSET, fd, PAGE_SIZE, sizeof(bytes),
+			    0 } }).ret, sizeof(bytes));
+	ck_assert_str_eq(draw_folios(17), ".1HtHtttHttttttt.");
+	ck_assert(page_has(sp.m, folio_of(9), PG_uptodate));
+	ck_assert_uint_eq(fs_nr_dirty(&sp), 15);
+}
+END_TEST
+
+/* Nor is it anything else to who wants what is written on the disk at once. */
+START_TEST(a_splice_to_a_synchronous_file_is_on_the_disk)
+{
+	const struct op_result pipe = fs_op(&sp, (struct op){ .code = OP_PIPE });
+	const int64_t sync = fs_open(&sp, "/f", O_RDWR | O_DSYNC);
+
+	ck_assert_int_eq(fs_op(&sp, (struct op){ .code = OP_WRITE,
+		.data = (const uint8_t *)"there", .data_len = 5,
+		.write = { pipe.fds[1], NO_BUFFER, 0 } }).ret, 5);
+	ck_assert_int_eq(fs_op(&sp, (struct op){ .code = OP_SPLICE,
+		.splice = { pipe.fds[0], NO_OFFSET, sync, 0, 5, 0 } }).ret, 5);
+	ck_assert_uint_eq(fs_nr_dirty(&sp), 0);
+	ck_assert_uint_eq(fs_disk_byte(&sp, ino, 4), 'e');
+}
+END_TEST
+
 START_TEST(no_folio_takes_the_place_of_a_page_that_is_there)
 {
 	static uint8_t bytes[1024 * PAGE_SIZE];
@@ -573,6 +607,8 @@ Suite *suite_folio(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_write_brings_in_folios_as_large_as_it_is);
+	tcase_add_test(tc, a_splice_brings_in_folios_as_one_write);
+	tcase_add_test(tc, a_splice_to_a_synchronous_file_is_on_the_disk);
 	tcase_add_test(tc, no_folio_takes_the_place_of_a_page_that_is_there);
 	tcase_add_test(tc, a_frame_of_it_knows_its_place_and_the_head_is_counted);
 	tcase_add_test(tc, a_fault_maps_all_of_it);

@@ -315,7 +315,6 @@ Suite *suite_memfd(void)
 	tcase_add_test(tc, a_splice_ends_within_a_buffer);
 	tcase_add_test(tc, the_limit_of_sizes_comes_before_the_seal);
 	tcase_add_test(tc, sendfile_ends_where_a_write_does);
-=======
 	tcase_add_test(tc, no_page_goes_over_to_what_is_sealed);
 	suite_add_tcase(suite, tc);
 	return suite;
