@@ -121,12 +121,50 @@ static bool is_too_large(const char *number)
 	return strtoll(number, NULL, 10), errno == ERANGE;
 }
 
-/* A number of @len characters; returns how many it has become. */
+static const char *skip_digits(const char *at, const char *end)
+{
+	while (at < end && *at >= '0' && *at <= '9')
+		at++;
+	return at;
+}
+
+/* Is it one by the grammar of RFC 8259, section 6? */
+static bool is_number(const char *at, size_t len)
+{
+	const char *end = at + len, *digits;
+
+	at += at < end && *at == '-';
+	digits = at;
+	at = skip_digits(at, end);
+	if (at == digits || (*digits == '0' && at > digits + 1))
+		return false;
+	if (at < end && *at == '.') {
+		digits = ++at;
+		at = skip_digits(at, end);
+		if (at == digits)
+			return false;
+	}
+	if (at < end && (*at == 'e' || *at == 'E')) {
+		at++;
+		at += at < end && (*at == '+' || *at == '-');
+		digits = at;
+		at = skip_digits(at, end);
+		if (at == digits)
+			return false;
+	}
+	return at == end;
+}
+
+/* What looks like a number of @len characters; returns how many it has become. */
 static size_t put_number(char *to, const char *text, size_t len)
 {
 	char number[320];	/* longer ones have no double either */
 	const size_t n = len < sizeof(number) ? len : sizeof(number) - 1;
 
+	if (!is_number(text, len)) {
+		*to = '-';	/* jansson looks at the size of 1e400e5 first */
+		return 1;
+	}
 	memcpy(number, text, n);
 	number[n] = '\0';
 	if (n == len && !is_too_large(number)) {

@@ -38,7 +38,8 @@ const char *json_ids_find(struct json_ids *ids, uint32_t element, size_t *len);
  * @text:  @len bytes, JSON or not
  * @tamed: length of what is returned
  * Each number that no int64 and no double holds becomes one that is merely too
- * large for everything: who it is for then says so by name.
+ * large for everything: who it is for then says so by name. What only looks like a
+ * number is none in the copy either.
  *
  * Returns: a text of its own, to be freed; NULL: no memory.
  */

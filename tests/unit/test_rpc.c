@@ -5,6 +5,7 @@
  */
 #include <check.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -276,6 +277,28 @@ START_TEST(ids_come_back_exactly_from_a_batch)
 }
 END_TEST
 
+/* Beside a number too large for anything, what is none stays none. */
+START_TEST(what_only_looks_like_a_number_is_no_json)
+{
+	static const char *const wrong[] = {
+		"1e400e5", "1.e400", "1e", "-", "01e400", "--1", "01",
+		"99999999999999999999-5", "2.e999", "+1e400", "1e4.00", ".5e400",
+	};
+	char body[160];
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		json_t *one;
+
+		snprintf(body, sizeof(body), "{\"jsonrpc\": \"2.0\", \"method\":"
+			 " \"machine.list\", \"params\": [1e400], \"id\": %s}", wrong[i]);
+		one = answer(body);
+		ck_assert_msg(error_code(one) == RPC_PARSE_ERROR, "%s: %.*s", body,
+			      (int)out.len, out.buf);
+		json_decref(one);
+	}
+}
+END_TEST
+
 START_TEST(an_id_has_256_bytes_at_most)
 {
 	static const char begin[] =
@@ -432,6 +455,7 @@ Suite *suite_rpc(void)
 	tcase_add_test(tc, a_batch_is_answered_in_order_without_its_notifications);
 	tcase_add_test(tc, ids_come_back_exactly);
 	tcase_add_test(tc, ids_come_back_exactly_from_a_batch);
+	tcase_add_test(tc, what_only_looks_like_a_number_is_no_json);
 	tcase_add_test(tc, an_id_has_256_bytes_at_most);
 	tcase_add_test(tc, an_empty_batch_is_told_from_a_request_that_is_none);
 	tcase_add_test(tc, an_answer_has_a_largest_size);
