@@ -272,13 +272,15 @@ static void forget_behind(struct dumb *d, int object, uint64_t size)
 	}
 }
 
+/* To the size it has is no less a cut: what was stored behind the end goes. */
 void dumb_truncate(struct dumb *d, int object, uint64_t size)
 {
 	struct object *o = &d->object[object];
 
-	extend(o, size);
-	if (o->size == size)
+	if (o->size < size) {
+		extend(o, size);
 		return;
+	}
 	o->size = size;
 	memset(o->byte + size, 0, (OBJECT_BYTES - size) * sizeof(*o->byte));
 	forget_behind(d, object, size);

@@ -456,15 +456,17 @@ static void set(struct machine *m, uint32_t id, uint64_t value)
 	host_run(m, &(struct op){ .code = OP_SYSCTL, .sysctl = { id, value } });
 }
 
-/* @at, where it is counted from the end of the file, within two pages of it. */
+/* @at, where it is counted from the end of the file: that end, or within two pages
+ * of it. */
 static struct deed resolve(const struct both *b, struct deed a)
 {
 	const int64_t around = 2 * (int64_t)PAGE_SIZE, most = OBJECT_BYTES - 1;
-	int64_t at = (int64_t)b->d->object[b->sp->file[a.file].object].size +
-		     (int64_t)a.at % (2 * around) - around;
+	int64_t at = (int64_t)b->d->object[b->sp->file[a.file].object].size;
 
 	if (!a.near)
 		return a;
+	if (a.at % 3)
+		at += (int64_t)a.at % (2 * around) - around;
 	at = at < 0 ? 0 : at < most ? at : most;
 	a.at = (uint64_t)at;
 	if (a.at + a.len > OBJECT_BYTES)
