@@ -134,7 +134,6 @@ void mark_page_accessed(struct step *s, pfn_t pfn)
 
 	pfn = page_folio(s->m, pfn);
 	page = page_mut(s, pfn);
-
 	if (!(page->flags >> PG_referenced & 1)) {
 		page->flags |= 1ULL << PG_referenced;
 	} else if ((page->flags >> PG_lru & 1) && !(page->flags >> PG_active & 1)) {
@@ -554,7 +553,8 @@ static bool folio_fits(const struct machine *m, const struct vm_area_struct *vma
 
 /*
  * Where there was no PTE table, Linux makes one on the way to a huge entry, which
- * it does not try with a folio that has the file's last page. @next: the index behind it.
+ * it does not try with a folio that has the file's last page. @next: the index behind
+ * the folio.
  */
 static bool has_no_table(const struct step *s, const struct vm_area_struct *vma,
 			 uint64_t pte_pa, uint64_t next)
