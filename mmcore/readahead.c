@@ -173,16 +173,67 @@ static void push_window(struct step *s, file_ref file, uint64_t start,
 	read_window(s, file, ra->start);
 }
 
+/*
+ * How far a run of cached pages goes, as 6.18 counts it. Its cursor into the tree of
+ * pages finds a page of a large folio at the folio's first slot; from there it goes
+ * slot by slot, with a number that was the page's. So the number of the miss is wrong
+ * by as much as the page was not the first of its folio, until a step into another
+ * node of the tree, of 64 slots, sets the slot by the number. (Folios of 64 pages and
+ * more have slots of another level; here the number is right with them.)
+ */
+struct cursor {
+	uint64_t index;		/* what it says */
+	uint64_t slot;		/* where it is */
+};
+
+#define XA_CHUNK_MASK 63
+
+/* xas_load() */
+static struct cursor cursor_at(const struct machine *m, mapping_ref mapping,
+			       uint64_t index)
+{
+	const pfn_t pfn = find_get_page(m, mapping, index);
+	const bool several = pfn && folio_nr_pages(m, pfn) > 1 &&
+			     folio_nr_pages(m, pfn) <= XA_CHUNK_MASK;
+
+	return (struct cursor){ index, several
+		? page_at(m, page_folio(m, pfn))->index : index };
+}
+
+/* xas_prev(). False: before the first slot. */
+static bool cursor_prev(struct cursor *c)
+{
+	c->index--;
+	if (c->slot & XA_CHUNK_MASK) {
+		c->slot--;
+	} else if (c->index & XA_CHUNK_MASK) {
+		if (!(c->slot >> 6))
+			return false;
+		c->slot = (c->slot - 64) | (c->index & XA_CHUNK_MASK);
+	}
+	return true;
+}
+
+/* xas_next() */
+static void cursor_next(struct cursor *c)
+{
+	c->index++;
+	if ((c->slot & XA_CHUNK_MASK) != XA_CHUNK_MASK)
+		c->slot++;
+	else if ((c->index & XA_CHUNK_MASK) != XA_CHUNK_MASK)
+		c->slot = (c->slot + 1) | (c->index & XA_CHUNK_MASK);
+}
+
 /* page_cache_prev_miss(): how many pages right before @index are there. */
 static uint64_t cached_before(const struct machine *m, mapping_ref mapping,
 			      uint64_t index, uint64_t max)
 {
-	uint64_t nr = 0;
+	struct cursor c = cursor_at(m, mapping, index - 1);
 
-	while (nr < max && nr < index &&
-	       find_get_page(m, mapping, index - 1 - nr))
-		nr++;
-	return nr;
+	for (; max && find_get_page(m, mapping, c.slot); max--)
+		if (!cursor_prev(&c))
+			break;
+	return index - c.index - 1;
 }
 
 void page_cache_sync_ra(struct step *s, file_ref file, uint64_t index,
@@ -216,15 +267,15 @@ void page_cache_sync_ra(struct step *s, file_ref file, uint64_t index,
 	set_window(s, file, index, least(before + count, max), 1);
 }
 
-/* page_cache_next_miss(): the first page after @index that is not there. */
+/* page_cache_next_miss(): the first page from @index on that is not there. */
 static uint64_t next_miss(const struct machine *m, mapping_ref mapping,
 			  uint64_t index, uint64_t max)
 {
-	uint64_t nr = 0;
+	struct cursor c = cursor_at(m, mapping, index);
 
-	while (nr < max && find_get_page(m, mapping, index + nr))
-		nr++;
-	return index + nr;
+	for (; max && find_get_page(m, mapping, c.slot); max--)
+		cursor_next(&c);
+	return c.index;
 }
 
 void page_cache_async_ra(struct step *s, file_ref file, pfn_t pfn, uint64_t index,

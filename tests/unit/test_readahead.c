@@ -227,6 +227,71 @@ START_TEST(what_is_cached_before_it_tells_of_a_stream)
 }
 END_TEST
 
+/* Read one page after another by @file, from the first on. */
+static void read_on(int64_t file, const uint64_t *pages, size_t nr, uint64_t len)
+{
+	static uint8_t bytes[PAGE_SIZE * 3];
+
+	for (size_t i = 0; i < nr; i++)
+		ck_assert_int_eq(run_op((struct op){ .code = OP_PREAD, .buf = bytes,
+			.pread = { file, len * PAGE_SIZE, pages[i] * PAGE_SIZE,
+				   NO_BUFFER } }).ret, (int64_t)(len * PAGE_SIZE));
+}
+
+#define read_from(file, len, ...)					\
+	read_on(file, (const uint64_t[]){ __VA_ARGS__ },		\
+		sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t), len)
+
+/* Whose stream a mark is not of looks for the first page that is not there; in a
+ * folio of several 6.18 miscounts. */
+START_TEST(the_mark_of_another_stream_is_counted_from_as_linux_does)
+{
+	read_from(fd, 1, 0, 1);
+	read_from(open_file(), 1, 4);
+	expect_cached(0, 20, 21, 92);
+	fresh();
+	read_from(fd, 1, 0, 1);
+	read_from(open_file(), 2, 5);
+	expect_cached(0, 20, 21, 100);
+}
+END_TEST
+
+static void write_from(uint64_t page, uint64_t nr)
+{
+	static uint8_t bytes[PAGE_SIZE * 48];
+	const int64_t file = run_op((struct op){ .code = OP_OPEN, .path = "/f",
+		.path_len = 2, .open = { O_RDWR, 0 } }).ret;
+
+	ck_assert_int_eq(run_op((struct op){ .code = OP_PWRITE, .data = bytes,
+		.data_len = nr * PAGE_SIZE,
+		.pwrite = { file, page * PAGE_SIZE, NO_BUFFER, 0 } }).ret,
+			 (int64_t)(nr * PAGE_SIZE));
+	run_op((struct op){ .code = OP_FSYNC, .fsync = { file } });
+	run_op((struct op){ .code = OP_CLOSE, .close = { file } });
+}
+
+START_TEST(what_is_cached_before_it_is_counted_as_linux_does)
+{
+	write_from(0, 8);
+	write_from(8, 16);
+	read_from(fd, 1, 24);
+	expect_cached(0, 42);
+	fresh();
+	write_from(16, 32);
+	read_from(fd, 1, 48);
+	expect_cached(16, 66);
+	fresh();
+	write_from(48, 48);
+	read_from(fd, 3, 96);
+	expect_cached(48, 99);
+	fresh();
+	write_from(40, 24);
+	write_from(64, 16);
+	read_from(fd, 2, 80);
+	expect_cached(40, 82);
+}
+END_TEST
+
 START_TEST(no_window_leaves_the_file)
 {
 	read_pages(FILE_PAGES - 4, 1);
@@ -402,6 +467,8 @@ Suite *suite_readahead(void)
 	tcase_add_test(tc, a_window_is_never_larger_than_the_largest);
 	tcase_add_test(tc, a_step_further_than_last_time_is_the_beginning_of_a_stream);
 	tcase_add_test(tc, what_is_cached_before_it_tells_of_a_stream);
+	tcase_add_test(tc, the_mark_of_another_stream_is_counted_from_as_linux_does);
+	tcase_add_test(tc, what_is_cached_before_it_is_counted_as_linux_does);
 	tcase_add_test(tc, no_window_leaves_the_file);
 	tcase_add_test(tc, a_window_that_the_file_clips_has_its_mark_where_it_was);
 	tcase_add_test(tc, a_window_goes_round_what_is_there);
