@@ -130,15 +130,15 @@ int64_t read_cache_page(struct step *s, mapping_ref mapping, uint64_t index,
 
 void mark_page_accessed(struct step *s, pfn_t pfn)
 {
-	struct page_rest *page;
+	const pfn_t folio = page_folio(s->m, pfn);
+	struct page_rest *page = page_mut(s, folio);
 
-	pfn = page_folio(s->m, pfn);
-	page = page_mut(s, pfn);
 	if (!(page->flags >> PG_referenced & 1)) {
 		page->flags |= 1ULL << PG_referenced;
-	} else if ((page->flags >> PG_lru & 1) && !(page->flags >> PG_active & 1)) {
-		del_page_from_lru(s, pfn);
-		lru_cache_add_active(s, pfn);
+	} else if ((page->flags >> PG_lru & 1) && !(page->flags >> PG_active & 1) &&
+		   vma_none(first_locked_vma(s->m, pfn))) {
+		del_page_from_lru(s, folio);
+		lru_cache_add_active(s, folio);
 		page->flags &= ~(1ULL << PG_referenced);
 	}
 }

@@ -131,7 +131,8 @@ int64_t filemap_get_pages(struct step *s, file_ref file, uint64_t index,
 int64_t generic_adopt_page(struct step *s, file_ref file, uint64_t index,
 			   pfn_t page);
 
-/* A page was used: unreferenced, referenced, active (mm/swap.c, 2.6.17). */
+/* A page was used: unreferenced, referenced, active (mm/swap.c, 2.6.17). What a locked
+ * mapping maps is on no list that would order it by use: it stays referenced. */
 void mark_page_accessed(struct step *s, pfn_t pfn);
 
 /* ---- read and write ---- */

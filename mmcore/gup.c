@@ -13,9 +13,8 @@
 #include "mmcore/task.h"
 #include "mmcore/vma.h"
 
-/* FOLL_TOUCH: the page was used, and perhaps will be written to. What is locked is
- * on no list that would order it by use: it stays just referenced. */
-static void touch_page(struct step *s, vma_ref vma, pte_t pte, bool write)
+/* FOLL_TOUCH: the page was used, and perhaps will be written to. */
+static void touch_page(struct step *s, pte_t pte, bool write)
 {
 	const pfn_t pfn = pte_pfn(s->m, pte);
 
@@ -23,9 +22,7 @@ static void touch_page(struct step *s, vma_ref vma, pte_t pte, bool write)
 		return;
 	if (write && !(pte & s->m->arch->dirty))
 		set_page_dirty(s, pfn);
-	if (!(vma_at(s->m, vma)->vm_flags & VM_LOCKED &&
-	      folio_has(s->m, pfn, PG_referenced)))
-		mark_page_accessed(s, pfn);
+	mark_page_accessed(s, pfn);
 }
 
 /*
@@ -76,7 +73,7 @@ static int64_t populate_page(struct step *s, mm_ref mm, vma_ref vma,
 	const int64_t err = faultin_page(s, mm, vma, addr, write, &pte);
 
 	if (!err)
-		touch_page(s, vma, pte, write);
+		touch_page(s, pte, write);
 	return err;
 }
 
@@ -108,7 +105,7 @@ static int64_t populate_vma(struct step *s, mm_ref mm, vma_ref ref,
 	for (; !err && addr < end && addr < vma->vm_end; addr += PAGE_SIZE) {
 		err = fault_page(s, mm, ref, addr, write, &pte, &waited);
 		if (!err)
-			touch_page(s, ref, pte, write);
+			touch_page(s, pte, write);
 		if (waited != VM_FAULT_MINOR)
 			count_populate_fault(s, waited, in_place);
 	}
@@ -204,7 +201,7 @@ static pfn_t get_user_page(struct step *s, mm_ref mm, vma_ref vma,
 		count_fault(s, fault);
 		pte = entry_read(s->m, pte_pa);
 	}
-	touch_page(s, vma, pte, write);
+	touch_page(s, pte, write);
 	return pte_pfn(s->m, pte);
 }
 

@@ -130,6 +130,23 @@ END_TEST
 
 /* ---- write ---- */
 
+/* On no list that would order it by use. */
+START_TEST(a_locked_page_stays_referenced)
+{
+	pfn_t pfn;
+
+	fs_map(&sp, 0, 1, PROT_READ, MAP_SHARED, fd, 0);
+	touch(page_addr(0), ACCESS_READ);
+	ck_assert_int_eq(fs_op(&sp, (struct op){ .code = OP_MLOCK,
+		.mlock = { page_addr(0), PAGE_SIZE } }).ret, 0);
+	for (int i = 0; i < 3; i++)
+		fs_read(&sp, fs_open(&sp, "/f", O_RDONLY), 0, 1);
+	pfn = fs_page(&sp, ino, 0);
+	ck_assert(page_has(sp.m, pfn, PG_referenced));
+	ck_assert(!page_has(sp.m, pfn, PG_active));
+}
+END_TEST
+
 START_TEST(a_write_of_a_part_keeps_the_rest_of_the_page)
 {
 	ck_assert_int_eq(fs_write(&sp, fd, 100, 10, 2), 10);
@@ -436,6 +453,7 @@ Suite *suite_filemap(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_read_ends_where_the_file_does);
 	tcase_add_test(tc, a_page_used_twice_is_active);
+	tcase_add_test(tc, a_locked_page_stays_referenced);
 	tcase_add_test(tc, a_write_of_a_part_keeps_the_rest_of_the_page);
 	tcase_add_test(tc, a_write_behind_the_end_finds_zeros_before_it);
 	tcase_add_test(tc, a_write_from_nowhere_writes_zeros);
