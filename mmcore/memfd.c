@@ -16,12 +16,18 @@
 #include "mmcore/slab.h"
 #include "mmcore/task.h"
 
-/* Shared memory takes seals; other files have none. */
-static bool has_seals(const struct machine *m, file_ref file)
+int64_t mm_file_seals(const struct machine *m, file_ref file)
 {
 	const inode_ref inode = file_at(m, file)->f_inode;
 
-	return !inode_none(inode) && inode_at(m, inode)->i_sb == SUPER_TMPFS;
+	if (inode_none(inode) || inode_at(m, inode)->i_sb != SUPER_TMPFS)
+		return -1;
+	return inode_at(m, inode)->i_seals;
+}
+
+static bool has_seals(const struct machine *m, file_ref file)
+{
+	return mm_file_seals(m, file) >= 0;
 }
 
 /* memfd_wait_for_pins(): somebody who holds a page may write to it, or a pipe shows
@@ -77,7 +83,7 @@ int64_t memfd_get_seals(struct step *s, file_ref file)
 {
 	if (!has_seals(s->m, file))
 		return refuse(s, EINVAL, "the file is no memfd");
-	return inode_at(s->m, file_at(s->m, file)->f_inode)->i_seals;
+	return mm_file_seals(s->m, file);
 }
 
 int64_t memfd_check_seals_mmap(struct step *s, file_ref file, uint64_t *vm_flags)
@@ -85,7 +91,7 @@ int64_t memfd_check_seals_mmap(struct step *s, file_ref file, uint64_t *vm_flags
 	const uint32_t sealed = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
 
 	if (!has_seals(s->m, file) || !(*vm_flags & VM_SHARED) ||
-	    !(inode_at(s->m, file_at(s->m, file)->f_inode)->i_seals & sealed))
+	    !(mm_file_seals(s->m, file) & sealed))
 		return 0;
 	if (*vm_flags & VM_WRITE)
 		return refuse(s, EPERM, "the memfd is sealed against writing");

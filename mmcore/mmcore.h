@@ -137,6 +137,9 @@ file_ref mm_fd_file(const struct machine *m, files_ref files, uint32_t fd);
 /* The first number from @fd on that is open, or UINT32_MAX. */
 uint32_t mm_next_fd(const struct machine *m, files_ref files, uint32_t fd);
 
+/* F_SEAL_* of shared memory; -1: files of that kind take no seals. */
+int64_t mm_file_seals(const struct machine *m, file_ref file);
+
 /* The longest path of a file: PATH_MAX, and " (deleted)" behind it. */
 #define MM_PATH_MAX (4096 + 10)
 

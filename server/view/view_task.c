@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Processes. */
+#include "mmcore/uapi.h"
 #include "server/view/view.h"
 
 static void task_members(struct json_writer *out, const struct machine *m,
@@ -51,6 +52,24 @@ static void view_limits(struct json_writer *out,
 	json_object_close(out);
 }
 
+#define F(name) { #name, name }
+static const struct param_name seal_names[] = {
+	F(F_SEAL_SEAL), F(F_SEAL_SHRINK), F(F_SEAL_GROW), F(F_SEAL_WRITE),
+	F(F_SEAL_FUTURE_WRITE), F(F_SEAL_EXEC), { NULL, 0 },
+};
+#undef F
+
+static void view_seals(struct json_writer *out, const struct machine *m,
+		       file_ref file)
+{
+	const int64_t seals = mm_file_seals(m, file);
+
+	if (seals < 0)
+		return;
+	json_key(out, "seals");
+	view_flags(out, (uint64_t)seals, seal_names);
+}
+
 static void view_fds(struct json_writer *out, const struct machine *m,
 		     const struct task_struct *task)
 {
@@ -64,6 +83,7 @@ static void view_fds(struct json_writer *out, const struct machine *m,
 		json_pair_uint(out, "fd", fd);
 		mm_file_path(m, mm_fd_file(m, task->files, fd), path);
 		json_pair_string(out, "path", path);
+		view_seals(out, m, mm_fd_file(m, task->files, fd));
 		json_object_close(out);
 	}
 	json_array_close(out);

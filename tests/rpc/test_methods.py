@@ -396,6 +396,23 @@ class Methods(Case):
         self.assertEqual(self.call("sys.pread", machine="m", pid=1, fd=fd, offset=0, count=3,
                                    buf=None, encoding="utf8")["data"], "abc")
 
+    def test_a_descriptor_shows_what_is_sealed_of_its_memfd(self):
+        def seals(fd):
+            fds = self.call("process.info", machine="m", pid=1)["fds"]
+            return next(f.get("seals") for f in fds if f["fd"] == fd)
+
+        self.machine()
+        plain, sealed = (self.call("sys.memfd_create", machine="m", pid=1, name="f",
+                                   flags=flags)["ret"] for flags in (0, "MFD_ALLOW_SEALING"))
+        self.assertEqual((seals(plain), seals(sealed)), (["F_SEAL_SEAL"], []))
+        self.call("sys.fcntl", machine="m", pid=1, fd=sealed, cmd="F_ADD_SEALS",
+                  arg="F_SEAL_WRITE|F_SEAL_FUTURE_WRITE|F_SEAL_GROW")
+        self.assertEqual(seals(sealed), ["F_SEAL_GROW", "F_SEAL_WRITE", "F_SEAL_FUTURE_WRITE"])
+        answer = self.call("sys.write", machine="m", pid=1, fd=sealed, data="x")
+        self.assertEqual((answer["errno"], answer["why"]),
+                         ("EPERM", "the memfd is sealed against writing"))
+        self.assertIsNone(seals(self.call("sys.pipe", machine="m", pid=1)["fds"][0]))
+
     def test_what_is_not_given_may_be_null_by_position(self):
         self.machine()
         fd = self.call("sys.memfd_create", machine="m", pid=1, name="f")["ret"]

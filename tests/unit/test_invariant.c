@@ -266,6 +266,7 @@ static void free_twin(struct step *s)
 	PLANT(file_rmap, vma_mut(s, sc->shared)->vm_pgoff++)		\
 	PLANT(i_mmap_tree, vma_mut(s, sc->shared)->shared.linear.rb_subtree_last++) \
 	PLANT(i_mmap, mapping_mut(s, file_at(s->m, vma_at(s->m, sc->shared)->vm_file)->f_mapping)->i_mmap_writable--) \
+	PLANT(sealed, inode_mut(s, file_at(s->m, vma_at(s->m, sc->shared)->vm_file)->f_inode)->i_seals |= F_SEAL_WRITE) \
 	PLANT(frame_state, page_counts_mut(s, sc->pfn)->_count = 0)	\
 	PLANT(frame_free, *(char *)ram_mut(s, (kernel_at(s->m)->zones[BULK(s)].frontier_end - 7) << 12) = 1) \
 	PLANT(frame_free, page_mut(s, (pfn_t)kernel_at(s->m)->zones[BULK(s)].frontier_end - 7)->index = 1) \

@@ -143,8 +143,6 @@ START_TEST(what_is_sealed_against_writing_is_not_written)
 	ck_assert_int_gt(map(2, RW, MAP_PRIVATE), 0);
 	host_store(sp.m, sp.pid, page_addr(2), 9);
 	ck_assert_int_eq(host_load(sp.m, sp.pid, page_addr(0)), 7);
-	/* It is true already: nothing is in the way of saying it again. */
-	ck_assert_int_eq(seal(fd, F_SEAL_WRITE), 0);
 }
 END_TEST
 
@@ -164,6 +162,20 @@ START_TEST(future_writes_are_sealed_for_others)
 	ck_assert_int_eq(space_protect(&sp, 0, 1, RW), 0);
 	ck_assert_int_eq(seal(fd, F_SEAL_WRITE), -EBUSY);
 	space_unmap(&sp, 0, 1);
+	ck_assert_int_eq(seal(fd, F_SEAL_WRITE), 0);
+}
+END_TEST
+
+/* It is true already: nothing is in the way of saying it again. */
+START_TEST(what_is_sealed_may_be_held)
+{
+	struct op_result pipe = fs_op(&sp, (struct op){ .code = OP_PIPE });
+	struct op splice = { .code = OP_SPLICE,
+		.splice = { fd, 0, pipe.fds[1], NO_OFFSET, PAGE_SIZE, 0 } };
+
+	fs_write(&sp, fd, 0, PAGE_SIZE, 1);
+	ck_assert_int_eq(seal(fd, F_SEAL_WRITE), 0);
+	ck_assert_int_eq(fs_op(&sp, splice).ret, PAGE_SIZE);
 	ck_assert_int_eq(seal(fd, F_SEAL_WRITE), 0);
 }
 END_TEST
@@ -310,6 +322,7 @@ Suite *suite_memfd(void)
 	tcase_add_test(tc, a_mapping_that_may_write_prevents_the_seal_of_writes);
 	tcase_add_test(tc, what_is_sealed_against_writing_is_not_written);
 	tcase_add_test(tc, future_writes_are_sealed_for_others);
+	tcase_add_test(tc, what_is_sealed_may_be_held);
 	tcase_add_test(tc, a_page_that_a_pipe_has_may_change_yet);
 	tcase_add_test(tc, a_splice_is_one_write_of_many_buffers);
 	tcase_add_test(tc, a_splice_ends_within_a_buffer);
