@@ -230,9 +230,10 @@ void try_to_unmap(struct step *s, pfn_t pfn)
 {
 	const pfn_t folio = page_folio(s->m, pfn);
 	const mapping_ref mapping = mapping_make(page_at(s->m, folio)->mapping);
+	const uint64_t mapped = folio_mapcount(s->m, folio);
 	vma_ref vma;
 
-	for (uint32_t i = 0; i < folio_nr_pages(s->m, folio); i++) {
+	for (uint32_t i = 0; mapped && i < folio_nr_pages(s->m, folio); i++) {
 		const uint64_t index = page_at(s->m, folio + i)->index;
 
 		if (page_counts_at(s->m, folio + i)->_mapcount < 0)
@@ -240,6 +241,8 @@ void try_to_unmap(struct step *s, pfn_t pfn)
 		vma_interval_tree_foreach(s->m, vma, mapping, index, index)
 			try_to_unmap_one(s, vma_at(s->m, vma), folio + i);
 	}
+	if (mapped)
+		trace_event(s, try_to_unmap, folio, mapped);
 }
 
 /* ---- who maps this frame? ---- */
