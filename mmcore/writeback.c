@@ -161,7 +161,8 @@ void clear_block_dirty(struct step *s, pfn_t pfn)
 
 /* ---- writing ---- */
 
-/* Those blocks of a folio that differ. 0 or -EIO. */
+/* Those blocks of a folio that differ, behind the end of the file, too (D-013). 0 or
+ * -EIO. */
 static int64_t write_blocks(struct step *s, mapping_ref mapping, pfn_t folio)
 {
 	const uint64_t ino =
