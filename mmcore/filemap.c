@@ -155,7 +155,7 @@ static bool bring_up(struct step *s, pfn_t pfn)
 static void meet_mark(struct step *s, file_ref file, pfn_t pfn, uint64_t last)
 {
 	const pfn_t folio = page_folio(s->m, pfn);
-	const uint64_t index = page_at(s->m, folio)->index;
+	const uint64_t index = folio_index(s->m, folio);
 
 	if (page_has(s->m, folio, PG_readahead))
 		page_cache_async_ra(s, file, folio, index, last - index);
@@ -177,7 +177,7 @@ static pfn_t read_batch(const struct machine *m, mapping_ref mapping,
 		if (!pfn || (nr && !folio_has(m, pfn, PG_uptodate)))
 			break;
 		folio = page_folio(m, pfn);
-		*end = page_at(m, folio)->index + folio_nr_pages(m, folio);
+		*end = folio_next_index(m, folio);
 		if (!page_has(m, folio, PG_uptodate) ||
 		    page_has(m, folio, PG_readahead))
 			break;
@@ -275,6 +275,19 @@ static int64_t new_folio_to_write(struct step *s, mapping_ref mapping,
 	return err;
 }
 
+/* The file has a block at @index; *made: it had none. As get_block() of aops(). */
+static int64_t get_block(struct step *s, mapping_ref mapping, uint64_t index,
+			 bool *made)
+{
+	const struct inode *inode =
+		inode_at(s->m, mapping_at(s->m, mapping)->host);
+	const uint64_t blocks = inode->i_blocks;
+	const int64_t err = aops(s->m, mapping)->get_block(s, mapping, index);
+
+	*made = inode->i_blocks != blocks;
+	return err;
+}
+
 /*
  * __block_write_begin(): blocks for what will be written of a folio, and the bytes
  * around it in its first and last block. A block that is new is zeros, and will be
@@ -283,20 +296,18 @@ static int64_t new_folio_to_write(struct step *s, mapping_ref mapping,
 static int64_t prepare_blocks(struct step *s, mapping_ref mapping, uint64_t pos,
 			      uint64_t n)
 {
-	const struct inode *inode =
-		inode_at(s->m, mapping_at(s->m, mapping)->host);
 	uint64_t at = pos;
 
 	while (at < pos + n) {
-		const uint64_t index = at >> PAGE_SHIFT, blocks = inode->i_blocks;
+		const uint64_t index = at >> PAGE_SHIFT;
 		const uint64_t here = in_page(at, pos + n - at);
 		const pfn_t pfn = find_get_page(s->m, mapping, index);
-		const int64_t err = aops(s->m, mapping)->get_block(s, mapping,
-								   index);
+		bool made;
+		const int64_t err = get_block(s, mapping, index, &made);
 
 		if (err)
 			return at > pos ? (int64_t)(at - pos) : err;
-		if (inode->i_blocks != blocks)
+		if (made)
 			mark_block_dirty(s, pfn);
 		else if (here < PAGE_SIZE && !block_is_dirty(s->m, pfn) &&
 			 !folio_has(s->m, pfn, PG_uptodate))
@@ -311,23 +322,18 @@ static int64_t prepare_blocks(struct step *s, mapping_ref mapping, uint64_t pos,
 static int64_t write_begin(struct step *s, mapping_ref mapping, uint64_t pos,
 			   uint64_t n, uint64_t bytes, pfn_t *pfn)
 {
-	const struct inode *inode =
-		inode_at(s->m, mapping_at(s->m, mapping)->host);
-	const uint64_t index = pos >> PAGE_SHIFT, blocks = inode->i_blocks;
-	uint64_t end;
-	int64_t err = aops(s->m, mapping)->get_block(s, mapping, index);
+	const uint64_t index = pos >> PAGE_SHIFT;
+	bool made;
+	int64_t err = get_block(s, mapping, index, &made);
 
 	*pfn = err ? 0 : find_get_page(s->m, mapping, index);
 	if (!err && !*pfn)
 		err = new_folio_to_write(s, mapping, index, bytes, pfn);
 	if (err)
 		return err;
-	if (inode->i_blocks != blocks)
+	if (made)
 		mark_block_dirty(s, *pfn);
-	end = page_at(s->m, page_folio(s->m, *pfn))->index +
-	      folio_nr_pages(s->m, *pfn);
-	if (n > (end << PAGE_SHIFT) - pos)
-		n = (end << PAGE_SHIFT) - pos;
+	n = least(n, (folio_next_index(s->m, *pfn) << PAGE_SHIFT) - pos);
 	return prepare_blocks(s, mapping, pos, n);
 }
 
@@ -397,7 +403,6 @@ static int64_t write_to_folio(struct step *s, struct writing *w, uint64_t n,
 
 	n = least(n, room);
 	have = write_begin(s, inode_mapping(w->inode), w->pos, n, bytes, &pfn);
-
 	if (have < 0)
 		return refuse(s, (int)-have, have == -ENOSPC
 			      ? "the disk is full"
@@ -540,7 +545,7 @@ static bool folio_fits(const struct machine *m, const struct vm_area_struct *vma
 {
 	const struct arch_level *last = &m->arch->level[m->arch->nr_levels - 1];
 	const uint64_t span = last->shift + last->bits;
-	const uint64_t base = page_at(m, folio)->index;
+	const uint64_t base = folio_index(m, folio);
 	const uint64_t nr = folio_nr_pages(m, folio);
 	const uint64_t first = addr - ((linear_page_index(vma, addr) - base)
 				       << PAGE_SHIFT);
@@ -601,7 +606,7 @@ static void map_around(struct step *s, const struct around *a, pfn_t folio,
 {
 	const uint8_t shift = s->m->arch->entry_shift;
 	const uint64_t off = first - a->index, pte_pa = a->pte_pa + (off << shift);
-	const pfn_t pfn = folio + (pfn_t)(first - page_at(s->m, folio)->index);
+	const pfn_t pfn = folio + (pfn_t)(first - folio_index(s->m, folio));
 	uint32_t from = 0;
 
 	for (uint32_t i = 0; i < end - first; i++) {
@@ -621,13 +626,13 @@ static void map_around(struct step *s, const struct around *a, pfn_t folio,
 static uint32_t map_folio_around(struct step *s, const struct around *a, pfn_t folio,
 				 uint64_t index, uint64_t to)
 {
-	const uint64_t first = page_at(s->m, folio)->index;
-	uint64_t end = first + folio_nr_pages(s->m, folio);
+	const uint64_t first = folio_index(s->m, folio);
+	uint64_t end = folio_next_index(s->m, folio);
 
 	if (!beyond_end(s->m, a->vma, end) && folio_fits(s->m, a->vma, a->addr, folio))
 		index = first;
 	else
-		end = end < to ? end : to;
+		end = least(end, to);
 	map_around(s, a, folio, index, end);
 	return (uint32_t)(end - index);
 }
@@ -707,7 +712,7 @@ bool filemap_page_mkwrite(struct step *s, vma_ref ref, pfn_t pfn)
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
 	const mapping_ref mapping = file_at(s->m, vma->vm_file)->f_mapping;
 	const pfn_t folio = page_folio(s->m, pfn);
-	const uint64_t first = page_at(s->m, folio)->index;
+	const uint64_t first = folio_index(s->m, folio);
 
 	for (uint64_t i = 0; i < folio_nr_pages(s->m, folio) &&
 	     !beyond_end(s->m, vma, first + i); i++)

@@ -12,6 +12,7 @@
 
 #include "mmcore/fs.h"
 #include "mmcore/memory.h"
+#include "mmcore/page_alloc.h"
 #include "mmcore/radix.h"
 
 /* What kinds of files do differently below the page cache; by a_ops. */
@@ -61,6 +62,18 @@ static inline pfn_t find_get_page(const struct machine *m, mapping_ref mapping,
 	return radix_tree_lookup(m, mapping, index);
 }
 
+/* The index of the first page of the folio that @pfn lies in. */
+static inline uint64_t folio_index(const struct machine *m, pfn_t pfn)
+{
+	return folio_at(m, pfn)->index;
+}
+
+/* That of the page behind it. */
+static inline uint64_t folio_next_index(const struct machine *m, pfn_t pfn)
+{
+	return folio_index(m, pfn) + folio_nr_pages(m, pfn);
+}
+
 /**
  * add_to_page_cache - a folio becomes the file's
  * @index: of its first page
@@ -104,7 +117,7 @@ unsigned int filemap_folio_order(const struct machine *m, mapping_ref mapping,
 /* How many PTEs map its pages, all together. O(pages). */
 uint64_t folio_mapcount(const struct machine *m, pfn_t pfn);
 
-/* Does any other address space than @mm map it? O(its mappings). */
+/* Does any other address space than @mm map a folio of a file? O(its mappings). */
 bool folio_mapped_elsewhere(const struct machine *m, pfn_t pfn, mm_ref mm);
 
 /**

@@ -60,8 +60,6 @@ bool folio_mapped_elsewhere(const struct machine *m, pfn_t pfn, mm_ref mm)
 	const uint32_t nr = folio_nr_pages(m, folio);
 	vma_ref ref;
 
-	if (!page->mapping || page->mapping & PAGE_MAPPING_ANON)
-		return page_counts_at(m, folio)->_mapcount > 0;
 	vma_interval_tree_foreach(m, ref, mapping_make(page->mapping), page->index,
 				  page->index + nr - 1) {
 		if (mm_same(vma_at(m, ref)->vm_mm, mm))
@@ -70,15 +68,6 @@ bool folio_mapped_elsewhere(const struct machine *m, pfn_t pfn, mm_ref mm)
 			if (vma_maps_page(m, vma_at(m, ref), folio + i))
 				return true;
 	}
-	return false;
-}
-
-/* Has the folio a block that is to be written? */
-static bool has_dirty_block(const struct machine *m, pfn_t folio)
-{
-	for (uint32_t i = 0; i < folio_nr_pages(m, folio); i++)
-		if (block_is_dirty(m, folio + i))
-			return true;
 	return false;
 }
 
@@ -107,7 +96,7 @@ static void drop_behind_end(struct step *s, pfn_t folio, uint32_t nr,
 {
 	for (uint32_t i = 0, next; i < nr; i = next) {
 		next = i + folio_nr_pages(s->m, folio + i);
-		if (page_at(s->m, folio + i)->index >= pages)
+		if (folio_index(s->m, folio + i) >= pages)
 			remove_from_page_cache(s, folio + i);
 	}
 }
@@ -120,13 +109,13 @@ int64_t folio_split(struct step *s, pfn_t pfn, pfn_t at)
 	const inode_ref inode = mapping_at(s->m, mapping)->host;
 	const bool active = page_has(s->m, folio, PG_active);
 
-	if (has_dirty_block(s->m, folio))
+	if (page_has(s->m, folio, PG_dirty))
 		return -EBUSY;
 	if ((uint64_t)folio_ref_count(s->m, folio) !=
 	    nr + folio_mapcount(s->m, folio))
 		return -EAGAIN;
 	try_to_unmap(s, folio);
-	if (has_dirty_block(s->m, folio))
+	if (page_has(s->m, folio, PG_dirty))
 		return -EBUSY;
 	trace_event(s, folio_split, folio, page_at(s->m, folio)->index, nr,
 		    at ? page_at(s->m, at)->index : 0, at == 0);

@@ -233,9 +233,7 @@ static inline uint64_t least(uint64_t a, uint64_t b)
 /* Up to the end of the page that @pos lies in. */
 static inline uint64_t in_page(uint64_t pos, uint64_t count)
 {
-	const uint64_t room = PAGE_SIZE - (pos & ~PAGE_MASK);
-
-	return room < count ? room : count;
+	return least(PAGE_SIZE - (pos & ~PAGE_MASK), count);
 }
 
 /*

@@ -271,7 +271,7 @@ int64_t disk_punch_hole(struct step *s, file_ref file, uint64_t first,
 
 	file_remove_privs(s, inode);
 	/* ext4_punch_hole(): there is nothing behind the end. */
-	end = end < pages ? end : pages;
+	end = least(end, pages);
 	if (first >= end)
 		return 0;
 	truncate_inode_pages_range(s, inode_mapping(inode), first, end);

@@ -25,11 +25,6 @@ int64_t mm_file_seals(const struct machine *m, file_ref file)
 	return inode_at(m, inode)->i_seals;
 }
 
-static bool has_seals(const struct machine *m, file_ref file)
-{
-	return mm_file_seals(m, file) >= 0;
-}
-
 /* memfd_wait_for_pins(): somebody who holds a page may write to it, or a pipe shows
  * what it becomes. Nobody lets go while a call waits here. */
 static bool is_pinned(const struct machine *m, mapping_ref mapping)
@@ -63,7 +58,7 @@ int64_t memfd_add_seals(struct step *s, file_ref file, uint32_t seals)
 		return refuse(s, EPERM, "the file is not open for writing");
 	if (seals & ~(uint32_t)F_ALL_SEALS)
 		return refuse(s, EINVAL, "arg has an unknown seal");
-	if (!has_seals(s->m, file))
+	if (mm_file_seals(s->m, file) < 0)
 		return refuse(s, EINVAL, "the file is no memfd");
 	inode = inode_mut(s, file_at(s->m, file)->f_inode);
 	if (inode->i_seals & F_SEAL_SEAL)
@@ -81,17 +76,17 @@ int64_t memfd_add_seals(struct step *s, file_ref file, uint32_t seals)
 
 int64_t memfd_get_seals(struct step *s, file_ref file)
 {
-	if (!has_seals(s->m, file))
-		return refuse(s, EINVAL, "the file is no memfd");
-	return mm_file_seals(s->m, file);
+	const int64_t seals = mm_file_seals(s->m, file);
+
+	return seals < 0 ? refuse(s, EINVAL, "the file is no memfd") : seals;
 }
 
 int64_t memfd_check_seals_mmap(struct step *s, file_ref file, uint64_t *vm_flags)
 {
 	const uint32_t sealed = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+	const int64_t seals = mm_file_seals(s->m, file);
 
-	if (!has_seals(s->m, file) || !(*vm_flags & VM_SHARED) ||
-	    !(mm_file_seals(s->m, file) & sealed))
+	if (seals < 0 || !(*vm_flags & VM_SHARED) || !(seals & sealed))
 		return 0;
 	if (*vm_flags & VM_WRITE)
 		return refuse(s, EPERM, "the memfd is sealed against writing");

@@ -143,16 +143,16 @@ static uint64_t get_next_ra_size(uint64_t size, uint64_t max)
 	return size <= max / 2 ? size * 2 : max;
 }
 
-/* A window that nobody could expect: of single pages. */
+/* Order 0 is for a window that nobody could expect. */
 static void set_window(struct step *s, file_ref file, uint64_t start,
-		       uint64_t size, uint64_t async_size)
+		       uint64_t size, uint64_t async_size, uint64_t order)
 {
 	struct file_ra_state *ra = &file_mut(s, file)->f_ra;
 
 	ra->start = start;
 	ra->size = (uint32_t)size;
 	ra->async_size = (uint32_t)async_size;
-	ra->order = 0;
+	ra->order = (uint32_t)order;
 	read_window(s, file, ra->start);
 }
 
@@ -161,16 +161,13 @@ static void set_window(struct step *s, file_ref file, uint64_t start,
 static void push_window(struct step *s, file_ref file, uint64_t start,
 			uint64_t size, uint64_t max)
 {
-	struct file_ra_state *ra = &file_mut(s, file)->f_ra;
-	uint64_t align, end;
+	const uint64_t order = file_at(s->m, file)->f_ra.order + 2;
+	const uint64_t align = 1ULL << least(order, (uint64_t)__builtin_ctzll(max));
+	const uint64_t end = (start + size) & ~(align - 1);
 
-	ra->order += 2;
-	align = 1ULL << least(ra->order, (uint64_t)__builtin_ctzll(max));
-	end = (start + size) & ~(align - 1);
-	ra->start = start;
-	ra->size = (uint32_t)(end > start ? end - start : size);
-	ra->async_size = ra->size;
-	read_window(s, file, ra->start);
+	if (end > start)
+		size = end - start;
+	set_window(s, file, start, size, size, order);
 }
 
 /*
@@ -197,7 +194,7 @@ static struct cursor cursor_at(const struct machine *m, mapping_ref mapping,
 			     folio_nr_pages(m, pfn) <= XA_CHUNK_MASK;
 
 	return (struct cursor){ index, several
-		? page_at(m, page_folio(m, pfn))->index : index };
+		? folio_index(m, pfn) : index };
 }
 
 /* xas_prev(). False: before the first slot. */
@@ -253,7 +250,7 @@ void page_cache_sync_ra(struct step *s, file_ref file, uint64_t index,
 	if (!index || count > max || index - prev <= 1) {
 		size = get_init_ra_size(count, max);
 		set_window(s, file, index, size,
-			   size > count ? size - count : size >> 1);
+			   size > count ? size - count : size >> 1, 0);
 		return;
 	}
 	before = cached_before(s->m, mapping, index, max);
@@ -264,7 +261,7 @@ void page_cache_sync_ra(struct step *s, file_ref file, uint64_t index,
 	/* Cached from the beginning: somebody reads all of it. */
 	if (before == index)
 		before *= 2;
-	set_window(s, file, index, least(before + count, max), 1);
+	set_window(s, file, index, least(before + count, max), 1, 0);
 }
 
 /* page_cache_next_miss(): the first page from @index on that is not there. */
@@ -312,10 +309,10 @@ static void mmap_read_around(struct step *s, const struct vm_area_struct *vma,
 	const uint64_t end = vma->vm_pgoff + vma_pages(vma);
 
 	if (vma->vm_flags & VM_EXEC)
-		set_window(s, vma->vm_file, index, least(max, end - index), 0);
+		set_window(s, vma->vm_file, index, least(max, end - index), 0, 0);
 	else
 		set_window(s, vma->vm_file, index > max / 2 ? index - max / 2 : 0,
-			   max, max / 4);
+			   max, max / 4, 0);
 }
 
 /* MADV_HUGEPAGE: two pieces as large as a huge page, whatever was read before. The

@@ -81,13 +81,27 @@ static bool is_sealed(const struct machine *m, inode_ref inode, uint32_t seals)
 	return inode_at(m, inode)->i_seals & seals;
 }
 
+/* shmem_write_begin(): may @n bytes at @pos be written? 0, or -EPERM, told. */
+static int64_t check_write_seals(struct step *s, inode_ref inode, uint64_t pos,
+				 uint64_t n)
+{
+	if (is_sealed(s->m, inode, F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		return refuse(s, EPERM, "the memfd is sealed against writing");
+	if (is_sealed(s->m, inode, F_SEAL_GROW) &&
+	    pos + n > inode_at(s->m, inode)->i_size)
+		return refuse(s, EPERM, "the memfd is sealed against growing");
+	return 0;
+}
+
 int64_t shmem_punch_hole(struct step *s, file_ref file, uint64_t first,
 			 uint64_t end)
 {
 	const inode_ref inode = file_at(s->m, file)->f_inode;
+	/* Zeros are written, and the file does not grow. */
+	const int64_t err = check_write_seals(s, inode, 0, 0);
 
-	if (is_sealed(s->m, inode, F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
-		return refuse(s, EPERM, "the memfd is sealed against writing");
+	if (err)
+		return err;
 	unmap_mapping_pages(s, inode_mapping(inode), first, end, false);
 	shmem_drop_pages(s, inode, first, end);
 	return 0;
@@ -229,18 +243,6 @@ int64_t shmem_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 	*at += done;
 	return left && !done ? refuse(s, EFAULT, "the buffer cannot be written")
 			     : (int64_t)done;
-}
-
-/* shmem_write_begin(): 0, or -EPERM, told. */
-static int64_t check_write_seals(struct step *s, inode_ref inode, uint64_t pos,
-				 uint64_t n)
-{
-	if (is_sealed(s->m, inode, F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
-		return refuse(s, EPERM, "the memfd is sealed against writing");
-	if (is_sealed(s->m, inode, F_SEAL_GROW) &&
-	    pos + n > inode_at(s->m, inode)->i_size)
-		return refuse(s, EPERM, "the memfd is sealed against growing");
-	return 0;
 }
 
 /* Page by page a write goes on; one in which it would grow is not begun. */

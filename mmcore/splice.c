@@ -66,8 +66,7 @@ static void push_file_page(struct step *s, pipe_ref pipe, pfn_t pfn,
 /* Of @n bytes at @pos, those that lie in one page, and in a file of @size bytes. */
 static uint64_t in_file_page(uint64_t pos, uint64_t n, uint64_t size)
 {
-	n = in_page(pos, n);
-	return n < size - pos ? n : size - pos;
+	return least(in_page(pos, n), size - pos);
 }
 
 int64_t shmem_splice_read(struct step *s, file_ref in, uint64_t *pos,

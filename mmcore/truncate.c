@@ -97,7 +97,7 @@ struct cut {
 /* The pages that go from a folio that may stay: zero, and not to be written. */
 static void forget_pages(struct step *s, const struct cut *cut, pfn_t folio)
 {
-	const uint64_t base = page_at(s->m, folio)->index;
+	const uint64_t base = folio_index(s->m, folio);
 
 	for (uint32_t i = 0; i < folio_nr_pages(s->m, folio); i++) {
 		if (base + i < cut->first || base + i >= cut->end)
@@ -127,21 +127,20 @@ static void split_behind(struct step *s, pfn_t pfn)
 }
 
 /*
- * truncate_inode_partial_folio(): the folio that holds @index, where the cut takes a
+ * truncate_inode_partial_folio(): the folio that @pfn lies in, where the cut takes a
  * part of it. False: it stays as it is, and the cut has to leave it out.
  */
-static bool cut_folio(struct step *s, const struct cut *cut, uint64_t index)
+static bool cut_folio(struct step *s, const struct cut *cut, pfn_t pfn)
 {
-	const pfn_t pfn = find_get_page(s->m, cut->mapping, index);
-	const pfn_t folio = pfn ? page_folio(s->m, pfn) : 0;
-	const uint64_t nr = pfn ? folio_nr_pages(s->m, folio) : 0;
-	const uint64_t base = pfn ? page_at(s->m, folio)->index : 0;
+	const pfn_t folio = page_folio(s->m, pfn);
+	const uint64_t nr = folio_nr_pages(s->m, folio);
+	const uint64_t base = folio_index(s->m, folio);
+	const uint64_t at = cut->at > base ? cut->at - base : 0;
 
-	if (nr <= 1 || (cut->first <= base && cut->end >= base + nr))
+	if (nr == 1 || (cut->first <= base && cut->end >= base + nr))
 		return true;
 	forget_pages(s, cut, folio);
-	index = cut->at > base ? cut->at - base : 0;
-	if (!split_or_unmap(s, folio, folio + (pfn_t)index)) {
+	if (!split_or_unmap(s, folio, folio + (pfn_t)at)) {
 		if (cut->end < base + nr)
 			split_behind(s, find_get_page(s->m, cut->mapping, cut->end));
 		return true;
@@ -154,16 +153,6 @@ static bool cut_folio(struct step *s, const struct cut *cut, uint64_t index)
 	return true;
 }
 
-/* The index behind the folio that holds @index, or before which it begins. */
-static uint64_t folio_edge(const struct machine *m, mapping_ref mapping,
-			   uint64_t index, bool behind)
-{
-	const pfn_t pfn = find_get_page(m, mapping, index);
-	const pfn_t folio = page_folio(m, pfn);
-
-	return page_at(m, folio)->index + (behind ? folio_nr_pages(m, folio) : 0);
-}
-
 /* Folios that lie in [@first, @end) leave the cache. The inode stays. */
 static void remove_folios(struct step *s, mapping_ref mapping, uint64_t first,
 			  uint64_t end)
@@ -172,9 +161,9 @@ static void remove_folios(struct step *s, mapping_ref mapping, uint64_t first,
 
 	while (first < end && radix_tree_next(s->m, mapping, &first, &pfn) &&
 	       first < end) {
-		const uint64_t next = folio_edge(s->m, mapping, first, true);
+		const uint64_t next = folio_next_index(s->m, pfn);
 
-		if (next <= end && folio_edge(s->m, mapping, first, false) == first)
+		if (next <= end && folio_index(s->m, pfn) == first)
 			remove_from_page_cache(s, pfn);
 		first = next;
 	}
@@ -184,21 +173,21 @@ static void remove_folios(struct step *s, mapping_ref mapping, uint64_t first,
 static void cut_pages(struct step *s, struct cut cut)
 {
 	const inode_ref inode = mapping_at(s->m, cut.mapping)->host;
-	const uint64_t last = cut.end - 1;
-	bool same = false;
+	const pfn_t at = find_get_page(s->m, cut.mapping, cut.at);
+	const uint64_t next = at ? folio_next_index(s->m, at) : cut.at;
+	const bool same = cut.end <= next;
+	pfn_t last;
 
 	inode_mut(s, inode)->i_count++;
-	if (find_get_page(s->m, cut.mapping, cut.at)) {
-		same = last < folio_edge(s->m, cut.mapping, cut.at, true);
-		if (!cut_folio(s, &cut, cut.at)) {
-			cut.first = folio_edge(s->m, cut.mapping, cut.at, true);
-			if (same)
-				cut.end = cut.first;
-		}
+	if (at && !cut_folio(s, &cut, at)) {
+		cut.first = next;
+		if (same)
+			cut.end = next;
 	}
-	if (!same && cut.end != UINT64_MAX &&
-	    find_get_page(s->m, cut.mapping, last) && !cut_folio(s, &cut, last))
-		cut.end = folio_edge(s->m, cut.mapping, last, false);
+	last = same || cut.end == UINT64_MAX
+		       ? 0 : find_get_page(s->m, cut.mapping, cut.end - 1);
+	if (last && !cut_folio(s, &cut, last))
+		cut.end = folio_index(s->m, last);
 	remove_folios(s, cut.mapping, cut.first, cut.end);
 	inode_mut(s, inode)->i_count--;
 }
@@ -286,8 +275,8 @@ uint64_t invalidate_mapping_pages(struct step *s, mapping_ref mapping,
 	igrab(s, inode);
 	for (; radix_tree_next(s->m, mapping, &first, &pfn) && first < end;
 	     first = next) {
-		next = folio_edge(s->m, mapping, first, true);
-		if (next > end || folio_edge(s->m, mapping, first, false) < first ||
+		next = folio_next_index(s->m, pfn);
+		if (next > end || folio_index(s->m, pfn) < first ||
 		    is_busy(s->m, pfn))
 			continue;
 		remove_from_page_cache(s, pfn);

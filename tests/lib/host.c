@@ -151,13 +151,18 @@ struct op_result host_run(struct machine *m, const struct op *op)
 	return res;
 }
 
+uint32_t host_spawn_as(struct machine *m, const char *name, bool privileged)
+{
+	struct op op = { .code = OP_SPAWN, .spawn.image = IMAGE_NONE,
+			 .spawn.privileged = privileged };
+
+	memcpy(op.spawn.name, name, strlen(name) + 1);
+	return (uint32_t)host_run(m, &op).ret;
+}
+
 uint32_t host_spawn(struct machine *m)
 {
-	struct op op = { .code = OP_SPAWN };
-
-	memcpy(op.spawn.name, "init", 5);
-	op.spawn.image = IMAGE_NONE;
-	return (uint32_t)host_run(m, &op).ret;
+	return host_spawn_as(m, "init", false);
 }
 
 int64_t host_mmap(struct machine *m, uint32_t pid, uint64_t addr, uint64_t len,

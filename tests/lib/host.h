@@ -43,6 +43,8 @@ struct op_result host_run(struct machine *m, const struct op *op);
 
 /* The usual operations; each gives ret, or the negative errno. */
 uint32_t host_spawn(struct machine *m);	/* image "none"; its pid */
+/* The same of that name. */
+uint32_t host_spawn_as(struct machine *m, const char *name, bool privileged);
 int64_t host_mmap(struct machine *m, uint32_t pid, uint64_t addr, uint64_t len,
 		  uint64_t prot, uint64_t flags);
 int64_t host_munmap(struct machine *m, uint32_t pid, uint64_t addr,

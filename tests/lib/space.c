@@ -10,14 +10,9 @@
 void space_open_with(struct space *sp, const struct mm_config *config,
 		     bool privileged)
 {
-	struct op op = { .code = OP_SPAWN };
-
 	memset(sp, 0, sizeof(*sp));
 	sp->m = host_machine_new(config);
-	memcpy(op.spawn.name, "init", 5);
-	op.spawn.image = IMAGE_NONE;
-	op.spawn.privileged = privileged;
-	sp->pid = (uint32_t)host_run(sp->m, &op).ret;
+	sp->pid = host_spawn_as(sp->m, "init", privileged);
 }
 
 void space_open(struct space *sp)

@@ -458,13 +458,10 @@ END_TEST
  * take. A private copy is. */
 START_TEST(pages_of_a_file_that_the_caller_could_not_write_stay)
 {
-	struct op op = { .code = OP_SPAWN, .spawn.image = IMAGE_NONE,
-			 .spawn.privileged = true, .spawn.name = "root" };
-	struct space root;
-	int64_t fd;
+	struct space root = space_of(&sp, host_spawn_as(sp.m, "root", true));
+	int64_t fd = fs_open(&root, "/theirs", O_RDWR | O_CREAT);
+	struct op op;
 
-	root = space_of(&sp, host_run(sp.m, &op).ret);
-	fd = fs_open(&root, "/theirs", O_RDWR | O_CREAT);
 	ck_assert_int_eq(fs_write(&root, fd, 0, PAGE_SIZE, 1), PAGE_SIZE);
 	ck_assert_int_eq(fs_truncate(&root, fd, 2 * PAGE_SIZE), 0);
 	ck_assert_int_eq(fs_sync(&root, fd), 0);

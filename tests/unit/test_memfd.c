@@ -166,16 +166,22 @@ START_TEST(future_writes_are_sealed_for_others)
 }
 END_TEST
 
+static int64_t splice(int64_t in, int64_t off_in, int64_t out, int64_t off_out,
+		      uint64_t len, uint64_t flags)
+{
+	return fs_op(&sp, (struct op){ .code = OP_SPLICE,
+		.splice = { in, off_in, out, off_out, len, flags } }).ret;
+}
+
 /* It is true already: nothing is in the way of saying it again. */
 START_TEST(what_is_sealed_may_be_held)
 {
 	struct op_result pipe = fs_op(&sp, (struct op){ .code = OP_PIPE });
-	struct op splice = { .code = OP_SPLICE,
-		.splice = { fd, 0, pipe.fds[1], NO_OFFSET, PAGE_SIZE, 0 } };
 
 	fs_write(&sp, fd, 0, PAGE_SIZE, 1);
 	ck_assert_int_eq(seal(fd, F_SEAL_WRITE), 0);
-	ck_assert_int_eq(fs_op(&sp, splice).ret, PAGE_SIZE);
+	ck_assert_int_eq(splice(fd, 0, pipe.fds[1], NO_OFFSET, PAGE_SIZE, 0),
+			 PAGE_SIZE);
 	ck_assert_int_eq(seal(fd, F_SEAL_WRITE), 0);
 }
 END_TEST
@@ -183,11 +189,10 @@ END_TEST
 START_TEST(a_page_that_a_pipe_has_may_change_yet)
 {
 	struct op_result pipe = fs_op(&sp, (struct op){ .code = OP_PIPE });
-	struct op splice = { .code = OP_SPLICE,
-		.splice = { fd, 0, pipe.fds[1], NO_OFFSET, PAGE_SIZE, 0 } };
 
 	fs_write(&sp, fd, 0, PAGE_SIZE, 1);
-	ck_assert_int_eq(fs_op(&sp, splice).ret, PAGE_SIZE);
+	ck_assert_int_eq(splice(fd, 0, pipe.fds[1], NO_OFFSET, PAGE_SIZE, 0),
+			 PAGE_SIZE);
 	ck_assert_int_eq(seal(fd, F_SEAL_WRITE), -EBUSY);
 	fs_op(&sp, (struct op){ .code = OP_CLOSE, .close = { pipe.fds[0] } });
 	fs_op(&sp, (struct op){ .code = OP_CLOSE, .close = { pipe.fds[1] } });
@@ -198,8 +203,7 @@ END_TEST
 static int64_t splice_to_end(int64_t from, uint64_t at, uint64_t len,
 			     uint64_t flags)
 {
-	return fs_op(&sp, (struct op){ .code = OP_SPLICE,
-		.splice = { from, NO_OFFSET, fd, (int64_t)at, len, flags } }).ret;
+	return splice(from, NO_OFFSET, fd, (int64_t)at, len, flags);
 }
 
 static int64_t put(int64_t to, size_t n)
@@ -219,9 +223,8 @@ static void fill_pipe(int64_t fds[2])
 	put(out.fds[1], 100);
 	for (int i = 0; i < 2; i++) {
 		put(in.fds[1], i ? 3000 : 100);
-		ck_assert_int_gt(fs_op(&sp, (struct op){ .code = OP_SPLICE,
-			.splice = { in.fds[0], NO_OFFSET, out.fds[1], NO_OFFSET,
-				    3000, 0 } }).ret, 0);
+		ck_assert_int_gt(splice(in.fds[0], NO_OFFSET, out.fds[1],
+					NO_OFFSET, 3000, 0), 0);
 	}
 	fds[0] = out.fds[0];
 	fds[1] = out.fds[1];
@@ -295,16 +298,14 @@ START_TEST(no_page_goes_over_to_what_is_sealed)
 {
 	static const uint8_t bytes[PAGE_SIZE];
 	struct op_result pipe = fs_op(&sp, (struct op){ .code = OP_PIPE });
-	struct op splice = { .code = OP_SPLICE,
-		.splice = { pipe.fds[0], NO_OFFSET, fd, 0x10000, PAGE_SIZE,
-			    SPLICE_F_MOVE } };
 
 	ck_assert_int_eq(seal(fd, FUTURE), 0);
 	fs_op(&sp, (struct op){ .code = OP_WRITE, .data = bytes,
 		.data_len = sizeof(bytes), .write = { pipe.fds[1], NO_BUFFER, 0 } });
-	ck_assert_int_eq(fs_op(&sp, splice).ret, -EPERM);
-	splice.splice.fd_out = create(MFD_ALLOW_SEALING);
-	ck_assert_int_eq(fs_op(&sp, splice).ret, PAGE_SIZE);
+	ck_assert_int_eq(splice(pipe.fds[0], NO_OFFSET, fd, 0x10000, PAGE_SIZE,
+				SPLICE_F_MOVE), -EPERM);
+	ck_assert_int_eq(splice(pipe.fds[0], NO_OFFSET, create(MFD_ALLOW_SEALING),
+				0x10000, PAGE_SIZE, SPLICE_F_MOVE), PAGE_SIZE);
 }
 END_TEST
 

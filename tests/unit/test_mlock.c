@@ -228,13 +228,10 @@ END_TEST
 /* root's file, 0644: its reader is not to learn who else has read what. */
 START_TEST(mincore_of_a_file_that_the_caller_could_not_write_says_nothing)
 {
-	struct op op = { .code = OP_SPAWN, .spawn.image = IMAGE_NONE,
-			 .spawn.privileged = true, .spawn.name = "root" };
-	struct space root;
-	int64_t fd;
+	struct space root = space_of(&sp, host_spawn_as(sp.m, "root", true));
+	int64_t fd = fs_open(&root, "/theirs", O_RDWR | O_CREAT);
+	struct op op;
 
-	root = space_of(&sp, host_run(sp.m, &op).ret);
-	fd = fs_open(&root, "/theirs", O_RDWR | O_CREAT);
 	ck_assert_int_eq(fs_truncate(&root, fd, 2 * PAGE_SIZE), 0);
 	fs_map(&root, 0, 2, PROT_READ, MAP_SHARED, fd, 0);
 	fd = fs_open(&sp, "/theirs", O_RDONLY);

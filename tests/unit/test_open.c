@@ -19,12 +19,8 @@ static struct space sp, root;
 
 static void setup(void)
 {
-	struct op op = { .code = OP_SPAWN, .spawn = { .name = "root" } };
-
 	space_open(&sp);
-	op.spawn.image = IMAGE_NONE;
-	op.spawn.privileged = true;
-	root = space_of(&sp, host_run(sp.m, &op).ret);
+	root = space_of(&sp, host_spawn_as(sp.m, "root", true));
 }
 
 static void teardown(void)

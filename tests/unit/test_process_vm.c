@@ -310,9 +310,8 @@ END_TEST
 START_TEST(who_has_no_capability_may_not_look_at_who_has)
 {
 	static const struct op_iovec here[] = { RANGE(0, 0, 8) };
-	struct op op = { .code = OP_SPAWN, .spawn.privileged = true,
-			 .spawn.image = IMAGE_NONE };
-	const uint32_t root = (uint32_t)host_run(sp.m, &op).ret;
+	const uint32_t root = host_spawn_as(sp.m, "root", true);
+	struct op op;
 
 	ck_assert_int_eq(copy(OP_PROCESS_VM_READV, root, here, 1, here, 1).ret,
 			 -EPERM);
