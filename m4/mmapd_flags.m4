@@ -59,7 +59,7 @@ AC_SUBST([MMAPD_CFLAGS])
 AC_SUBST([MMAPD_LDFLAGS])
 AC_SUBST([MMCORE_CFLAGS])])
 
-# Sanitized builds also run mmcore's costly checks (mmcore/assert.h).
+# Sanitized builds also run mmcore's costly checks (mmcore/lib/assert.h).
 AC_DEFUN([MMAPD_SANITIZE],
 [AM_CONDITIONAL([SANITIZE], [test "$enable_sanitize" = yes])
 AS_IF([test "$enable_sanitize" = yes],

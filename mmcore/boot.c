@@ -2,10 +2,10 @@
 /* Making a machine: its configuration checked, its kernel's first state. */
 #include <string.h>
 
-#include "mmcore/arch.h"
-#include "mmcore/disk.h"
-#include "mmcore/page_alloc.h"
-#include "mmcore/slab.h"
+#include "mmcore/arch/arch.h"
+#include "mmcore/fs/disk.h"
+#include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/slab.h"
 
 #define STACK_GUARD_GAP_PAGES 256
 

@@ -2,11 +2,11 @@
 /* Looking inside a machine: walks, pages and names. Nothing here changes it. */
 #include <string.h>
 
-#include "mmcore/pgtable.h"
-#include "mmcore/pipe.h"
-#include "mmcore/procfs.h"
-#include "mmcore/slab.h"
-#include "mmcore/text.h"
+#include "mmcore/fs/pipe.h"
+#include "mmcore/lib/text.h"
+#include "mmcore/mm/pgtable.h"
+#include "mmcore/mm/slab.h"
+#include "mmcore/proc/procfs.h"
 
 int mm_walk(const struct machine *m, mm_ref mm, uint64_t addr,
 	    struct mm_walk_level out[MM_WALK_LEVELS], pfn_t *pfn)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Looking at the disk from outside. Nothing here changes it, or caches. */
-#include "mmcore/filemap.h"
-#include "mmcore/namei.h"
+#include "mmcore/fs/namei.h"
+#include "mmcore/mm/filemap.h"
 
 _Static_assert(MM_ROOT_INO == DISK_ROOT_INO, "one root");
 

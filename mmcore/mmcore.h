@@ -12,7 +12,7 @@
 #ifndef MMCORE_MMCORE_H
 #define MMCORE_MMCORE_H
 
-#include "mmcore/kernel.h"
+#include "mmcore/kernel/kernel.h"
 #include "mmcore/op.h"
 #include "mmcore/trace.h"
 

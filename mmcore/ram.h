@@ -36,8 +36,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "mmcore/assert.h"
-#include "mmcore/handle.h"
+#include "mmcore/lib/assert.h"
+#include "mmcore/lib/handle.h"
 
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	(1ULL << PAGE_SHIFT)

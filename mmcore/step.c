@@ -2,9 +2,9 @@
 /* mm_step(): the one door. Finds the caller, runs the call, fills the result. */
 #include <string.h>
 
-#include "mmcore/binfmts.h"
-#include "mmcore/page_alloc.h"
-#include "mmcore/task.h"
+#include "mmcore/fs/binfmts.h"
+#include "mmcore/kernel/task.h"
+#include "mmcore/mm/page_alloc.h"
 
 /* Operations of the machine itself; all others have a calling process. */
 static bool needs_process(enum op_code code)

@@ -11,7 +11,7 @@
 #define XXH_STATIC_LINKING_ONLY	/* the state on the stack */
 #include <xxhash.h>
 
-#include "mmcore/arch.h"
+#include "mmcore/arch/arch.h"
 #include "server/hosted.h"
 
 static bool is_zero(const uint8_t *frame)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/binfmts.h"
+#include "mmcore/fs/binfmts.h"
 #include "server/view/view.h"
 
 #define PHDR_OFFSET	64	/* right behind a 64-bit ELF header */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mmcore/assert.h"
+#include "mmcore/lib/assert.h"
 #include "server/log.h"
 #include "server/panic.h"
 

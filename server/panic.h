@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the daemon does where an invariant of ours breaks (mmcore/assert.h):
+ * What the daemon does where an invariant of ours breaks (mmcore/lib/assert.h):
  * leave the core by a jump to whoever guards the current thread. Nothing in
  * the core owns memory or locks, so nothing is lost by it but the operation.
  * A panic that nobody guards ends the daemon.

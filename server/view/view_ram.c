@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/page_alloc.h"
-#include "mmcore/slab.h"
+#include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/slab.h"
 #include "server/view/view.h"
 
 /* What it is a part of; null. */

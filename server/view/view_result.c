@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/arch.h"
-#include "mmcore/page_alloc.h"
-#include "mmcore/slab.h"
+#include "mmcore/arch/arch.h"
+#include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/slab.h"
 #include "server/methods/operation.h"
 #include "server/view/view.h"
 

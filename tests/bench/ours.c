@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mmcore/arch.h"
-#include "mmcore/pgtable.h"
+#include "mmcore/arch/arch.h"
+#include "mmcore/mm/pgtable.h"
+#include "mmcore/mm/vma.h"
 #include "mmcore/uapi.h"
-#include "mmcore/vma.h"
 #include "tests/bench/subject.h"
 #include "tests/lib/host.h"
 

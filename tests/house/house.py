@@ -46,7 +46,7 @@ def layers():
         if stem not in rank:
             problems.append(f"{path}: not in tests/house/layers.txt")
             continue
-        for included in re.findall(r'#include "mmcore/(\w+)\.', text(path)):
+        for included in re.findall(r'#include "mmcore/(?:\w+/)?(\w+)\.', text(path)):
             if rank.get(included, 99) > rank[stem]:
                 problems.append(f"{path}: includes {included}, a layer above it")
     return problems

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "mmcore/disk.h"
+#include "mmcore/fs/disk.h"
 #include "tests/lib/files.h"
 
 #define MOST (64 * PAGE_SIZE)	/* bytes of one read or write */

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/vma.h"
-#include "mmcore/vma_index.h"
+#include "mmcore/mm/vma.h"
+#include "mmcore/mm/vma_index.h"
 #include "tests/lib/space.h"
 
 void space_open_with(struct space *sp, const struct mm_config *config,

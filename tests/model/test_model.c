@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/arch.h"
+#include "mmcore/arch/arch.h"
 #include "mmcore/uapi.h"
 #include "tests/lib/host.h"
 #include "tests/model/deeds.h"

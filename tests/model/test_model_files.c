@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/arch.h"
+#include "mmcore/arch/arch.h"
 #include "tests/lib/host.h"
 #include "tests/model/deeds.h"
 #include "tests/model/dumb_files.h"

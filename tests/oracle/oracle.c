@@ -7,9 +7,9 @@
  * asked, 99 when something else went wrong.
  */
 #include "tests/lib/host.h"	/* before <signal.h>, which defines si_addr */
-#include "tests/oracle/scratch.h"
 #include "tests/oracle/contest.h"
 #include "tests/oracle/record.h"
+#include "tests/oracle/scratch.h"
 
 #include <getopt.h>
 #include <inttypes.h>

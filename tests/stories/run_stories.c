@@ -18,10 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/arch.h"
-#include "mmcore/disk.h"
-#include "mmcore/page_alloc.h"
-#include "mmcore/pgtable.h"
+#include "mmcore/arch/arch.h"
+#include "mmcore/fs/disk.h"
+#include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/pgtable.h"
 #include "mmcore/uapi.h"
 #include "tests/lib/host.h"
 

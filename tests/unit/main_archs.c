@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/arch.h"
+#include "mmcore/arch/arch.h"
 #include "tests/lib/host.h"
 
 /* One line adds a suite. */

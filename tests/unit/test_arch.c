@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/arch.h"
-#include "mmcore/page_alloc.h"
-#include "mmcore/pgtable.h"
-#include "mmcore/slab.h"
+#include "mmcore/arch/arch.h"
+#include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/pgtable.h"
+#include "mmcore/mm/slab.h"
 #include "tests/lib/space.h"
 
 #define MIB	(1ULL << 20)

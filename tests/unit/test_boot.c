@@ -3,8 +3,8 @@
 #include <check.h>
 #include <string.h>
 
-#include "mmcore/page_alloc.h"
-#include "mmcore/vma.h"
+#include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/vma.h"
 #include "tests/lib/space.h"
 
 /* One line a wrong parameter: what is set, and who is named. */

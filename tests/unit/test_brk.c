@@ -2,7 +2,7 @@
 /* brk: answers with the break, moved or not. */
 #include <check.h>
 
-#include "mmcore/vma.h"
+#include "mmcore/mm/vma.h"
 #include "tests/lib/space.h"
 
 #define HEAP 0x555555559000ULL	/* start_brk */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/disk.h"
+#include "mmcore/fs/disk.h"
 #include "mmcore/uapi.h"
 #include "tests/lib/host.h"
 

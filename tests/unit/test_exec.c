@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/page_alloc.h"
-#include "mmcore/task.h"
-#include "mmcore/vma.h"
+#include "mmcore/kernel/task.h"
+#include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/vma.h"
 #include "tests/lib/files.h"
 #include "tests/lib/program.h"
 #include "tests/lib/space.h"

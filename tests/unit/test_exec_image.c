@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/binfmts.h"
+#include "mmcore/fs/binfmts.h"
 #include "server/exec_image.h"
 
 #define SEGMENT "{\"vaddr\": \"0x400000\", \"offset\": 0, \"filesz\": \"4K\", " \

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/page_alloc.h"
-#include "mmcore/vma.h"
+#include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/vma.h"
 #include "tests/lib/space.h"
 
 static struct space sp;

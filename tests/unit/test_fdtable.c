@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/fs.h"
-#include "mmcore/page_alloc.h"
+#include "mmcore/fs/fs.h"
+#include "mmcore/mm/page_alloc.h"
 #include "tests/lib/space.h"
 
 static struct space sp;

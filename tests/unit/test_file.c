@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/filemap.h"
-#include "mmcore/vma.h"
+#include "mmcore/mm/filemap.h"
+#include "mmcore/mm/vma.h"
 #include "tests/lib/space.h"
 
 #define ROOM (8 * PAGE_SIZE)

@@ -7,10 +7,10 @@
  */
 #include <check.h>
 
-#include "mmcore/arch.h"
-#include "mmcore/disk.h"
-#include "mmcore/filemap.h"
-#include "mmcore/page_alloc.h"
+#include "mmcore/arch/arch.h"
+#include "mmcore/fs/disk.h"
+#include "mmcore/mm/filemap.h"
+#include "mmcore/mm/page_alloc.h"
 #include "tests/lib/files.h"
 
 #define FILE_PAGES 40

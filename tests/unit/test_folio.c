@@ -6,12 +6,12 @@
 #include <check.h>
 #include <string.h>
 
-#include "mmcore/arch.h"
-#include "mmcore/disk.h"
-#include "mmcore/filemap.h"
-#include "mmcore/page_alloc.h"
-#include "mmcore/pipe.h"
-#include "mmcore/procfs.h"
+#include "mmcore/arch/arch.h"
+#include "mmcore/fs/disk.h"
+#include "mmcore/fs/pipe.h"
+#include "mmcore/mm/filemap.h"
+#include "mmcore/mm/page_alloc.h"
+#include "mmcore/proc/procfs.h"
 #include "tests/lib/files.h"
 
 static struct space sp;

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/disk.h"
-#include "mmcore/filemap.h"
-#include "mmcore/page_alloc.h"
+#include "mmcore/fs/disk.h"
+#include "mmcore/mm/filemap.h"
+#include "mmcore/mm/page_alloc.h"
 #include "tests/lib/space.h"
 
 static struct space sp;

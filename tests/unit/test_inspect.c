@@ -6,9 +6,9 @@
 #include <check.h>
 #include <string.h>
 
-#include "mmcore/page_alloc.h"
-#include "mmcore/pgtable.h"
-#include "mmcore/vma.h"
+#include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/pgtable.h"
+#include "mmcore/mm/vma.h"
 #include "tests/lib/space.h"
 
 static struct space sp;

@@ -5,9 +5,9 @@
  */
 #include <check.h>
 
-#include "mmcore/filemap.h"
-#include "mmcore/interval_tree.h"
-#include "mmcore/vma.h"
+#include "mmcore/lib/interval_tree.h"
+#include "mmcore/mm/filemap.h"
+#include "mmcore/mm/vma.h"
 #include "tests/lib/files.h"
 
 #define FILE_PAGES 24

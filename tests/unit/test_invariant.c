@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/check.h"
-#include "mmcore/disk.h"
-#include "mmcore/filemap.h"
-#include "mmcore/pipe.h"
+#include "mmcore/check/check.h"
+#include "mmcore/fs/disk.h"
+#include "mmcore/fs/pipe.h"
+#include "mmcore/mm/filemap.h"
 #include "mmcore/uapi.h"
 #include "tests/lib/host.h"
 

@@ -7,9 +7,9 @@
 #include <check.h>
 #include <string.h>
 
-#include "mmcore/memory.h"
-#include "mmcore/page_alloc.h"
-#include "mmcore/vma.h"
+#include "mmcore/mm/memory.h"
+#include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/vma.h"
 #include "tests/lib/files.h"
 
 static struct space sp;

@@ -7,7 +7,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "mmcore/vma.h"
+#include "mmcore/mm/vma.h"
 #include "tests/lib/files.h"
 
 static struct space sp;

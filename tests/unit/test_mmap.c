@@ -6,8 +6,8 @@
 #include <check.h>
 #include <string.h>
 
-#include "mmcore/pgtable.h"
-#include "mmcore/vma.h"
+#include "mmcore/mm/pgtable.h"
+#include "mmcore/mm/vma.h"
 #include "tests/lib/space.h"
 
 #define BASE	0x7ffff7fff000ULL	/* mmap_base with a stack of 8 MiB */

@@ -2,7 +2,7 @@
 /* mprotect: the order of its checks, how far it comes, what it charges. */
 #include <check.h>
 
-#include "mmcore/vma.h"
+#include "mmcore/mm/vma.h"
 #include "tests/lib/space.h"
 
 #define ALL (RW | PROT_EXEC)

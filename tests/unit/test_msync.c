@@ -7,7 +7,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "mmcore/disk.h"
+#include "mmcore/fs/disk.h"
 #include "tests/lib/space.h"
 
 #define FILE_PAGES 8

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/namei.h"
+#include "mmcore/fs/namei.h"
 #include "tests/lib/host.h"
 
 static struct machine *m;

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/arch.h"
-#include "mmcore/page_alloc.h"
+#include "mmcore/arch/arch.h"
+#include "mmcore/mm/page_alloc.h"
 #include "tests/lib/host.h"
 
 #define FRAMES (64ULL << 20 >> PAGE_SHIFT)

@@ -8,7 +8,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "mmcore/page_alloc.h"
+#include "mmcore/mm/page_alloc.h"
 #include "tests/lib/space.h"
 
 #define P	(1ULL << 0)

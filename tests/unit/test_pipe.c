@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/pipe.h"
+#include "mmcore/fs/pipe.h"
 #include "tests/lib/space.h"
 
 #define CAPACITY (16 * PAGE_SIZE)

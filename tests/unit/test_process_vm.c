@@ -7,8 +7,8 @@
 #include <check.h>
 #include <string.h>
 
-#include "mmcore/memory.h"
-#include "mmcore/vma.h"
+#include "mmcore/mm/memory.h"
+#include "mmcore/mm/vma.h"
 #include "tests/lib/space.h"
 
 static struct space sp, other;	/* a parent, and its child */

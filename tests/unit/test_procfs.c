@@ -12,9 +12,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "mmcore/page_alloc.h"
-#include "mmcore/slab.h"
-#include "mmcore/vma.h"
+#include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/slab.h"
+#include "mmcore/mm/vma.h"
 #include "tests/lib/proc_text.h"
 
 static struct space sp;

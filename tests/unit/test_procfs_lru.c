@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "mmcore/page_alloc.h"
+#include "mmcore/mm/page_alloc.h"
 #include "tests/lib/proc_text.h"
 
 static struct space sp;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/page_alloc.h"
+#include "mmcore/mm/page_alloc.h"
 #include "tests/lib/files.h"
 
 static struct space sp;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/page_alloc.h"
+#include "mmcore/mm/page_alloc.h"
 #include "tests/lib/proc_text.h"
 
 static struct space sp;

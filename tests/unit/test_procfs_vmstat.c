@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "mmcore/arch.h"
-#include "mmcore/page_alloc.h"
+#include "mmcore/arch/arch.h"
+#include "mmcore/mm/page_alloc.h"
 #include "tests/lib/proc_text.h"
 
 static struct space sp;

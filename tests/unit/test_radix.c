@@ -6,8 +6,8 @@
 #include <check.h>
 #include <string.h>
 
-#include "mmcore/filemap.h"
-#include "mmcore/slab.h"
+#include "mmcore/mm/filemap.h"
+#include "mmcore/mm/slab.h"
 #include "tests/lib/files.h"
 
 #define STEPS 4000

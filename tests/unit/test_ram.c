@@ -2,7 +2,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "mmcore/page_alloc.h"
+#include "mmcore/mm/page_alloc.h"
 #include "tests/lib/host.h"
 
 START_TEST(a_frame_never_written_costs_nothing_and_reads_as_zero)

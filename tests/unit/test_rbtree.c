@@ -3,7 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "mmcore/rbtree.h"
+#include "mmcore/lib/rbtree.h"
 #include "tests/lib/host.h"
 
 #define NODES 300

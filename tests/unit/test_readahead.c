@@ -7,7 +7,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "mmcore/filemap.h"
+#include "mmcore/mm/filemap.h"
 #include "tests/lib/space.h"
 
 #define FILE_PAGES 16384

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/page_alloc.h"
-#include "mmcore/slab.h"
+#include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/slab.h"
 #include "tests/lib/host.h"
 
 START_TEST(objects_are_zeroed_apart_and_counted)

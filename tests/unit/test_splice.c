@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/pgtable.h"
-#include "mmcore/pipe.h"
+#include "mmcore/fs/pipe.h"
+#include "mmcore/mm/pgtable.h"
 #include "tests/lib/space.h"
 
 #define CAPACITY (16 * PAGE_SIZE)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mmcore/vma.h"
+#include "mmcore/mm/vma.h"
 #include "tests/lib/space.h"
 
 static struct space sp;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <check.h>
 
-#include "mmcore/calls.h"
-#include "mmcore/task.h"
+#include "mmcore/kernel/calls.h"
+#include "mmcore/kernel/task.h"
 #include "tests/lib/host.h"
 
 static const char comm[TASK_COMM_LEN] = "init";

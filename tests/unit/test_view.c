@@ -6,8 +6,8 @@
 #include <check.h>
 #include <string.h>
 
-#include "mmcore/arch.h"
-#include "mmcore/page_alloc.h"
+#include "mmcore/arch/arch.h"
+#include "mmcore/mm/page_alloc.h"
 #include "mmcore/uapi.h"
 #include "server/view/view.h"
 

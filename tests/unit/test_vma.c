@@ -6,10 +6,10 @@
 #include <check.h>
 #include <string.h>
 
-#include "mmcore/memory.h"
-#include "mmcore/page_alloc.h"
-#include "mmcore/slab.h"
-#include "mmcore/vma.h"
+#include "mmcore/mm/memory.h"
+#include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/slab.h"
+#include "mmcore/mm/vma.h"
 #include "tests/lib/space.h"
 
 static struct space sp;

@@ -7,10 +7,10 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "mmcore/page_alloc.h"
-#include "mmcore/slab.h"
-#include "mmcore/vma.h"
-#include "mmcore/vma_index.h"
+#include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/slab.h"
+#include "mmcore/mm/vma.h"
+#include "mmcore/mm/vma_index.h"
 #include "tests/lib/space.h"
 
 #define TEETH 3000		/* every other page of a comb is mapped */

@@ -7,9 +7,9 @@
  */
 #include <check.h>
 
-#include "mmcore/disk.h"
-#include "mmcore/filemap.h"
-#include "mmcore/page_alloc.h"
+#include "mmcore/fs/disk.h"
+#include "mmcore/mm/filemap.h"
+#include "mmcore/mm/page_alloc.h"
 #include "tests/lib/files.h"
 
 #define SECOND 250ULL
