@@ -11,6 +11,7 @@ struct cli_param {
 	bool text;		/* what is typed is the string itself, "7" too */
 	const char *fallback;	/* the default as text; "" where there is none */
 	const char *about;
+	const char *names;	/* those that a value may have, space separated; "" */
 };
 
 struct cli_method {

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import tempfile
 
-from daemon import MMAPCTL, Case, Daemon
+from daemon import BUILD, MMAPCTL, Case, Daemon
+from mistyped import MISTYPED
 
 SMALL = {"path": "/p", "segments": [{"vaddr": "0x400000", "offset": 0, "filesz": 4096,
                                      "memsz": 8192, "prot": 5}]}
@@ -151,6 +152,101 @@ class Mmapctl(Case):
             self.assertNotEqual(line[width], " ")
         for word in "--version", "-V":
             self.assertRegex(self.ctl(word).stdout, "^mmapctl [0-9].*\n$")
+
+    def test_what_is_mistyped_is_answered_with_what_was_meant(self):
+        self.call("process.spawn", machine="m")
+        digest = self.call("machine.digest", machine="m")
+        self.assertGreaterEqual(len(MISTYPED), 50)
+        for line, status, says in MISTYPED:
+            words = line.split() if line.startswith("-") else ["-m", "m", *line.split()]
+            done = self.ctl(*words)
+            self.assertEqual(done.returncode, status, (line, done.stderr))
+            self.assertIn(says, done.stderr, line)
+            if status == 2:
+                self.assertEqual(done.stdout, "", line)
+        self.assertEqual(self.call("machine.digest", machine="m"), digest)
+        self.assertEqual([m["name"] for m in self.call("machine.list")["machines"]], ["m"])
+
+    def test_options_may_stand_anywhere(self):
+        self.call("process.spawn", machine="m")
+        self.assertEqual(json.loads(self.ctl("ls", "--json").stdout), self.call("machine.list"))
+        for words in (["brk", "1", "-m", "m"], ["brk", "-mm", "pid=1"],
+                      ["brk", "1", "--machine=m"], ["brk", "--machine", "m", "1"]):
+            self.assertEqual(self.ctl(*words).returncode, 0, words)
+        for words in ["munmap", "--help"], ["-h", "sys.munmap"], ["sys.munmap", "1", "--help"]:
+            done = self.ctl(*words)
+            self.assertEqual(done.returncode, 0)
+            self.assertTrue(done.stdout.startswith("sys.munmap: "), words)
+        path = self.file("told", "")
+        done = self.ctl("record", "-o", path, "--", "true", "--help", "--json", "-m", "x")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(path, encoding="utf8") as file:
+            self.assertEqual(json.loads(file.readline())["command"],
+                             ["true", "--help", "--json", "-m", "x"])
+
+    def test_the_environment_names_server_and_machine(self):
+        self.call("process.spawn", machine="m")
+        self.call("machine.create", name="other", ram="64M")
+        env = dict(os.environ, MMAPD_SERVER=self.daemon.url, MMAPD_MACHINE="m")
+
+        def ctl(*words):
+            return subprocess.run([MMAPCTL, *words], check=False, capture_output=True,
+                                  text=True, timeout=120, env=env)
+
+        self.assertEqual(ctl("brk", "1").returncode, 0)
+        self.assertEqual(ctl("-m", "other", "brk", "1").returncode, 3)
+        self.assertEqual(ctl("brk", "machine=other", "1").returncode, 3)
+        self.assertEqual(ctl("machine.info").stdout.split()[:2], ["name", "m"])
+        self.assertEqual(ctl("rm", "other").returncode, 0)
+        self.assertEqual([m["name"] for m in self.call("machine.list")["machines"]], ["m"])
+        ops = self.file("ops", json.dumps([{"method": "process.spawn", "expect": {"pid": 1}}]))
+        self.assertEqual(ctl("grade", ops).stdout, "PASS: 1 of 1 operations\n")
+
+    def test_results_are_for_people(self):
+        self.call("process.spawn", machine="m")
+        self.call("mem.write", machine="m", pid=1, addr="0x404ff0", data="0123456789abcdef~\x7f")
+        lines = self.ctl("-m", "m", "mem.read", "1", "0x404ff0", "18").stdout.splitlines()
+        at = lines.index("data")
+        self.assertEqual(lines[at + 1], "00404ff0  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66"
+                                        "  |0123456789abcdef|")
+        self.assertEqual(lines[at + 2], "00405000  7e 7f" + " " * 45 + "|~.|")
+        text = self.ctl("-m", "m", "mem.read", "1", "0x404ff0", "16", "utf8").stdout
+        self.assertIn("data   0123456789abcdef\n", text)
+        for words in ["mm.vma", "1", "0x404000"], ["mm.maps", "1"], ["mm.walk", "1", "0x404000"], \
+                ["ram.zones"], ["machine.history"], ["process.info", "1"], ["page.info", "5"]:
+            text = self.ctl("-m", "m", *words).stdout
+            self.assertNotRegex(text, r'"|\[\]|\[[0-9{]|{}', words)
+
+    def test_a_run_with_a_mismatch_is_a_failure(self):
+        for expect, status in ({"pid": 1}, 0), ({"pid": 7}, 1):
+            self.call("machine.create", name="run", ram="64M")
+            ops = self.file("ops", json.dumps([{"method": "process.spawn", "expect": expect}]))
+            self.assertEqual(self.ctl("-m", "run", "run", ops).returncode, status)
+            self.call("machine.destroy", machine="run")
+
+    def complete(self, line):
+        """What bash offers for a line typed so far."""
+        script = ('source "$1"; COMP_LINE=$2; COMP_POINT=${#2}; _mmapctl; '
+                  'printf "%s\\n" "${COMPREPLY[@]}"')
+        env = dict(os.environ, MMAPD_SERVER=self.daemon.url,
+                   PATH=os.path.dirname(MMAPCTL) + ":" + os.environ["PATH"])
+        done = subprocess.run(["bash", "-c", script, "bash",
+                               os.path.join(BUILD, "clients/cli/completion/mmapctl"), line],
+                              check=True, capture_output=True, text=True, env=env)
+        return done.stdout.split()
+
+    def test_bash_completes(self):
+        for line, offered in (("mmapctl machine.sn", ["machine.snapshot"]),
+                              ("mmapctl -m ", ["m"]), ("mmapctl rm ", ["m"]),
+                              ("mmapctl --machine=x munmap ad", ["addr="]),
+                              ("mmapctl -m m mmap prot=PROT_W", ["PROT_WRITE"]),
+                              ("mmapctl mmap flags=MAP_FIXED|MAP_PRI", ["MAP_PRIVATE"]),
+                              ("mmapctl mem.touch access=", ["read", "write", "exec"]),
+                              ("mmapctl walk machine=", ["m"]), ("mmapctl --ver", ["--version"]),
+                              ("mmapctl help compl", ["completion"]), ("mmapctl zz", [])):
+            self.assertEqual(self.complete(line), offered, line)
+        self.assertEqual(self.complete("mmapctl munmap "),
+                         ["machine=", "pid=", "addr=", "len=", "explain=", "deliver="])
 
     def test_a_token_that_is_missing_or_wrong_is_told(self):
         token = self.file("token", "secret-of-the-test\n")
