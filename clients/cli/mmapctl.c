@@ -27,6 +27,7 @@
 #include "clients/cli/live.h"
 #include "clients/cli/params.h"
 #include "clients/cli/pretty.h"
+#include "clients/cli/quiz.h"
 #include "clients/cli/record.h"
 #include "clients/cli/replay.h"
 #include "clients/cli/transport.h"
@@ -208,6 +209,11 @@ static int grade_it(const struct cli *cli, char **args)
 	return grade_command(cli->server, machine, cli->json, args);
 }
 
+static int quiz_it(const struct cli *cli, char **args)
+{
+	return quiz_command(cli->server, args);
+}
+
 static int top_it(const struct cli *cli, char **args)
 {
 	return top_command(cli->server, cli->machine, args);
@@ -228,6 +234,8 @@ const struct command commands[] = {
 	{ "top", top_it, "top [-n TIMES] [-d SECONDS]: the processes" },
 	{ "watch", watch_it, "watch [-n TIMES] [-d SECONDS] [SEQ]: operations "
 			     "as they come" },
+	{ "quiz", quiz_it, "quiz translate|faults|cow|maps [--seed N] [-c]: a "
+	  "question; -c: with its answers" },
 	{ "completion", completion_command, "completion: the script that bash "
 	  "completes with; source <(mmapctl completion)" },
 	{ NULL, NULL, NULL },
@@ -238,6 +246,7 @@ const struct short_form short_forms[] = {
 	{ "ls", "machine.list", "ls" },
 	{ "rm", "machine.destroy", "rm NAME" },
 	{ "spawn", "process.spawn", "spawn [NAME] [image=none | image=@FILE] …" },
+	{ "fork", "process.fork", "fork PID" },
 	{ "walk", "mm.walk", "walk PID ADDRESS" },
 	{ NULL, NULL, NULL },
 };

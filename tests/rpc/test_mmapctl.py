@@ -136,7 +136,7 @@ class Mmapctl(Case):
     def test_help_knows_every_command(self):
         whole = self.ctl("help").stdout
         for word in ("create", "ls", "rm", "spawn", "maps", "walk", "run", "grade", "record",
-                     "replay", "elf", "top", "watch", "sys.mmap"):
+                     "replay", "elf", "top", "watch", "quiz", "completion", "fork", "sys.mmap"):
             done = self.ctl("help", word)
             self.assertEqual(done.returncode, 0, word)
             self.assertIn(word, done.stdout)
