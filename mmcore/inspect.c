@@ -8,32 +8,6 @@
 #include "mmcore/mm/slab.h"
 #include "mmcore/proc/procfs.h"
 
-int mm_walk(const struct machine *m, mm_ref mm, uint64_t addr,
-	    struct mm_walk_level out[MM_WALK_LEVELS], pfn_t *pfn)
-{
-	const struct arch *a = m->arch;
-	uint64_t table = mm_at(m, mm)->pgd;
-	int level;
-
-	*pfn = 0;
-	for (level = 0; level < a->nr_levels; level++) {
-		const struct arch_level *l = &a->level[level];
-		struct mm_walk_level *step = &out[level];
-
-		step->level = l->name;
-		step->index = (uint32_t)(addr >> l->shift &
-					 ((1ULL << l->bits) - 1));
-		step->entry_at = table + ((uint64_t)step->index << a->entry_shift);
-		step->entry = entry_read(m, step->entry_at);
-		if (!pte_present(m, step->entry))
-			return level + 1;
-		if (level == a->nr_levels - 1)
-			*pfn = pte_pfn(m, step->entry);
-		table = pfn_to_pa(pte_pfn(m, step->entry));
-	}
-	return level;
-}
-
 void mm_entry_flags(const struct machine *m, uint64_t entry,
 		    const char *names[16])
 {

@@ -86,8 +86,6 @@ struct step {
 	struct trace *trace;	/* NULL: nobody listens */
 	struct op_result *res;	/* what the caller will be told; never NULL */
 	task_ref current;	/* the calling process; may be none */
-	bool copying;		/* the kernel copies to or from a program's memory */
-	uint64_t fresh_table;	/* PTE table that the fault at hand made; or 0 */
 };
 
 /* Frames of the RAM and blocks of the disk together. */

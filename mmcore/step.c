@@ -307,11 +307,6 @@ static const struct mm_struct *op_mm(const struct machine *m,
 	return task_none(t) ? NULL : mm_at(m, task_at(m, t)->mm);
 }
 
-static uint64_t rss_of(const struct mm_struct *mm)
-{
-	return mm->_anon_rss + mm->_file_rss + mm->_shmem_rss;
-}
-
 /* Of the file and of the program's memory. */
 static uint64_t pages_moved(const struct op *op)
 {
@@ -559,7 +554,7 @@ uint64_t mm_op_bound(const struct machine *m, const struct op *op)
 static uint64_t pages_passed(const struct machine *m, const struct op *op)
 {
 	const struct mm_struct *mm = op_mm(m, op);
-	uint64_t most = mm ? rss_of(mm) + (uint64_t)mm->map_count : 0;
+	uint64_t most = mm ? get_mm_rss(mm) + (uint64_t)mm->map_count : 0;
 	uint64_t pages;
 
 	switch (op->code) {

@@ -4,26 +4,6 @@
 #include "mmcore/lib/interval_tree.h"
 #include "mmcore/uapi.h"
 
-bool check_object(const struct check *c, uint64_t pa, enum kmem_cache_id id)
-{
-	const struct kmem_cache *cache = &kernel_at(c->m)->caches[id];
-	const struct slab *slab;
-	uint64_t offset, i;
-
-	if (!check_has(c, pa, cache->objsize) ||
-	    !page_is_managed(c->m, pa >> PAGE_SHIFT) ||
-	    !page_has(c->m, (pfn_t)(pa >> PAGE_SHIFT), PG_slab))
-		return false;
-	slab = ram_at(c->m, pa & PAGE_MASK);
-	offset = pa & ~PAGE_MASK;
-	if (slab->cache != (uint32_t)id || offset < slab->s_mem ||
-	    (offset - slab->s_mem) % cache->objsize)
-		return false;
-	i = (offset - slab->s_mem) / cache->objsize;
-	return i < cache->num &&
-	       ((const uint32_t *)(slab + 1))[i] == BUFCTL_ACTIVE;
-}
-
 /* The free list of a slab visits each free object once. */
 static void check_slab_free(struct check *c, const struct slab *slab,
 			    const struct kmem_cache *cache)

@@ -1,24 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mm_check(): every law of the model, by name. The laws are in invariants.def. */
+/* mm_check(): all laws of the model, one after the other. */
 #include "mmcore/check/check.h"
-
-static const struct {
-	const char *id, *what;
-} laws[NR_LAWS] = {
-#define LAW(id, what) { #id, what },
-#include "mmcore/check/invariants.def"
-#undef LAW
-};
-
-bool check_law(struct check *c, enum law id, bool ok)
-{
-	if (likely(ok))
-		return true;
-	c->violations++;
-	if (c->report)
-		c->report(c->ctx, laws[id].id, laws[id].what);
-	return false;
-}
 
 /* What only the whole can tell: sums over frames against sums over users. */
 static void compare_counts(struct check *c)

@@ -22,6 +22,7 @@
 #include "mmcore/kernel/task.h"
 #include "mmcore/lib/cstring.h"
 #include "mmcore/mm/memory.h"
+#include "mmcore/mm/uio.h"
 #include "mmcore/mm/vma.h"
 
 /* One object being loaded: the program, or its interpreter. */

@@ -16,6 +16,7 @@
 #include "mmcore/lib/cstring.h"
 #include "mmcore/mm/memory.h"
 #include "mmcore/mm/slab.h"
+#include "mmcore/mm/uio.h"
 #include "mmcore/mm/vma.h"
 
 #define STACK_EXPAND_PAGES	32	/* 128 KiB more than the strings need */
@@ -215,26 +216,26 @@ static pfn_t special_frame(struct step *s, uint64_t kind, uint64_t index)
  * The data pages are mapped by number alone, uncounted; the code pages as the
  * pages of a file are.
  */
-enum vm_fault special_mapping_fault(struct step *s, mm_ref mm, vma_ref ref,
-				    uint64_t addr, uint64_t pte_pa, bool write)
+vm_fault_t special_mapping_fault(struct step *s, const struct vm_fault *vmf)
 {
-	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	const struct vm_area_struct *vma = vma_at(s->m, vmf->vma);
 	const struct arch *a = s->m->arch;
 	const bool counted = !(vma->vm_flags & VM_PFNMAP);
-	pfn_t pfn = special_frame(s, vma->vm_private_data, vma->vm_pgoff +
-				  ((addr - vma->vm_start) >> PAGE_SHIFT));
+	pfn_t pfn = special_frame(s, vma->vm_private_data,
+				  linear_page_index(vma, vmf->addr));
 
-	(void)write;	/* a private page is copied by the fault that follows */
+	/* A store copies the page in the fault that follows. */
 	if (!pfn)
 		return VM_FAULT_OOM;
 	if (counted) {
 		get_page(s, pfn);
 		page_add_file_rmap(s, pfn);
-		mm_mut(s, mm)->_file_rss++;
+		mm_mut(s, vmf->mm)->_file_rss++;
 	}
-	set_pte(s, pte_pa, pfn_pte(s->m, pfn, vma->vm_page_prot | a->accessed) |
-			   (counted ? 0 : a->special));
-	trace_event(s, special_fault, addr, pfn);
+	set_pte(s, vmf->pte_pa,
+		pfn_pte(s->m, pfn, vma->vm_page_prot | a->accessed) |
+			(counted ? 0 : a->special));
+	trace_event(s, special_fault, vmf->addr, pfn);
 	return VM_FAULT_MINOR;
 }
 

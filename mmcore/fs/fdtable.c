@@ -13,6 +13,7 @@
 #include "mmcore/kernel/task.h"
 #include "mmcore/mm/page_alloc.h"
 #include "mmcore/mm/slab.h"
+#include "mmcore/mm/swap.h"
 
 #define LEAF_SLOTS	(PAGE_SIZE / sizeof(uint64_t))
 #define TOP_LEAVES	(PAGE_SIZE / sizeof(pfn_t))

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Descriptors: small numbers for open files; and the tables of what kinds of
- * files and objects do (2.6.17 fs/file.c, fs/file_table.c, fs/open.c).
- */
+/* Open files and inodes: references to them, and what they are (2.6.17
+ * fs/file_table.c, fs/inode.c). */
 #include <string.h>
 
 #include "mmcore/arch/arch.h"
@@ -10,79 +8,6 @@
 #include "mmcore/kernel/task.h"
 #include "mmcore/mm/filemap.h"
 #include "mmcore/mm/slab.h"
-
-const struct file_operations file_operations[NR_FILE_OPS] = {
-	[FILE_OPS_NULL] = {
-		.name = "null",
-		.seeks = true,
-		.rewinds = true,
-		.read = null_read,
-		.write = null_write,
-		.splice_write = splice_write_null,
-	},
-	[FILE_OPS_ZERO] = {
-		.name = "zero",
-		.seeks = true,
-		.rewinds = true,
-		.read = zero_read,
-		.write = null_write,
-		.mmap = zero_mmap,
-		.splice_read = copy_splice_read,
-		.splice_write = splice_write_null,
-	},
-	[FILE_OPS_DISK] = {
-		.name = "disk",
-		.seeks = true,
-		.direct = true,
-		.read = generic_file_read,
-		.write = generic_file_write,
-		.mmap = generic_file_mmap,
-		.fsync = generic_file_fsync,
-		.truncate = disk_file_truncate,
-		.seek_data = disk_seek_data,
-		.splice_read = generic_file_splice_read,
-		.splice_write = generic_file_splice_write,
-		.adopt_page = generic_adopt_page,
-		.release = generic_file_release,
-		.punch_hole = disk_punch_hole,
-	},
-	[FILE_OPS_DIR] = {
-		.name = "directory",
-		.seeks = true,
-		.read = generic_read_dir,
-		.seek_data = dir_seek_data,
-		.fsync = noop_fsync,
-	},
-	[FILE_OPS_SHMEM] = {
-		.name = "shmem",
-		.seeks = true,
-		.read = shmem_file_read,
-		.write = shmem_file_write,
-		.mmap = shmem_mmap,
-		.fsync = noop_fsync,
-		.truncate = shmem_truncate,
-		.seek_data = shmem_seek_data,
-		.splice_read = shmem_splice_read,
-		.splice_write = generic_file_splice_write,
-		.adopt_page = shmem_adopt_page,
-		.write_room = shmem_write_room,
-		.punch_hole = shmem_punch_hole,
-	},
-	[FILE_OPS_PIPE] = {
-		.name = "pipe",
-		.direct = true,
-		.fasync = true,
-		.read = pipe_read,
-		.write = pipe_write,
-		.release = pipe_release,
-	},
-};
-
-const struct super_operations super_operations[NR_SUPERS] = {
-	[SUPER_TMPFS] = { "tmpfs", shmem_drop_inode },
-	[SUPER_DISK] = { "disk", disk_drop_inode },
-	[SUPER_PIPEFS] = { "pipefs", pipe_drop_inode },
-};
 
 uint32_t file_type(const struct machine *m, file_ref file)
 {
@@ -125,8 +50,8 @@ void fput(struct step *s, file_ref ref)
 	MM_ASSERT(file->f_count > 0);
 	if (--file->f_count)
 		return;
-	if (file_operations[file->f_op].release)
-		file_operations[file->f_op].release(s, ref);
+	if (fops(s->m, ref)->release)
+		fops(s->m, ref)->release(s, ref);
 	if (!inode_none(file->f_inode))
 		iput(s, file->f_inode);
 	kmem_cache_free(s, CACHE_FILE, ref.pa);
@@ -138,7 +63,7 @@ void iput(struct step *s, inode_ref ref)
 
 	MM_ASSERT(inode->i_count > 0);
 	if (--inode->i_count == 0)
-		super_operations[inode->i_sb].drop_inode(s, ref);
+		super_ops(s->m, ref)->drop_inode(s, ref);
 }
 
 file_ref alloc_file(struct step *s, inode_ref inode, enum file_ops_id f_op,

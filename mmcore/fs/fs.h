@@ -11,23 +11,8 @@
 
 #include "mmcore/kernel/calls.h"
 
-/* The bytes of a call: in the caller's memory, or outside of the machine. */
-struct user_buffer {
-	uint64_t addr;		/* of the next byte, where bytes is NULL */
-	uint8_t *bytes;
-	uint64_t more;		/* bytes that the same write will bring afterwards */
-};
+struct user_buffer;	/* the bytes of a call: mm/uio.h */
 
-/* Put @n bytes into the buffer, or take them. Returns: bytes it could not. */
-uint64_t buffer_put(struct step *s, struct user_buffer *to, const void *from,
-		    uint64_t n);
-uint64_t buffer_get(struct step *s, struct user_buffer *from, void *to,
-		    uint64_t n);
-/* What of @n bytes can be read without a fault; how many were taken. */
-uint64_t buffer_get_atomic(struct step *s, struct user_buffer *from, void *to,
-			   uint64_t n);
-/* Fault the next @n bytes in, as far as it goes. False: there are none. */
-bool buffer_fault_in(struct step *s, const struct user_buffer *from, uint64_t n);
 /* What an open file can do; NULL: it cannot. Linux: include/linux/fs.h. */
 struct file_operations {
 	const char *name;
@@ -87,7 +72,10 @@ extern const struct file_operations file_operations[NR_FILE_OPS];
 static inline const struct file_operations *fops(const struct machine *m,
 						 file_ref file)
 {
-	return &file_operations[file_at(m, file)->f_op];
+	const uint32_t f_op = file_at(m, file)->f_op;
+
+	MM_ASSERT(f_op < NR_FILE_OPS);
+	return &file_operations[f_op];
 }
 
 /* The object an inode is of; super_operations[i_sb]. */
@@ -98,6 +86,15 @@ struct super_operations {
 };
 
 extern const struct super_operations super_operations[NR_SUPERS];
+
+static inline const struct super_operations *super_ops(const struct machine *m,
+						       inode_ref inode)
+{
+	const uint32_t i_sb = inode_at(m, inode)->i_sb;
+
+	MM_ASSERT(i_sb > SUPER_NONE && i_sb < NR_SUPERS);
+	return &super_operations[i_sb];
+}
 
 /**
  * generic_write_checks - where and how much may be written to a regular file

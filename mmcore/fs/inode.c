@@ -16,6 +16,7 @@
 #include "mmcore/mm/memory.h"
 #include "mmcore/mm/page_alloc.h"
 #include "mmcore/mm/slab.h"
+#include "mmcore/mm/uio.h"
 
 /* ---- found by number ---- */
 

@@ -24,6 +24,7 @@
 #include "mmcore/kernel/task.h"
 #include "mmcore/mm/memory.h"
 #include "mmcore/mm/slab.h"
+#include "mmcore/mm/uio.h"
 
 #define PIPE_USER_PAGES_SOFT	16384	/* of all of a user's rings */
 #define PIPE_MIN_DEF_BUFFERS	2	/* slots for who has more than that */
@@ -39,7 +40,7 @@ pipe_ref get_pipe_info(const struct machine *m, file_ref file)
 
 /* ---- kinds of pages ---- */
 
-static int always_valid(const struct machine *m, const struct pipe_buffer *buf)
+int always_valid_pipe_buf_pin(const struct machine *m, const struct pipe_buffer *buf)
 {
 	(void)m;
 	(void)buf;
@@ -47,7 +48,7 @@ static int always_valid(const struct machine *m, const struct pipe_buffer *buf)
 }
 
 /* page_cache_pipe_buf_confirm() */
-static int page_cache_pin(const struct machine *m,
+int page_cache_pipe_buf_pin(const struct machine *m,
 			  const struct pipe_buffer *buf)
 {
 	const struct page_rest *page = folio_at(m, (pfn_t)buf->page);
@@ -58,21 +59,21 @@ static int page_cache_pin(const struct machine *m,
 }
 
 /* All memory is mapped already: no window has to be opened, or shut. */
-static const uint8_t *generic_map(const struct machine *m,
+const uint8_t *generic_pipe_buf_map(const struct machine *m,
 				  const struct pipe_buffer *buf)
 {
 	return (const uint8_t *)ram_at(m, pfn_to_pa((pfn_t)buf->page)) +
 	       buf->offset;
 }
 
-static void generic_unmap(const struct machine *m,
+void generic_pipe_buf_unmap(const struct machine *m,
 			  const struct pipe_buffer *buf)
 {
 	(void)m;
 	(void)buf;
 }
 
-static void generic_release(struct step *s, pipe_ref pipe,
+void generic_pipe_buf_release(struct step *s, pipe_ref pipe,
 			    struct pipe_buffer *buf)
 {
 	(void)pipe;
@@ -80,7 +81,7 @@ static void generic_release(struct step *s, pipe_ref pipe,
 }
 
 /* The zero page is nobody's: it is not counted. */
-static void zero_release(struct step *s, pipe_ref pipe,
+void zero_pipe_buf_release(struct step *s, pipe_ref pipe,
 			 struct pipe_buffer *buf)
 {
 	(void)s;
@@ -89,7 +90,7 @@ static void zero_release(struct step *s, pipe_ref pipe,
 }
 
 /* A page of a program's may be the zero page, too. */
-static void user_page_release(struct step *s, pipe_ref pipe,
+void user_page_pipe_buf_release(struct step *s, pipe_ref pipe,
 			      struct pipe_buffer *buf)
 {
 	(void)pipe;
@@ -97,7 +98,7 @@ static void user_page_release(struct step *s, pipe_ref pipe,
 }
 
 /* A page that was ours alone is kept for the next write. */
-static void anon_pipe_buf_release(struct step *s, pipe_ref pipe,
+void anon_pipe_buf_release(struct step *s, pipe_ref pipe,
 				  struct pipe_buffer *buf)
 {
 	struct pipe_inode_info *p = pipe_mut(s, pipe);
@@ -109,7 +110,7 @@ static void anon_pipe_buf_release(struct step *s, pipe_ref pipe,
 		put_page(s, pfn);
 }
 
-static bool generic_steal(struct step *s, struct pipe_buffer *buf,
+bool generic_pipe_buf_steal(struct step *s, struct pipe_buffer *buf,
 			  const char **why)
 {
 	if (page_has(s->m, (pfn_t)buf->page, PG_compound)) {
@@ -126,25 +127,25 @@ static bool generic_steal(struct step *s, struct pipe_buffer *buf,
  * 2.6.17 takes a page out of the cache of the file it is of. Today's kernel does
  * no such thing, and a program would notice; so only what was truncated goes.
  */
-static bool page_cache_steal(struct step *s, struct pipe_buffer *buf,
+bool page_cache_pipe_buf_steal(struct step *s, struct pipe_buffer *buf,
 			     const char **why)
 {
 	if (!page_at(s->m, (pfn_t)buf->page)->mapping)
-		return generic_steal(s, buf, why);
+		return generic_pipe_buf_steal(s, buf, why);
 	*why = "the page is in the cache of its file";
 	return false;
 }
 
-static bool user_page_steal(struct step *s, struct pipe_buffer *buf,
+bool user_page_pipe_buf_steal(struct step *s, struct pipe_buffer *buf,
 			    const char **why)
 {
 	if (buf->flags & PIPE_BUF_FLAG_GIFT)
-		return generic_steal(s, buf, why);
+		return generic_pipe_buf_steal(s, buf, why);
 	*why = "the program did not give the page away";
 	return false;
 }
 
-static bool never_steal(struct step *s, struct pipe_buffer *buf,
+bool zero_pipe_buf_steal(struct step *s, struct pipe_buffer *buf,
 			const char **why)
 {
 	(void)s;
@@ -152,33 +153,6 @@ static bool never_steal(struct step *s, struct pipe_buffer *buf,
 	*why = "the zero page is nobody's to give";
 	return false;
 }
-
-const struct pipe_buf_operations pipe_buf_operations[NR_PIPE_BUF_OPS] = {
-	[PIPE_BUF_OPS_ANON] = {
-		"anon_pipe_buf_ops", always_valid, generic_map, generic_unmap,
-		anon_pipe_buf_release, generic_steal,
-	},
-	[PIPE_BUF_OPS_PACKET] = {
-		"packet_pipe_buf_ops", always_valid, generic_map, generic_unmap,
-		anon_pipe_buf_release, generic_steal,
-	},
-	[PIPE_BUF_OPS_PAGE_CACHE] = {
-		"page_cache_pipe_buf_ops", page_cache_pin, generic_map,
-		generic_unmap, generic_release, page_cache_steal,
-	},
-	[PIPE_BUF_OPS_USER] = {
-		"user_page_pipe_buf_ops", always_valid, generic_map,
-		generic_unmap, user_page_release, user_page_steal,
-	},
-	[PIPE_BUF_OPS_ZERO] = {
-		"zero_pipe_buf_ops", always_valid, generic_map, generic_unmap,
-		zero_release, never_steal,
-	},
-	[PIPE_BUF_OPS_DEFAULT] = {
-		"default_pipe_buf_ops", always_valid, generic_map,
-		generic_unmap, generic_release, generic_steal,
-	},
-};
 
 /* ---- the ring ---- */
 
@@ -189,7 +163,7 @@ static inline void pipe_buf_release(struct step *s, pipe_ref pipe,
 	const uint64_t pfn = buf->page;
 
 	if (pfn == kernel_at(s->m)->zero_pfn || !put_shared_page(s, (pfn_t)pfn))
-		pipe_buf_operations[buf->ops].release(s, pipe, buf);
+		pipe_buf_ops(buf)->release(s, pipe, buf);
 	trace_event(s, pipe_buf_release, pipe_at(s->m, pipe)->curbuf, pfn,
 		    (uint64_t)folio_ref_count(s->m, (pfn_t)pfn));
 	pipe_pop(s, pipe, buf);
@@ -267,7 +241,7 @@ static int64_t read_buffer(struct step *s, pipe_ref pipe,
 			   struct user_buffer *to, uint64_t count)
 {
 	const struct pipe_buffer *buf = pipe_buf_at(s->m, pipe, 0);
-	const struct pipe_buf_operations *ops = &pipe_buf_operations[buf->ops];
+	const struct pipe_buf_operations *ops = pipe_buf_ops(buf);
 	const uint32_t n = count < buf->len ? (uint32_t)count : buf->len;
 	const bool packet = buf->flags & PIPE_BUF_FLAG_PACKET;
 	const int err = ops->pin(s->m, buf);

@@ -39,6 +39,38 @@ struct pipe_buf_operations {
 
 extern const struct pipe_buf_operations pipe_buf_operations[NR_PIPE_BUF_OPS];
 
+static inline const struct pipe_buf_operations *
+pipe_buf_ops(const struct pipe_buffer *buf)
+{
+	MM_ASSERT(buf->ops > PIPE_BUF_OPS_NONE && buf->ops < NR_PIPE_BUF_OPS);
+	return &pipe_buf_operations[buf->ops];
+}
+
+/* The methods of pipe_buf_operations[] (pipe.c). */
+int always_valid_pipe_buf_pin(const struct machine *m, const struct pipe_buffer *buf);
+int page_cache_pipe_buf_pin(const struct machine *m,
+			  const struct pipe_buffer *buf);
+const uint8_t *generic_pipe_buf_map(const struct machine *m,
+				  const struct pipe_buffer *buf);
+void generic_pipe_buf_unmap(const struct machine *m,
+			  const struct pipe_buffer *buf);
+void generic_pipe_buf_release(struct step *s, pipe_ref pipe,
+			    struct pipe_buffer *buf);
+void zero_pipe_buf_release(struct step *s, pipe_ref pipe,
+			 struct pipe_buffer *buf);
+void user_page_pipe_buf_release(struct step *s, pipe_ref pipe,
+			      struct pipe_buffer *buf);
+void anon_pipe_buf_release(struct step *s, pipe_ref pipe,
+				  struct pipe_buffer *buf);
+bool generic_pipe_buf_steal(struct step *s, struct pipe_buffer *buf,
+			  const char **why);
+bool page_cache_pipe_buf_steal(struct step *s, struct pipe_buffer *buf,
+			     const char **why);
+bool user_page_pipe_buf_steal(struct step *s, struct pipe_buffer *buf,
+			    const char **why);
+bool zero_pipe_buf_steal(struct step *s, struct pipe_buffer *buf,
+			const char **why);
+
 /* The ring of an open file; none: it is no pipe. Linux: get_pipe_info(). */
 pipe_ref get_pipe_info(const struct machine *m, file_ref file);
 

@@ -9,6 +9,7 @@
 #include "mmcore/arch/arch.h"
 #include "mmcore/kernel/task.h"
 #include "mmcore/mm/filemap.h"
+#include "mmcore/mm/uio.h"
 
 /* One read or write, from its arguments on. */
 struct transfer {
@@ -59,53 +60,6 @@ static int64_t check_transfer(struct step *s, struct transfer *t,
 	return 0;
 }
 
-uint64_t buffer_put(struct step *s, struct user_buffer *to, const void *from,
-		    uint64_t n)
-{
-	uint64_t left = 0;
-
-	if (to->bytes) {
-		memcpy(to->bytes, from, n);
-		to->bytes += n;
-	} else {
-		left = copy_to_user(s, to->addr, from, n);
-		to->addr += n - left;
-	}
-	return left;
-}
-
-uint64_t buffer_get(struct step *s, struct user_buffer *from, void *to,
-		    uint64_t n)
-{
-	uint64_t left = 0;
-
-	if (from->bytes) {
-		memcpy(to, from->bytes, n);
-		from->bytes += n;
-	} else {
-		left = copy_from_user(s, to, from->addr, n);
-		from->addr += n - left;
-	}
-	return left;
-}
-
-uint64_t buffer_get_atomic(struct step *s, struct user_buffer *from, void *to,
-			   uint64_t n)
-{
-	uint64_t left;
-
-	if (from->bytes)
-		return n - buffer_get(s, from, to, n);
-	left = copy_from_user_atomic(s, to, from->addr, n);
-	from->addr += n - left;
-	return n - left;
-}
-
-bool buffer_fault_in(struct step *s, const struct user_buffer *from, uint64_t n)
-{
-	return !from->bytes && fault_in_readable(s, from->addr, n) < n;
-}
-
 int64_t null_read(struct step *s, file_ref file, struct user_buffer *to,
 		  uint64_t *pos, uint64_t count)
 {
@@ -141,32 +95,6 @@ int64_t zero_mmap(struct step *s, file_ref file, struct vm_area_struct *vma)
 {
 	(void)s, (void)file;
 	vma->vm_ops = VM_OPS_NONE;
-	return 0;
-}
-
-int64_t generic_write_checks(struct step *s, file_ref file, uint64_t *pos,
-			     uint64_t *count)
-{
-	const uint64_t limit = rlimit(s, RLIMIT_FSIZE);
-	const uint64_t most = file_maxbytes(s->m, file);
-
-	if (!*count)
-		return 0;
-	if (file_at(s->m, file)->f_flags & O_APPEND)
-		*pos = inode_at(s->m, file_at(s->m, file)->f_inode)->i_size;
-	/* loff_t: a limit of 2^63 and more, but infinity, is a negative one. */
-	if (limit != RLIM_INFINITY && (int64_t)*pos >= (int64_t)limit) {
-		s->res->signo = SIGXFSZ;
-		return refuse(s, EFBIG, "the file would exceed RLIMIT_FSIZE");
-	}
-	if (*pos >= most)
-		return refuse(s, EFBIG, "no file can be that long");
-	if (*count > limit - *pos)
-		*count = limit - *pos;
-	if (*count > most - *pos)
-		*count = most - *pos;
-	if (!inode_none(file_at(s->m, file)->f_inode))
-		file_remove_privs(s, file_at(s->m, file)->f_inode);
 	return 0;
 }
 

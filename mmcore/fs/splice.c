@@ -20,6 +20,7 @@
 #include "mmcore/fs/pipe.h"
 #include "mmcore/kernel/task.h"
 #include "mmcore/mm/filemap.h"
+#include "mmcore/mm/uio.h"
 
 #define GUP_BATCH	16	/* pages of a program's taken hold of at a time */
 
@@ -208,7 +209,7 @@ static const char *cannot_move(struct step *s, pipe_ref pipe, file_ref out,
 	if (find_get_page(s->m, file_at(s->m, out)->f_mapping,
 			  pos >> PAGE_SHIFT))
 		return "the file has a page there already";
-	if (!pipe_buf_operations[buf->ops].steal(s, buf, &why))
+	if (!pipe_buf_ops(buf)->steal(s, buf, &why))
 		return why;
 	return NULL;
 }
@@ -242,7 +243,7 @@ static int64_t copy_buffer(struct step *s, pipe_ref pipe, file_ref out,
 			   uint64_t *pos, uint64_t n, uint64_t more)
 {
 	const struct pipe_buffer *buf = pipe_buf_at(s->m, pipe, 0);
-	const struct pipe_buf_operations *ops = &pipe_buf_operations[buf->ops];
+	const struct pipe_buf_operations *ops = pipe_buf_ops(buf);
 	struct user_buffer from = { .bytes = (uint8_t *)ops->map(s->m, buf),
 				    .more = more };
 	const uint64_t pfn = buf->page, at = *pos;
@@ -292,7 +293,7 @@ int64_t generic_file_splice_write(struct step *s, pipe_ref pipe, file_ref out,
 
 	while (n > 0 && done < len && !pipe_empty(s->m, pipe)) {
 		const struct pipe_buffer *buf = pipe_buf_at(s->m, pipe, 0);
-		const int err = pipe_buf_operations[buf->ops].pin(s->m, buf);
+		const int err = pipe_buf_ops(buf)->pin(s->m, buf);
 
 		if (err) {
 			n = err == -ENODATA ? 0
@@ -676,8 +677,7 @@ static int64_t vmsplice_to_user(struct step *s, pipe_ref pipe,
 		return err;
 	while (done < total && !pipe_empty(s->m, pipe)) {
 		const struct pipe_buffer *buf = pipe_buf_at(s->m, pipe, 0);
-		const struct pipe_buf_operations *ops =
-			&pipe_buf_operations[buf->ops];
+		const struct pipe_buf_operations *ops = pipe_buf_ops(buf);
 		const uint32_t n = total - done < buf->len
 			? (uint32_t)(total - done) : buf->len;
 		bool good = !ops->pin(s->m, buf) &&

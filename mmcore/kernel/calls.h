@@ -94,9 +94,6 @@ int64_t sys_tee(struct step *s, const struct op_tee *a);
 int64_t sys_vmsplice(struct step *s, const struct op_vmsplice *a,
 		     const struct op_iov *iov);
 int64_t sys_sendfile(struct step *s, const struct op_sendfile *a);
-/* process_vm.c: the bytes of an array of ranges of the caller's, at most
- * MAX_RW_COUNT, or -EINVAL or -EFAULT, told. */
-int64_t import_iovec(struct step *s, const struct op_iov *iov);
 int64_t sys_ftruncate(struct step *s, const struct op_ftruncate *a);
 int64_t sys_fsync(struct step *s, const struct op_fsync *a);
 int64_t sys_lseek(struct step *s, const struct op_lseek *a);
@@ -106,22 +103,6 @@ int64_t sys_write(struct step *s, const struct op_write *a,
 		  const uint8_t *data, size_t len);
 int64_t sys_pwrite(struct step *s, const struct op_pwrite *a,
 		   const uint8_t *data, size_t len);
-
-/*
- * access.c: a system call's way to the caller's memory, with its faults. Each
- * gives the number of bytes it could *not* reach; the range was found by
- * access_ok(). Linux: lib/usercopy.c.
- */
-uint64_t copy_to_user(struct step *s, uint64_t to, const void *from,
-		      uint64_t n);
-uint64_t copy_from_user(struct step *s, void *to, uint64_t from, uint64_t n);
-/* As far as no access faults; what is left. */
-uint64_t copy_from_user_atomic(struct step *s, void *to, uint64_t from,
-			       uint64_t n);
-/* Page by page, until one cannot be had; what is left (mm/gup.c, 6.18). */
-uint64_t fault_in_readable(struct step *s, uint64_t from, uint64_t n);
-/* How much of it copy_from_user() would reach, if RAM suffices; no faults. */
-uint64_t user_readable(const struct step *s, uint64_t addr, uint64_t n);
 
 /* fork.c, exit.c, exec.c, task.c */
 /* @data: a struct exec_image where a->image says so. */

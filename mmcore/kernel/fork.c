@@ -140,7 +140,7 @@ static mm_ref copy_mm(struct step *s, uint64_t flags, int64_t *err)
 		return mm_make(0);
 	}
 	mms = mm_mut(s, dst);
-	mms->hiwater_rss = mms->_anon_rss + mms->_file_rss + mms->_shmem_rss;
+	mms->hiwater_rss = get_mm_rss(mms);
 	mms->hiwater_vm = mms->total_vm;
 	return dst;
 }

@@ -13,10 +13,13 @@
 #ifndef MMCORE_KERNEL_H
 #define MMCORE_KERNEL_H
 
+#include <stdbool.h>
+
 #include "mmcore/mm/mm_types.h"
 
 #define HZ	250	/* jiffies a second */
 #define MAX_ORDER	11	/* orders 0 … 10; blocks up to 4 MiB */
+#define MAX_BLOCK	(1ULL << (MAX_ORDER - 1))	/* frames of the largest block */
 
 enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, ZONE_HIGHMEM, MAX_NR_ZONES };
 
@@ -161,5 +164,19 @@ static inline struct kernel *kernel_mut(struct step *s)
 
 /* The address of a member of struct kernel, for list heads and tree roots. */
 #define KERNEL_MEMBER(member) (KERNEL_PA + offsetof(struct kernel, member))
+
+static inline struct zone *zone_mut(struct step *s, enum zone_type type)
+{
+	MM_ASSERT(type < MAX_NR_ZONES);
+	return &kernel_mut(s)->zones[type];
+}
+
+/* The head of a zone's LRU list. */
+static inline uint64_t lru_list_pa(enum zone_type type, bool active)
+{
+	return KERNEL_MEMBER(zones) + type * sizeof(struct zone) +
+	       (active ? offsetof(struct zone, active_list)
+		       : offsetof(struct zone, inactive_list));
+}
 
 #endif

@@ -16,18 +16,8 @@
 #include "mmcore/kernel/task.h"
 #include "mmcore/mm/page_alloc.h"
 #include "mmcore/mm/pgtable.h"
+#include "mmcore/mm/uio.h"
 #include "mmcore/mm/vma.h"
-
-const struct address_space_operations address_space_operations[NR_A_OPS] = {
-	[A_OPS_SHMEM] = { .name = "shmem" },
-	[A_OPS_DISK] = {
-		.name = "disk",
-		.readpage = disk_readpage,
-		.writepage = disk_writepage,
-		.get_block = disk_page_block,
-		.has_block = disk_has_block,
-	},
-};
 
 /* ---- pages come and go ---- */
 
@@ -126,21 +116,6 @@ int64_t read_cache_page(struct step *s, mapping_ref mapping, uint64_t index,
 {
 	*pfn = find_get_page(s->m, mapping, index);
 	return *pfn ? 0 : read_cache_folio(s, mapping, index, 0, pfn);
-}
-
-void mark_page_accessed(struct step *s, pfn_t pfn)
-{
-	const pfn_t folio = page_folio(s->m, pfn);
-	struct page_rest *page = page_mut(s, folio);
-
-	if (!(page->flags >> PG_referenced & 1)) {
-		page->flags |= 1ULL << PG_referenced;
-	} else if ((page->flags >> PG_lru & 1) && !(page->flags >> PG_active & 1) &&
-		   vma_none(first_locked_vma(s->m, pfn))) {
-		del_page_from_lru(s, folio);
-		lru_cache_add_active(s, folio);
-		page->flags &= ~(1ULL << PG_referenced);
-	}
 }
 
 /* ---- read ---- */
@@ -254,6 +229,32 @@ int64_t generic_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 }
 
 /* ---- write ---- */
+
+int64_t generic_write_checks(struct step *s, file_ref file, uint64_t *pos,
+			     uint64_t *count)
+{
+	const uint64_t limit = rlimit(s, RLIMIT_FSIZE);
+	const uint64_t most = file_maxbytes(s->m, file);
+
+	if (!*count)
+		return 0;
+	if (file_at(s->m, file)->f_flags & O_APPEND)
+		*pos = inode_at(s->m, file_at(s->m, file)->f_inode)->i_size;
+	/* loff_t: a limit of 2^63 and more, but infinity, is a negative one. */
+	if (limit != RLIM_INFINITY && (int64_t)*pos >= (int64_t)limit) {
+		s->res->signo = SIGXFSZ;
+		return refuse(s, EFBIG, "the file would exceed RLIMIT_FSIZE");
+	}
+	if (*pos >= most)
+		return refuse(s, EFBIG, "no file can be that long");
+	if (*count > limit - *pos)
+		*count = limit - *pos;
+	if (*count > most - *pos)
+		*count = most - *pos;
+	if (!inode_none(file_at(s->m, file)->f_inode))
+		file_remove_privs(s, file_at(s->m, file)->f_inode);
+	return 0;
+}
 
 /* A folio for a write of @bytes that begins in the page @index, where nothing is
  * cached. Nothing is read. 0, or -ENOMEM. */
@@ -561,18 +562,18 @@ static bool folio_fits(const struct machine *m, const struct vm_area_struct *vma
  * it does not try with a folio that has the file's last page. @next: the index behind
  * the folio.
  */
-static bool has_no_table(const struct step *s, const struct vm_area_struct *vma,
-			 uint64_t pte_pa, uint64_t next)
+static bool has_no_table(const struct machine *m, const struct vm_fault *vmf,
+			 const struct vm_area_struct *vma, uint64_t next)
 {
-	return s->fresh_table == (pte_pa & PAGE_MASK) &&
-	       vma->vm_ops == VM_OPS_FILE && beyond_end(s->m, vma, next);
+	return vmf->fresh_table && vma->vm_ops == VM_OPS_FILE &&
+	       beyond_end(m, vma, next);
 }
 
-/* A fault at @addr, which lies at @index of the file; @pte_pa is its entry. */
+/* A fault, and where it lies in the file. */
 struct around {
-	mm_ref mm;
+	const struct vm_fault *vmf;
 	const struct vm_area_struct *vma;
-	uint64_t addr, index, pte_pa;
+	uint64_t index;
 };
 
 /* Those of the entries from @pte_pa on, for pages from @pfn on. */
@@ -580,7 +581,7 @@ static void map_run(struct step *s, const struct around *a, uint64_t pte_pa,
 		    pfn_t pfn, uint32_t from, uint32_t to)
 {
 	if (from < to)
-		map_file_pages(s, a->mm, a->vma, pte_pa + ((uint64_t)from <<
+		map_file_pages(s, a->vmf->mm, a->vma, pte_pa + ((uint64_t)from <<
 			       s->m->arch->entry_shift), pfn + from, to - from, 0);
 }
 
@@ -589,11 +590,11 @@ static uint32_t map_one_around(struct step *s, const struct around *a, pfn_t pfn
 			       uint64_t index)
 {
 	const uint64_t off = index - a->index;
-	const uint64_t entry = a->pte_pa + (off << s->m->arch->entry_shift);
+	const uint64_t entry = a->vmf->pte_pa + (off << s->m->arch->entry_shift);
 
 	if (pte_none(entry_read(s->m, entry))) {
-		map_file_pages(s, a->mm, a->vma, entry, pfn, 1, 0);
-		trace_event(s, fault_around, a->addr + (off << PAGE_SHIFT), index,
+		map_file_pages(s, a->vmf->mm, a->vma, entry, pfn, 1, 0);
+		trace_event(s, fault_around, a->vmf->addr + (off << PAGE_SHIFT), index,
 			    pfn);
 	}
 	return 1;
@@ -605,7 +606,7 @@ static void map_around(struct step *s, const struct around *a, pfn_t folio,
 		       uint64_t first, uint64_t end)
 {
 	const uint8_t shift = s->m->arch->entry_shift;
-	const uint64_t off = first - a->index, pte_pa = a->pte_pa + (off << shift);
+	const uint64_t off = first - a->index, pte_pa = a->vmf->pte_pa + (off << shift);
 	const pfn_t pfn = folio + (pfn_t)(first - folio_index(s->m, folio));
 	uint32_t from = 0;
 
@@ -615,7 +616,7 @@ static void map_around(struct step *s, const struct around *a, pfn_t folio,
 			from = i + 1;
 			continue;
 		}
-		trace_event(s, fault_around, a->addr + ((off + i) << PAGE_SHIFT),
+		trace_event(s, fault_around, a->vmf->addr + ((off + i) << PAGE_SHIFT),
 			    first + i, pfn + i);
 	}
 	map_run(s, a, pte_pa, pfn, from, (uint32_t)(end - first));
@@ -629,7 +630,7 @@ static uint32_t map_folio_around(struct step *s, const struct around *a, pfn_t f
 	const uint64_t first = folio_index(s->m, folio);
 	uint64_t end = folio_next_index(s->m, folio);
 
-	if (!beyond_end(s->m, a->vma, end) && folio_fits(s->m, a->vma, a->addr, folio))
+	if (!beyond_end(s->m, a->vma, end) && folio_fits(s->m, a->vma, a->vmf->addr, folio))
 		index = first;
 	else
 		end = least(end, to);
@@ -637,18 +638,16 @@ static uint32_t map_folio_around(struct step *s, const struct around *a, pfn_t f
 	return (uint32_t)(end - index);
 }
 
-void filemap_map_pages(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr,
-		       uint64_t pte_pa)
+void filemap_map_pages(struct step *s, const struct vm_fault *vmf)
 {
 	const uint64_t ready = 1ULL << PG_uptodate, marked = 1ULL << PG_readahead;
-	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	const struct vm_area_struct *vma = vma_at(s->m, vmf->vma);
 	const struct file *file = file_at(s->m, vma->vm_file);
-	const struct around a = { mm, vma, addr, linear_page_index(vma, addr),
-				  pte_pa };
+	const struct around a = { vmf, vma, linear_page_index(vma, vmf->addr) };
 	uint64_t from, to, next;
 	uint32_t hits = 0;
 
-	around_window(s->m, vma, addr, &from, &to);
+	around_window(s->m, vma, vmf->addr, &from, &to);
 	to = least(to + a.index, size_pages(inode_at(s->m, file->f_inode)->i_size));
 	for (uint64_t index = a.index + from; index < to; index = next) {
 		const pfn_t pfn = find_get_page(s->m, file->f_mapping, index);
@@ -660,7 +659,7 @@ void filemap_map_pages(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr,
 		/* next_uptodate_folio() */
 		if (!folio || (folio->flags & (ready | marked)) != ready)
 			continue;
-		if (!hits && has_no_table(s, vma, pte_pa, next))
+		if (!hits && has_no_table(s->m, vmf, vma, next))
 			break;
 		if (!alone)
 			hits += map_folio_around(s, &a, page_folio(s->m, pfn), index,
@@ -675,7 +674,7 @@ void filemap_map_pages(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr,
 /* ---- faults ---- */
 
 /* The page at @index, and whether the disk was asked. */
-static enum vm_fault find_page(struct step *s, const struct vm_area_struct *vma,
+static vm_fault_t find_page(struct step *s, const struct vm_area_struct *vma,
 			       uint64_t index, pfn_t *pfn)
 {
 	const mapping_ref mapping = file_at(s->m, vma->vm_file)->f_mapping;
@@ -700,16 +699,16 @@ static enum vm_fault find_page(struct step *s, const struct vm_area_struct *vma,
 	}
 }
 
-enum vm_fault filemap_nopage(struct step *s, vma_ref vma, uint64_t addr,
-			     pfn_t *pfn)
+vm_fault_t filemap_nopage(struct step *s, const struct vm_fault *vmf, pfn_t *pfn)
 {
-	return find_page(s, vma_at(s->m, vma), linear_page_index(vma_at(s->m, vma), addr),
-			 pfn);
+	const struct vm_area_struct *vma = vma_at(s->m, vmf->vma);
+
+	return find_page(s, vma, linear_page_index(vma, vmf->addr), pfn);
 }
 
-bool filemap_page_mkwrite(struct step *s, vma_ref ref, pfn_t pfn)
+bool filemap_page_mkwrite(struct step *s, const struct vm_fault *vmf, pfn_t pfn)
 {
-	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	const struct vm_area_struct *vma = vma_at(s->m, vmf->vma);
 	const mapping_ref mapping = file_at(s->m, vma->vm_file)->f_mapping;
 	const pfn_t folio = page_folio(s->m, pfn);
 	const uint64_t first = folio_index(s->m, folio);
@@ -748,44 +747,44 @@ static void finish_fault(struct step *s, const struct around *a, pfn_t pfn,
 	uint32_t nr = folio_nr_pages(s->m, folio), before = pfn - folio;
 
 	if (nr == 1 || beyond_end(s->m, a->vma, a->index - before + nr - 1) ||
-	    !folio_fits(s->m, a->vma, a->addr, folio) ||
-	    !folio_is_unmapped_here(s->m, folio, pfn, a->pte_pa)) {
+	    !folio_fits(s->m, a->vma, a->vmf->addr, folio) ||
+	    !folio_is_unmapped_here(s->m, folio, pfn, a->vmf->pte_pa)) {
 		nr = 1;
 		before = 0;
 	}
-	map_file_pages(s, a->mm, a->vma, a->pte_pa - ((uint64_t)before << shift),
+	map_file_pages(s, a->vmf->mm, a->vma, a->vmf->pte_pa - ((uint64_t)before << shift),
 		       pfn - before, nr, bits);
 	if (nr > 1)
 		trace_event(s, finish_fault,
-			    a->addr - ((uint64_t)before << PAGE_SHIFT),
+			    a->vmf->addr - ((uint64_t)before << PAGE_SHIFT),
 			    a->index - before, folio, nr);
 }
 
-enum vm_fault filemap_fault(struct step *s, mm_ref mm, vma_ref ref,
-			    uint64_t addr, uint64_t pte_pa, bool write)
+vm_fault_t filemap_fault(struct step *s, const struct vm_fault *vmf)
 {
-	const struct vm_area_struct *vma = vma_at(s->m, ref);
-	const struct around a = { mm, vma, addr, linear_page_index(vma, addr),
-				  pte_pa };
-	enum vm_fault fault;
+	const struct vm_area_struct *vma = vma_at(s->m, vmf->vma);
+	const struct around a = { vmf, vma, linear_page_index(vma, vmf->addr) };
+	const bool write = vmf->flags & FAULT_FLAG_WRITE;
+	vm_fault_t fault;
 	pfn_t pfn;
 
 	if (!write)
-		filemap_map_pages(s, mm, ref, addr, pte_pa);
-	if (!pte_none(entry_read(s->m, pte_pa)))
+		filemap_map_pages(s, vmf);
+	if (!pte_none(entry_read(s->m, vmf->pte_pa)))
 		return VM_FAULT_MINOR;
 	fault = find_page(s, vma, a.index, &pfn);
 	if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_OOM)
 		return fault;
 	/* After a wait for the disk the fault begins anew, its neighbours first. */
 	if (!write && fault != VM_FAULT_MINOR) {
-		trace_event(s, filemap_retry, addr, a.index);
-		filemap_map_pages(s, mm, ref, addr, pte_pa);
+		trace_event(s, filemap_retry, vmf->addr, a.index);
+		filemap_map_pages(s, vmf);
 	}
-	trace_event(s, filemap_fault, addr, a.index, pfn, fault == VM_FAULT_MAJOR);
-	if (!pte_none(entry_read(s->m, pte_pa)))
+	trace_event(s, filemap_fault, vmf->addr, a.index, pfn,
+		    fault == VM_FAULT_MAJOR);
+	if (!pte_none(entry_read(s->m, vmf->pte_pa)))
 		return fault;
-	if (write && !filemap_page_mkwrite(s, ref, pfn))
+	if (write && !filemap_page_mkwrite(s, vmf, pfn))
 		return VM_FAULT_SIGBUS;
 	finish_fault(s, &a, pfn, write ? s->m->arch->dirty | s->m->arch->write : 0);
 	return fault;

@@ -39,7 +39,10 @@ extern const struct address_space_operations
 static inline const struct address_space_operations *
 aops(const struct machine *m, mapping_ref mapping)
 {
-	return &address_space_operations[mapping_at(m, mapping)->a_ops];
+	const uint32_t a_ops = mapping_at(m, mapping)->a_ops;
+
+	MM_ASSERT(a_ops > A_OPS_NONE && a_ops < NR_A_OPS);
+	return &address_space_operations[a_ops];
 }
 
 /* Is what is written to its pages to reach a disk? */
@@ -199,20 +202,21 @@ void drop_pagecache(struct step *s);
 /* ---- faults ---- */
 
 /* vm_operations[VM_OPS_FILE]. */
-enum vm_fault filemap_fault(struct step *s, mm_ref mm, vma_ref vma,
-			    uint64_t addr, uint64_t pte_pa, bool write);
-enum vm_fault filemap_nopage(struct step *s, vma_ref vma, uint64_t addr,
-			     pfn_t *pfn);
+vm_fault_t filemap_fault(struct step *s, const struct vm_fault *vmf);
+vm_fault_t filemap_nopage(struct step *s, const struct vm_fault *vmf, pfn_t *pfn);
 /* The first store to a page of a shared mapping: the file has a block there and
  * the page is dirty. False: the disk is full. */
-bool filemap_page_mkwrite(struct step *s, vma_ref vma, pfn_t pfn);
+bool filemap_page_mkwrite(struct step *s, const struct vm_fault *vmf, pfn_t pfn);
 
-/*
- * do_fault_around(): a read fault also maps the pages near it that are already
- * there; see memory.h for its window. Linux: mm/filemap.c filemap_map_pages().
+/**
+ * filemap_map_pages - a read fault also maps the pages near it that are cached
+ * @vmf: the fault, complete
+ *
+ * The window is the 64 KiB aligned ones around the address, within the VMA and the
+ * table; of a large folio all that fits. Nothing is read. O(pages of the window).
+ * Linux: mm/filemap.c, 6.18 (do_fault_around()).
  */
-void filemap_map_pages(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr,
-		       uint64_t pte_pa);
+void filemap_map_pages(struct step *s, const struct vm_fault *vmf);
 
 /* ---- readahead.c ---- */
 

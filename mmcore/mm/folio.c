@@ -43,16 +43,6 @@ unsigned int filemap_folio_order(const struct machine *m, mapping_ref mapping,
 	return order;
 }
 
-uint64_t folio_mapcount(const struct machine *m, pfn_t pfn)
-{
-	const pfn_t folio = page_folio(m, pfn);
-	uint64_t mapped = 0;
-
-	for (uint32_t i = 0; i < folio_nr_pages(m, folio); i++)
-		mapped += (uint64_t)(page_counts_at(m, folio + i)->_mapcount + 1);
-	return mapped;
-}
-
 bool folio_mapped_elsewhere(const struct machine *m, pfn_t pfn, mm_ref mm)
 {
 	const pfn_t folio = page_folio(m, pfn);

@@ -30,24 +30,26 @@ static void touch_page(struct step *s, pte_t pte, bool write)
  * *waited: MAJOR or RETRIED, and not counted; else MINOR.
  */
 static int64_t fault_page(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr,
-			  bool write, pte_t *entry, enum vm_fault *waited)
+			  bool write, pte_t *entry, vm_fault_t *waited)
 {
-	uint64_t pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
-	pte_t pte = pte_pa ? entry_read(s->m, pte_pa) : 0;
-	enum vm_fault fault;
+	struct vm_fault vmf = { .mm = mm, .vma = vma, .addr = addr,
+				.flags = write ? FAULT_FLAG_WRITE : 0 };
+	pte_t pte;
 
+	vmf.pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
+	pte = vmf.pte_pa ? entry_read(s->m, vmf.pte_pa) : 0;
 	*waited = VM_FAULT_MINOR;
 	if (!(pte & s->m->arch->present) || (write && !pte_write(s->m, pte))) {
-		fault = handle_fault_at(s, mm, vma, addr, pte_pa, write);
+		const vm_fault_t fault = handle_mm_fault(s, &vmf);
+
 		if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_SIGSEGV)
 			return -EFAULT;
 		if (fault == VM_FAULT_OOM)
 			return -ENOMEM;
 		if (fault == VM_FAULT_MINOR)
-			count_fault(s, fault);
+			count_fault(s, fault, vmf.flags);
 		*waited = fault;
-		pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
-		pte = entry_read(s->m, pte_pa);
+		pte = entry_read(s->m, vmf.pte_pa);
 	}
 	*entry = pte;
 	return 0;
@@ -56,7 +58,7 @@ static int64_t fault_page(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr,
 static int64_t faultin_page(struct step *s, mm_ref mm, vma_ref vma,
 			    uint64_t addr, bool write, pte_t *entry)
 {
-	enum vm_fault waited;
+	vm_fault_t waited;
 	const int64_t err = fault_page(s, mm, vma, addr, write, entry, &waited);
 
 	/* __get_user_pages_locked() tries again with FOLL_TRIED. */
@@ -79,12 +81,12 @@ static int64_t populate_page(struct step *s, mm_ref mm, vma_ref vma,
 
 /* A fault of a walk that waited. Where it could let go of the address space meanwhile,
  * the wait ended the walk, and the next one found the page there. */
-static void count_populate_fault(struct step *s, enum vm_fault fault, bool in_place)
+static void count_populate_fault(struct step *s, vm_fault_t fault, bool in_place)
 {
 	if (!in_place)
 		count_waited_fault(s, fault);
 	else
-		count_fault(s, fault);
+		count_fault(s, fault, 0);
 }
 
 /* populate_vma_page_range(): what MLOCK_ONFAULT locked is left to its faults. */
@@ -94,7 +96,7 @@ static int64_t populate_vma(struct step *s, mm_ref mm, vma_ref ref,
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
 	const bool write = (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
 	uint64_t addr = vma->vm_start > start ? vma->vm_start : start;
-	enum vm_fault waited;
+	vm_fault_t waited;
 	int64_t err = 0;
 	pte_t pte;
 
@@ -187,19 +189,21 @@ static bool must_unshare(const struct machine *m, pte_t pte)
 static pfn_t get_user_page(struct step *s, mm_ref mm, vma_ref vma,
 			   uint64_t addr, bool write)
 {
-	uint64_t pte_pa;
-	enum vm_fault fault;
+	struct vm_fault vmf = { .mm = mm, .vma = vma, .addr = addr,
+				.flags = FAULT_FLAG_UNSHARE };
 	pte_t pte;
 
 	if (faultin_page(s, mm, vma, addr, write, &pte))
 		return 0;
 	if (!write && must_unshare(s->m, pte)) {
-		pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
-		fault = do_unshare_page(s, mm, vma, addr, pte_pa);
+		vm_fault_t fault;
+
+		vmf.pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
+		fault = handle_mm_fault(s, &vmf);
 		if (fault == VM_FAULT_OOM)
 			return 0;
-		count_fault(s, fault);
-		pte = entry_read(s->m, pte_pa);
+		count_fault(s, fault, vmf.flags);
+		pte = entry_read(s->m, vmf.pte_pa);
 	}
 	touch_page(s, pte, write);
 	return pte_pfn(s->m, pte);

@@ -18,42 +18,7 @@
 #include "mmcore/mm/memory.h"
 #include "mmcore/mm/vma.h"
 
-const struct vm_operations_struct vm_operations[NR_VM_OPS] = {
-	[VM_OPS_NONE] = { .name = "anonymous" },
-	[VM_OPS_SHMEM] = {
-		.name = "shmem", .fault = shmem_fault, .nopage = shmem_nopage,
-	},
-	[VM_OPS_FILE] = {
-		.name = "file", .fault = filemap_fault,
-		.nopage = filemap_nopage, .page_mkwrite = filemap_page_mkwrite,
-	},
-	[VM_OPS_SPECIAL] = {
-		.name = "special_mapping", .fault = special_mapping_fault,
-	},
-};
-
 /* ---- counters ---- */
-
-/* The counter a page of this VMA belongs to (mm_counter(), 6.18). */
-uint64_t *rss_counter(struct step *s, mm_ref mm, pfn_t pfn)
-{
-	const struct page_rest *page = page_at(s->m, pfn);
-	struct mm_struct *mms = mm_mut(s, mm);
-
-	if (page->mapping & PAGE_MAPPING_ANON)
-		return &mms->_anon_rss;
-	return page->flags >> PG_swapbacked & 1 ? &mms->_shmem_rss
-						: &mms->_file_rss;
-}
-
-void update_hiwater_rss(struct step *s, mm_ref mm)
-{
-	struct mm_struct *mms = mm_mut(s, mm);
-	uint64_t rss = mms->_anon_rss + mms->_file_rss + mms->_shmem_rss;
-
-	if (mms->hiwater_rss < rss)
-		mms->hiwater_rss = rss;
-}
 
 void map_file_pages(struct step *s, mm_ref mm, const struct vm_area_struct *vma,
 		    uint64_t pte_pa, pfn_t pfn, uint32_t nr, uint64_t bits)
@@ -85,28 +50,27 @@ static pte_t mk_exclusive_pte(const struct machine *m,
 	return vma->vm_flags & VM_WRITE ? pte | m->arch->write : pte;
 }
 
-static enum vm_fault do_anonymous_page(struct step *s, mm_ref mm, vma_ref ref,
-				       uint64_t addr, uint64_t pte_pa,
-				       bool write)
+static vm_fault_t do_anonymous_page(struct step *s, const struct vm_fault *vmf)
 {
-	const struct vm_area_struct *vma = vma_at(s->m, ref);
+	const struct vm_area_struct *vma = vma_at(s->m, vmf->vma);
 	pfn_t pfn;
 
-	if (!write) {
+	if (!(vmf->flags & FAULT_FLAG_WRITE)) {
 		pfn = (pfn_t)kernel_at(s->m)->zero_pfn;
-		set_pte(s, pte_pa, mk_pte(s->m, vma, pfn) | s->m->arch->special);
-		trace_event(s, zero_page, addr, pfn);
+		set_pte(s, vmf->pte_pa,
+			mk_pte(s->m, vma, pfn) | s->m->arch->special);
+		trace_event(s, zero_page, vmf->addr, pfn);
 		return VM_FAULT_MINOR;
 	}
-	if (anon_vma_prepare(s, ref))
+	if (anon_vma_prepare(s, vmf->vma))
 		return VM_FAULT_OOM;
 	pfn = alloc_page(s, GFP_HIGHUSER);
 	if (!pfn)
 		return VM_FAULT_OOM;
-	page_add_new_anon_rmap(s, pfn, ref, addr);
-	mm_mut(s, mm)->_anon_rss++;
-	set_pte(s, pte_pa, mk_exclusive_pte(s->m, vma, pfn));
-	trace_event(s, anonymous_page, addr, pfn);
+	page_add_new_anon_rmap(s, pfn, vmf->vma, vmf->addr);
+	mm_mut(s, vmf->mm)->_anon_rss++;
+	set_pte(s, vmf->pte_pa, mk_exclusive_pte(s->m, vma, pfn));
+	trace_event(s, anonymous_page, vmf->addr, pfn);
 	return VM_FAULT_MINOR;
 }
 
@@ -129,133 +93,135 @@ static pte_t mk_copy_pte(const struct machine *m,
 }
 
 /* wp_page_copy(): the write goes to a copy, the old page loses a mapper. */
-static enum vm_fault wp_page_copy(struct step *s, mm_ref mm, vma_ref ref,
-				  uint64_t addr, uint64_t pte_pa, pte_t pte,
-				  bool unshare)
+static vm_fault_t wp_page_copy(struct step *s, const struct vm_fault *vmf)
 {
 	const struct machine *m = s->m;
+	const pte_t pte = vmf->orig_pte;
 	const pfn_t old = pte_pfn(m, pte);
 	pfn_t new;
 
-	if (anon_vma_prepare(s, ref))
+	if (anon_vma_prepare(s, vmf->vma))
 		return VM_FAULT_OOM;
 	new = alloc_page(s, GFP_HIGHUSER);
 	if (!new)
 		return VM_FAULT_OOM;
-	trace_event(s, wp_copy, addr, old, new,
+	trace_event(s, wp_copy, vmf->addr, old, new,
 		    pte_special(m, pte) ? 0
 				: (uint64_t)page_counts_at(m, old)->_count);
 	if (!pte_special(m, pte)) {
 		ram_copy_frame(s, new, old);
-		update_hiwater_rss(s, mm);
-		--*rss_counter(s, mm, old);
+		update_hiwater_rss(s, vmf->mm);
+		--*rss_counter(s, vmf->mm, old);
 		page_remove_rmap(s, old);
 		put_page(s, old);
 	}
-	page_add_new_anon_rmap(s, new, ref, addr);
-	mm_mut(s, mm)->_anon_rss++;
-	set_pte(s, pte_pa, mk_copy_pte(m, vma_at(m, ref), new, unshare));
+	page_add_new_anon_rmap(s, new, vmf->vma, vmf->addr);
+	mm_mut(s, vmf->mm)->_anon_rss++;
+	set_pte(s, vmf->pte_pa, mk_copy_pte(m, vma_at(m, vmf->vma), new,
+					    vmf->flags & FAULT_FLAG_UNSHARE));
 	return VM_FAULT_MINOR;
 }
 
 /* do_cow_fault(): a store to a page of a private file mapping not yet seen. */
-static enum vm_fault do_cow_fault(struct step *s, mm_ref mm, vma_ref ref,
-				  uint64_t addr, uint64_t pte_pa)
+static vm_fault_t do_cow_fault(struct step *s, const struct vm_fault *vmf)
 {
-	const struct vm_area_struct *vma = vma_at(s->m, ref);
-	enum vm_fault fault;
+	const struct vm_area_struct *vma = vma_at(s->m, vmf->vma);
+	vm_fault_t fault;
 	pfn_t new, page;
 
-	if (anon_vma_prepare(s, ref))
+	if (anon_vma_prepare(s, vmf->vma))
 		return VM_FAULT_OOM;
 	new = alloc_page(s, GFP_HIGHUSER);
 	if (!new)
 		return VM_FAULT_OOM;
-	fault = vm_operations[vma->vm_ops].nopage(s, ref, addr, &page);
+	fault = vma_ops(vma)->nopage(s, vmf, &page);
 	if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_OOM) {
 		put_page(s, new);
 		return fault;
 	}
 	ram_copy_frame(s, new, page);
-	page_add_new_anon_rmap(s, new, ref, addr);
-	mm_mut(s, mm)->_anon_rss++;
-	set_pte(s, pte_pa, mk_exclusive_pte(s->m, vma, new));
-	trace_event(s, cow_fault, addr, page, new);
+	page_add_new_anon_rmap(s, new, vmf->vma, vmf->addr);
+	mm_mut(s, vmf->mm)->_anon_rss++;
+	set_pte(s, vmf->pte_pa, mk_exclusive_pte(s->m, vma, new));
+	trace_event(s, cow_fault, vmf->addr, page, new);
 	return fault;
 }
 
-static enum vm_fault do_wp_page(struct step *s, mm_ref mm, vma_ref ref,
-				uint64_t addr, uint64_t pte_pa, pte_t pte)
+/* wp_page_shared() and wp_pfn_shared(): a store through a shared mapping. */
+static vm_fault_t wp_page_shared(struct step *s, const struct vm_fault *vmf,
+				 const struct vm_area_struct *vma)
 {
-	const struct vm_area_struct *vma = vma_at(s->m, ref);
 	const struct arch *a = s->m->arch;
-	const pfn_t pfn = pte_pfn(s->m, pte);
+	const pfn_t pfn = pte_pfn(s->m, vmf->orig_pte);
 
-	if (vma->vm_flags & VM_SHARED) {
-		if (!vm_operations[vma->vm_ops].page_mkwrite)
-			set_page_dirty(s, pfn);
-		else if (!vm_operations[vma->vm_ops].page_mkwrite(s, ref, pfn))
-			return VM_FAULT_SIGBUS;
-		kernel_mut(s)->pgreuse++;
-		set_pte(s, pte_pa, pte | a->write | a->dirty | a->accessed);
+	if (!vma_ops(vma)->page_mkwrite)
+		set_page_dirty(s, pfn);
+	else if (!vma_ops(vma)->page_mkwrite(s, vmf, pfn))
+		return VM_FAULT_SIGBUS;
+	kernel_mut(s)->pgreuse++;
+	set_pte(s, vmf->pte_pa,
+		vmf->orig_pte | a->write | a->dirty | a->accessed);
+	return VM_FAULT_MINOR;
+}
+
+/* The page is ours alone already: an outsider's to read, or ours to write. */
+static vm_fault_t wp_page_reuse(struct step *s, const struct vm_fault *vmf,
+				pfn_t pfn)
+{
+	const struct arch *a = s->m->arch;
+	const pte_t pte = vmf->orig_pte | a->exclusive;
+
+	if (vmf->flags & FAULT_FLAG_UNSHARE) {
+		set_pte(s, vmf->pte_pa, pte);
+		trace_event(s, wp_unshare, vmf->addr, pfn);
 		return VM_FAULT_MINOR;
 	}
-	if (!can_reuse(s->m, pte, pfn))
-		return wp_page_copy(s, mm, ref, addr, pte_pa, pte, false);
 	kernel_mut(s)->pgreuse++;
-	set_pte(s, pte_pa, pte | a->write | a->dirty | a->accessed |
-			   a->exclusive);
-	trace_event(s, wp_reuse, addr, pfn);
+	set_pte(s, vmf->pte_pa, pte | a->write | a->dirty | a->accessed);
+	trace_event(s, wp_reuse, vmf->addr, pfn);
 	return VM_FAULT_MINOR;
 }
 
-/* mm_account_fault(): whatever came of it, and whoever wanted the page. What no
- * VMA permits is no fault of this kind. */
-static void count_pgfault(struct step *s)
+static vm_fault_t do_wp_page(struct step *s, const struct vm_fault *vmf)
 {
-	kernel_mut(s)->pgfault++;
+	const struct vm_area_struct *vma = vma_at(s->m, vmf->vma);
+	const pfn_t pfn = pte_pfn(s->m, vmf->orig_pte);
+
+	if (vma->vm_flags & VM_SHARED && vmf->flags & FAULT_FLAG_WRITE)
+		return wp_page_shared(s, vmf, vma);
+	return can_reuse(s->m, vmf->orig_pte, pfn) ? wp_page_reuse(s, vmf, pfn)
+						   : wp_page_copy(s, vmf);
 }
 
-enum vm_fault do_unshare_page(struct step *s, mm_ref mm, vma_ref ref,
-			      uint64_t addr, uint64_t pte_pa)
+/* A none entry is filled by whoever the VMA's pages come from. */
+static vm_fault_t do_pte_missing(struct step *s, const struct vm_fault *vmf,
+				 const struct vm_area_struct *vma)
 {
-	const pte_t pte = entry_read(s->m, pte_pa);
-	const pfn_t pfn = pte_pfn(s->m, pte);
-
-	count_pgfault(s);
-	if (!can_reuse(s->m, pte, pfn))
-		return wp_page_copy(s, mm, ref, addr, pte_pa, pte, true);
-	set_pte(s, pte_pa, pte | s->m->arch->exclusive);
-	trace_event(s, wp_unshare, addr, pfn);
-	return VM_FAULT_MINOR;
+	if (vma_is_anonymous(vma))
+		return do_anonymous_page(s, vmf);
+	if (vmf->flags & FAULT_FLAG_WRITE && !(vma->vm_flags & VM_SHARED) &&
+	    vma_ops(vma)->nopage)
+		return do_cow_fault(s, vmf);
+	return vma_ops(vma)->fault(s, vmf);
 }
 
-/* The tables are there, and @addr is page aligned. */
-static enum vm_fault handle_pte_fault(struct step *s, mm_ref mm, vma_ref ref,
-				      uint64_t addr, uint64_t pte_pa,
-				      bool write)
+/* The tables are there, and vmf is complete. */
+static vm_fault_t handle_pte_fault(struct step *s, const struct vm_fault *vmf)
 {
 	const struct arch *a = s->m->arch;
-	const struct vm_area_struct *vma = vma_at(s->m, ref);
-	const pte_t pte = entry_read(s->m, pte_pa);
+	const struct vm_area_struct *vma = vma_at(s->m, vmf->vma);
+	const pte_t pte = vmf->orig_pte;
+	const bool write = vmf->flags & FAULT_FLAG_WRITE;
 
-	MM_ASSERT(vma->vm_start <= addr && addr < vma->vm_end);
-	if (pte_none(pte)) {
-		if (vma_is_anonymous(vma))
-			return do_anonymous_page(s, mm, ref, addr, pte_pa,
-						 write);
-		if (write && !(vma->vm_flags & VM_SHARED) &&
-		    vm_operations[vma->vm_ops].nopage)
-			return do_cow_fault(s, mm, ref, addr, pte_pa);
-		return vm_operations[vma->vm_ops].fault(s, mm, ref, addr,
-							pte_pa, write);
-	}
+	MM_ASSERT(vma->vm_start <= vmf->addr && vmf->addr < vma->vm_end);
+	if (pte_none(pte))
+		return do_pte_missing(s, vmf, vma);
 	if (is_guard_pte(s->m, pte))
 		return VM_FAULT_SIGSEGV;
 	MM_ASSERT(pte_present(s->m, pte));
-	if (write && !pte_write(s->m, pte))
-		return do_wp_page(s, mm, ref, addr, pte_pa, pte);
-	set_pte(s, pte_pa, pte | a->accessed | (write ? a->dirty : 0));
+	if ((write && !pte_write(s->m, pte)) || vmf->flags & FAULT_FLAG_UNSHARE)
+		return do_wp_page(s, vmf);
+	set_pte(s, vmf->pte_pa, pte | a->accessed | (write ? a->dirty : 0));
 	return VM_FAULT_MINOR;
 }
 
@@ -293,50 +259,50 @@ static void drop_unused_table(struct step *s, mm_ref mm, uint64_t addr)
 	free_pgtables(s, mm, addr, addr + PAGE_SIZE, first, first + span);
 }
 
-enum vm_fault handle_fault_at(struct step *s, mm_ref mm, vma_ref ref,
-			      uint64_t addr, uint64_t pte_pa, bool write)
+/* mm_account_fault(): whatever came of it, and whoever wanted the page. What no
+ * VMA permits is no fault of this kind. */
+static void count_pgfault(struct step *s)
 {
-	const uint64_t tables = mm_at(s->m, mm)->nr_ptes;
-	const bool fresh = !pte_pa;
-	enum vm_fault fault;
+	kernel_mut(s)->pgfault++;
+}
+
+vm_fault_t handle_mm_fault(struct step *s, struct vm_fault *vmf)
+{
+	const uint64_t tables = mm_at(s->m, vmf->mm)->nr_ptes;
+	const bool was_missing = !vmf->pte_pa;
+	vm_fault_t fault;
 
 	count_pgfault(s);
-	addr &= PAGE_MASK;
-	if (fresh)
-		pte_pa = pte_alloc_map(s, mm, addr);
-	if (!pte_pa)
+	vmf->addr &= PAGE_MASK;
+	if (was_missing)
+		vmf->pte_pa = pte_alloc_map(s, vmf->mm, vmf->addr);
+	if (!vmf->pte_pa)
 		return VM_FAULT_OOM;
-	if (mm_at(s->m, mm)->nr_ptes != tables)
-		s->fresh_table = pte_pa & PAGE_MASK;
-	fault = handle_pte_fault(s, mm, ref, addr, pte_pa, write);
-	s->fresh_table = 0;
-	if (fresh && fault == VM_FAULT_SIGBUS)
-		drop_unused_table(s, mm, addr);
+	vmf->fresh_table = mm_at(s->m, vmf->mm)->nr_ptes != tables;
+	vmf->orig_pte = entry_read(s->m, vmf->pte_pa);
+	fault = handle_pte_fault(s, vmf);
+	if (was_missing && fault == VM_FAULT_SIGBUS)
+		drop_unused_table(s, vmf->mm, vmf->addr);
 	return fault;
 }
 
-enum vm_fault handle_mm_fault(struct step *s, mm_ref mm, vma_ref ref,
-			      uint64_t addr, bool write)
-{
-	return handle_fault_at(s, mm, ref, addr, 0, write);
-}
-
-void count_waited_fault(struct step *s, enum vm_fault fault)
+void count_waited_fault(struct step *s, vm_fault_t fault)
 {
 	kernel_mut(s)->pgmajfault += fault == VM_FAULT_MAJOR;
-	count_fault(s, VM_FAULT_MINOR);
+	count_fault(s, VM_FAULT_MINOR, 0);
 }
 
-void count_tried_fault(struct step *s, enum vm_fault fault)
+void count_tried_fault(struct step *s, vm_fault_t fault)
 {
 	task_mut(s, s->current)->maj_flt++;
 	s->res->major++;
 	kernel_mut(s)->pgmajfault += fault == VM_FAULT_MAJOR;
 }
 
-void count_fault(struct step *s, enum vm_fault fault)
+void count_fault(struct step *s, vm_fault_t fault, unsigned int flags)
 {
-	if (fault == VM_FAULT_MAJOR || (fault == VM_FAULT_RETRIED && s->copying)) {
+	if (fault == VM_FAULT_MAJOR ||
+	    (fault == VM_FAULT_RETRIED && flags & FAULT_FLAG_KERNEL_COPY)) {
 		count_tried_fault(s, fault);
 		return;
 	}
@@ -365,9 +331,9 @@ static const char *why_sigbus(const struct machine *m,
 
 /* Where the CPU tells a fetch from a load (arch/riscv/mm/fault.c). */
 static const char *access_error_by_kind(const struct vm_area_struct *vma,
-					enum access_kind kind)
+					unsigned int flags)
 {
-	if (kind == ACCESS_EXEC)
+	if (flags & FAULT_FLAG_INSTRUCTION)
 		return vma->vm_flags & VM_EXEC
 			? NULL : "the VMA does not permit execution";
 	return vma->vm_flags & (VM_READ | VM_WRITE)
@@ -377,15 +343,15 @@ static const char *access_error_by_kind(const struct vm_area_struct *vma,
 /* access_error(): may this VMA be accessed so? NULL if it may. */
 static const char *access_error(const struct machine *m,
 				const struct vm_area_struct *vma,
-				enum access_kind kind, pte_t pte)
+				unsigned int flags, pte_t pte)
 {
-	if (kind == ACCESS_WRITE)
+	if (flags & FAULT_FLAG_WRITE)
 		return vma->vm_flags & VM_WRITE
 			? NULL : "the VMA does not permit writing";
 	if (m->arch->exec)
-		return access_error_by_kind(vma, kind);
+		return access_error_by_kind(vma, flags);
 	if (pte & m->arch->present)
-		return kind == ACCESS_EXEC
+		return flags & FAULT_FLAG_INSTRUCTION
 			? "the page is present and not executable"
 			: "the page is present and not readable";
 	return vma->vm_flags & VM_ACCESS_FLAGS
@@ -398,6 +364,7 @@ static vma_ref fault_vma(struct step *s, mm_ref mm, uint64_t addr,
 {
 	vma_ref ref = find_vma(s, mm, addr);
 	const struct vm_area_struct *vma;
+	int64_t err;
 
 	*why = "no VMA contains the address";
 	if (vma_none(ref))
@@ -407,24 +374,39 @@ static vma_ref fault_vma(struct step *s, mm_ref mm, uint64_t addr,
 		return ref;
 	if (!(vma->vm_flags & VM_GROWSDOWN))
 		return vma_make(0);
-	if (expand_stack(s, mm, ref, addr & PAGE_MASK)) {
-		*why = s->res->why;
-		s->res->why = NULL;
-		return vma_make(0);
-	}
-	return ref;
+	err = expand_stack(s, mm, ref, addr & PAGE_MASK, why);
+	if (err && unlikely(s->trace))
+		trace_refusal(s->trace, (int)-err, *why, "expand_stack");
+	return err ? vma_make(0) : ref;
+}
+
+/* The signal that a fault which could not be repaired ends in. */
+static struct access_fault fault_failed(struct step *s, const struct vm_fault *vmf,
+					uint64_t addr, vm_fault_t fault)
+{
+	if (fault == VM_FAULT_SIGBUS)
+		return bad_area(s, addr, SIGBUS, BUS_ADRERR,
+				why_sigbus(s->m, vma_at(s->m, vmf->vma), addr));
+	if (fault == VM_FAULT_SIGSEGV)
+		return bad_area(s, addr, SIGSEGV, SEGV_MAPERR,
+				"the page is a guard page");
+	return bad_area(s, addr, SIGKILL, 0, "no free frame is left");
+}
+
+static bool is_failure(vm_fault_t fault)
+{
+	return fault == VM_FAULT_SIGBUS || fault == VM_FAULT_SIGSEGV ||
+	       fault == VM_FAULT_OOM;
 }
 
 struct access_fault do_page_fault(struct step *s, uint64_t addr,
-				  enum access_kind kind)
+				  unsigned int flags)
 {
 	const struct arch *a = s->m->arch;
-	const mm_ref mm = current_mm(s);
 	const uint64_t upper = a->canonical_max;
+	struct vm_fault vmf = { .mm = current_mm(s), .addr = addr, .flags = flags };
 	const char *why;
-	enum vm_fault fault;
-	uint64_t pte_pa;
-	vma_ref vma;
+	vm_fault_t fault;
 	pte_t pte;
 
 	if (addr > upper && ~addr > upper)
@@ -433,27 +415,21 @@ struct access_fault do_page_fault(struct step *s, uint64_t addr,
 	if (addr >= a->task_size)
 		return bad_area(s, addr, SIGSEGV, SEGV_MAPERR,
 				"the address lies above user space");
-	pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
-	pte = pte_pa ? entry_read(s->m, pte_pa) : 0;
-	trace_event(s, page_fault, addr, kind == ACCESS_WRITE,
-		    kind == ACCESS_EXEC, (pte & a->present) != 0);
-	vma = fault_vma(s, mm, addr, &why);
-	if (vma_none(vma))
+	vmf.pte_pa = pte_lookup(s->m, mm_at(s->m, vmf.mm), addr);
+	pte = vmf.pte_pa ? entry_read(s->m, vmf.pte_pa) : 0;
+	trace_event(s, page_fault, addr, (flags & FAULT_FLAG_WRITE) != 0,
+		    (flags & FAULT_FLAG_INSTRUCTION) != 0,
+		    (pte & a->present) != 0);
+	vmf.vma = fault_vma(s, vmf.mm, addr, &why);
+	if (vma_none(vmf.vma))
 		return bad_area(s, addr, SIGSEGV, SEGV_MAPERR, why);
-	why = access_error(s->m, vma_at(s->m, vma), kind, pte);
+	why = access_error(s->m, vma_at(s->m, vmf.vma), flags, pte);
 	if (why)
 		return bad_area(s, addr, SIGSEGV, SEGV_ACCERR, why);
-	fault = handle_fault_at(s, mm, vma, addr, pte_pa,
-				kind == ACCESS_WRITE);
-	if (fault == VM_FAULT_SIGBUS)
-		return bad_area(s, addr, SIGBUS, BUS_ADRERR,
-				why_sigbus(s->m, vma_at(s->m, vma), addr));
-	if (fault == VM_FAULT_SIGSEGV)
-		return bad_area(s, addr, SIGSEGV, SEGV_MAPERR,
-				"the page is a guard page");
-	if (fault == VM_FAULT_OOM)
-		return bad_area(s, addr, SIGKILL, 0, "no free frame is left");
-	count_fault(s, fault);
+	fault = handle_mm_fault(s, &vmf);
+	if (is_failure(fault))
+		return fault_failed(s, &vmf, addr, fault);
+	count_fault(s, fault, flags);
 	return (struct access_fault){ 0 };
 }
 

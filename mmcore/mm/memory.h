@@ -6,31 +6,55 @@
 #include "mmcore/fs/fs.h"
 #include "mmcore/kernel/calls.h"
 #include "mmcore/mm/pgtable.h"
+#include "mmcore/mm/rmap.h"
+#include "mmcore/mm/swap.h"
 
-enum vm_fault {
-	VM_FAULT_MINOR,
-	VM_FAULT_MAJOR,
+/* What came of a fault. Linux: enum vm_fault_reason, 6.18. */
+enum vm_fault_reason {
+	VM_FAULT_MINOR,		/* the page was in RAM */
+	VM_FAULT_MAJOR,		/* the disk was asked for it */
 	VM_FAULT_SIGBUS,	/* BUS_ADRERR */
 	VM_FAULT_SIGSEGV,	/* a guard page: SEGV_MAPERR */
-	VM_FAULT_OOM,
-	/* Began anew without waiting for the disk: minor to a program, major where
-	 * the kernel copies for it (it gives the lock of one VMA up first). */
+	VM_FAULT_OOM,		/* no frame could be had */
+	/* The fault began anew without waiting for the disk. To a program it is minor;
+	 * where the kernel copies for the program it is major, since the kernel gives the
+	 * lock of one VMA up first. */
 	VM_FAULT_RETRIED,
 };
+typedef enum vm_fault_reason vm_fault_t;
 
-/* Per kind of VMA; indexed by vma->vm_ops (enum vm_ops_id). */
+/* vmf->flags: 6.18's values, and one of ours. */
+#define FAULT_FLAG_WRITE	(1u << 0)	/* a store */
+#define FAULT_FLAG_TRIED	(1u << 5)	/* the fault has waited once already */
+#define FAULT_FLAG_INSTRUCTION	(1u << 8)	/* an instruction fetch */
+#define FAULT_FLAG_UNSHARE	(1u << 10)	/* an outsider wants the page, to read it */
+#define FAULT_FLAG_KERNEL_COPY	(1u << 31)	/* the kernel copies for the program */
+
+/*
+ * One fault, from the access on to the entry that it fills. Linux: struct vm_fault,
+ * 6.18 include/linux/mm.h.
+ */
+struct vm_fault {
+	mm_ref mm;		/* the address space */
+	vma_ref vma;		/* contains addr and permits the access */
+	uint64_t addr;		/* page aligned, once the fault is being handled */
+	uint64_t pte_pa;	/* physical address of its entry; 0: a table is missing */
+	pte_t orig_pte;		/* the entry as the fault found it */
+	unsigned int flags;	/* FAULT_FLAG_* */
+	bool fresh_table;	/* this fault made the table that the entry is in */
+};
+
+/* What a kind of memory area does about a fault; by vma->vm_ops. */
 struct vm_operations_struct {
 	const char *name;
-	/* Bring the page of a none PTE in and map it. NULL: anonymous. */
-	enum vm_fault (*fault)(struct step *s, mm_ref mm, vma_ref vma,
-			       uint64_t addr, uint64_t pte_pa, bool write);
-	/* Only the page, to be copied; no reference is taken. NULL: never
-	 * asked for. */
-	enum vm_fault (*nopage)(struct step *s, vma_ref vma, uint64_t addr,
-				pfn_t *pfn);
-	/* The first store to a page of a shared mapping; false: SIGBUS. NULL: the
+	/* Bring the page of a none entry in and map it. NULL: the area is anonymous. */
+	vm_fault_t (*fault)(struct step *s, const struct vm_fault *vmf);
+	/* Only find the page, which will be copied. It comes without a reference. NULL:
+	 * nobody ever asks. */
+	vm_fault_t (*nopage)(struct step *s, const struct vm_fault *vmf, pfn_t *pfn);
+	/* A shared mapping stores to a page for the first time. False: SIGBUS. NULL: the
 	 * mapping is writable from the start. */
-	bool (*page_mkwrite)(struct step *s, vma_ref vma, pfn_t pfn);
+	bool (*page_mkwrite)(struct step *s, const struct vm_fault *vmf, pfn_t pfn);
 };
 
 static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
@@ -40,56 +64,47 @@ static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
 
 extern const struct vm_operations_struct vm_operations[NR_VM_OPS];
 
+static inline const struct vm_operations_struct *
+vma_ops(const struct vm_area_struct *vma)
+{
+	MM_ASSERT(vma->vm_ops < NR_VM_OPS);
+	return &vm_operations[vma->vm_ops];
+}
+
 /* One more PTE for each of @nr pages of one folio of a file, from the entry @pte_pa
  * on: counted, with vm_page_prot and @bits. set_pte_range(), 6.18. */
 void map_file_pages(struct step *s, mm_ref mm, const struct vm_area_struct *vma,
 		    uint64_t pte_pa, pfn_t pfn, uint32_t nr, uint64_t bits);
 
-/* shmem.c, exec.c: the fault methods of vm_operations[]. */
-enum vm_fault shmem_fault(struct step *s, mm_ref mm, vma_ref vma,
-			  uint64_t addr, uint64_t pte_pa, bool write);
-enum vm_fault shmem_nopage(struct step *s, vma_ref vma, uint64_t addr,
-			   pfn_t *pfn);
-enum vm_fault special_mapping_fault(struct step *s, mm_ref mm, vma_ref vma,
-				    uint64_t addr, uint64_t pte_pa, bool write);
+/* The fault methods of vm_operations[] (shmem.c, exec.c; those of files: filemap.h). */
+vm_fault_t shmem_fault(struct step *s, const struct vm_fault *vmf);
+vm_fault_t shmem_nopage(struct step *s, const struct vm_fault *vmf, pfn_t *pfn);
+vm_fault_t special_mapping_fault(struct step *s, const struct vm_fault *vmf);
 
 /**
  * handle_mm_fault - make an access possible
- * @vma:   contains @addr and permits the access (the caller looked)
- * @addr:  byte address
- * @write: a store
- * Makes tables, maps a page or copies one. Counts pgfault, also if it cannot be
- * done; does not count min_flt/maj_flt.
+ * @vmf: mm, vma, addr (any byte of the page), flags, and pte_pa where the caller has
+ *       walked the tables already; 0: it is made. The other members are filled in
+ *
+ * Makes tables, maps a page or copies one. With FAULT_FLAG_UNSHARE the anonymous page
+ * of a present, read-only entry becomes this address space's alone, as it must before
+ * somebody outside holds on to it; the entry stays read-only. Counts pgfault, also
+ * where nothing can be done; does not count min_flt and maj_flt.
+ *
+ * Returns: what came of it. O(levels), and what the disk or a copy costs.
+ * Linux: mm/memory.c, 6.18.
  */
-enum vm_fault handle_mm_fault(struct step *s, mm_ref mm, vma_ref vma,
-			      uint64_t addr, bool write);
+vm_fault_t handle_mm_fault(struct step *s, struct vm_fault *vmf);
 
-/* The same for a caller that has walked the tables: @pte_pa is 0 where one of
- * them is missing. */
-enum vm_fault handle_fault_at(struct step *s, mm_ref mm, vma_ref vma,
-			      uint64_t addr, uint64_t pte_pa, bool write);
-
-/*
- * do_unshare_page - the anonymous page of a present PTE becomes this address
- * space's alone, as it must before somebody outside holds on to it; the PTE
- * stays read-only. Linux: mm/memory.c do_wp_page() with FAULT_FLAG_UNSHARE.
- */
-enum vm_fault do_unshare_page(struct step *s, mm_ref mm, vma_ref vma,
-			      uint64_t addr, uint64_t pte_pa);
-
-/* A fault that was repaired counts for the caller, whoever's memory it was in. */
-void count_fault(struct step *s, enum vm_fault fault);
-/* One that waited for the disk, gave up its locks and found the page afterwards:
+/* Count a fault that was repaired for the current process, whoever's memory it was
+ * in. @flags: those of the fault (FAULT_FLAG_KERNEL_COPY counts). */
+void count_fault(struct step *s, vm_fault_t fault, unsigned int flags);
+/* Count one that waited for the disk, gave up its locks and found the page afterwards:
  * to the process it is minor, as mm_account_fault() has it. */
-void count_waited_fault(struct step *s, enum vm_fault fault);
-/* One that was tried again with FAULT_FLAG_TRIED after a wait: to the process major,
- * even where it waited for a window and not for the page. */
-void count_tried_fault(struct step *s, enum vm_fault fault);
-
-/* The counter that a page of an address space is counted in, by its kind. */
-uint64_t *rss_counter(struct step *s, mm_ref mm, pfn_t pfn);
-/* To be called before a counter of it is lowered. */
-void update_hiwater_rss(struct step *s, mm_ref mm);
+void count_waited_fault(struct step *s, vm_fault_t fault);
+/* Count one that was tried again with FAULT_FLAG_TRIED after a wait: to the process it is
+ * major, even where it waited for a window and not for the page. */
+void count_tried_fault(struct step *s, vm_fault_t fault);
 
 /* What a user-mode access led to. */
 struct access_fault {
@@ -101,10 +116,15 @@ struct access_fault {
 
 /**
  * do_page_fault - the whole decision tree for the current process
- * VMA lookup, stack growth, permission, handle_mm_fault(); counts the fault.
+ * @addr:  byte address; any pattern
+ * @flags: FAULT_FLAG_WRITE, FAULT_FLAG_INSTRUCTION, FAULT_FLAG_KERNEL_COPY
+ *
+ * Looks the VMA up, grows a stack, checks the permission, handles the fault and counts
+ * it. Returns: signo 0 where the access may go on. Linux: arch/x86/mm/fault.c
+ * do_user_addr_fault(), 6.18; arch/riscv/mm/fault.c.
  */
 struct access_fault do_page_fault(struct step *s, uint64_t addr,
-				  enum access_kind kind);
+				  unsigned int flags);
 
 /*
  * gup.c. Fault in [start, end) as mlock and MAP_POPULATE do: writable private memory
@@ -199,39 +219,5 @@ void mmput(struct step *s, mm_ref mm);	/* the last user unmaps everything */
 
 /* Let go of a task's descriptors (none is fine). */
 void exit_files(struct step *s, task_ref t);
-
-/* rmap.c */
-/* The VMA gets an anon_vma, its neighbour's if 6.18 would share. 0/-ENOMEM. */
-int64_t anon_vma_prepare(struct step *s, vma_ref vma);
-void anon_vma_link(struct step *s, vma_ref vma);	/* vma->anon_vma is set */
-void anon_vma_unlink(struct step *s, vma_ref vma);	/* last one frees it */
-/* Fork: a new identity for the child's VMA, chain_multi set. */
-void anon_vma_fork(struct step *s, vma_ref child, vma_ref parent);
-/* A page just made is mapped for the first time: rmap, LRU, counters. */
-void page_add_new_anon_rmap(struct step *s, pfn_t pfn, vma_ref vma,
-			    uint64_t addr);
-/* One more PTE maps a page of a file (or of the kernel's). */
-void page_add_file_rmap(struct step *s, pfn_t pfn);
-/*
- * Is an anonymous page marked as its only PTE's own (Linux: PageAnonExclusive)?
- * O(VMAs of its family).
- */
-bool page_anon_exclusive(const struct machine *m, pfn_t pfn);
-/* The first VMA of those that map the page and are locked, or none: then the
- * page may be evicted. O(VMAs of its family or file). */
-vma_ref first_locked_vma(const struct machine *m, pfn_t pfn);
-/* Is it the task with the lowest pid of those that share its address space? */
-bool first_user(const struct machine *m, task_ref t);
-/* Does the VMA map the page? O(tables). */
-bool vma_maps_page(const struct machine *m, const struct vm_area_struct *vma,
-		   pfn_t pfn);
-/* No PTE maps any page of the folio of a file that @pfn lies in any more, locked or
- * not; what was stored through them is dirty. Linux: mm/rmap.c, 6.18. */
-void try_to_unmap(struct step *s, pfn_t pfn);
-/* Take the permission to write, and the dirty bit, from every shared mapping of a
- * file's page. Linux: mm/rmap.c, 2.6.18. O(mappings of that page). */
-void page_mkclean(struct step *s, pfn_t pfn);
-/* One PTE fewer maps the page; the reference is the caller's to drop. */
-void page_remove_rmap(struct step *s, pfn_t pfn);
 
 #endif

@@ -65,7 +65,7 @@
 /* Fork copies the page tables, though faults could bring the pages back. */
 #define VM_COPY_ON_FORK	(VM_PFNMAP | VM_MAYBE_GUARD)
 
-/* vma->vm_ops: ids into the constant table vm_operations[] (memory.c). */
+/* vma->vm_ops: ids into the constant table vm_operations[] (tables.c). */
 enum vm_ops_id {
 	VM_OPS_NONE,		/* anonymous private */
 	VM_OPS_SHMEM,		/* shared anonymous memory, tmpfs */
@@ -195,6 +195,12 @@ struct mm_struct {
 	uint64_t nr_p4ds;	/* of nr_tables: VmPTE leaves them out */
 };
 
+/* Pages that the address space maps (get_mm_rss(), 6.18 include/linux/mm.h). */
+static inline uint64_t get_mm_rss(const struct mm_struct *mm)
+{
+	return mm->_file_rss + mm->_anon_rss + mm->_shmem_rss;
+}
+
 #define VMA_INDEX_SLOTS 31
 
 /* A node of the index of VMAs: five to a frame. */
@@ -221,7 +227,7 @@ struct files_struct {
 	uint64_t fd_array[NR_OPEN_DEFAULT];	/* file | close on exec */
 };
 
-/* file->f_op: ids into the constant table file_operations[] (fs.h). */
+/* file->f_op: ids into the constant table file_operations[] (tables.c). */
 enum file_ops_id {
 	FILE_OPS_NONE,
 	FILE_OPS_NULL,		/* /dev/null */
@@ -260,7 +266,7 @@ struct file {
 	struct file_ra_state f_ra;
 };
 
-/* inode->i_sb: ids into the constant table super_operations[] (fs.h). */
+/* inode->i_sb: ids into the constant table super_operations[] (tables.c). */
 enum super_id {
 	SUPER_NONE,
 	SUPER_TMPFS,		/* shared memory, memfds */
@@ -269,7 +275,7 @@ enum super_id {
 	NR_SUPERS,
 };
 
-/* mapping->a_ops: ids into address_space_operations[] (filemap.h). */
+/* mapping->a_ops: ids into address_space_operations[] (tables.c). */
 enum a_ops_id {
 	A_OPS_NONE,
 	A_OPS_SHMEM,
@@ -330,7 +336,7 @@ struct file_name {
 	char text[FILE_NAME_LEN];
 };
 
-/* pipe_buffer->ops: ids into pipe_buf_operations[] (pipe.h). */
+/* pipe_buffer->ops: ids into pipe_buf_operations[] (tables.c). */
 enum pipe_buf_ops_id {
 	PIPE_BUF_OPS_NONE,
 	PIPE_BUF_OPS_ANON,	/* a page that the pipe took to copy bytes into */

@@ -115,7 +115,7 @@ static void arch_unmap_area(struct step *s, mm_ref mm, vma_ref next)
 static void update_hiwater(struct step *s, mm_ref mm)
 {
 	struct mm_struct *mms = mm_mut(s, mm);
-	uint64_t rss = mms->_file_rss + mms->_anon_rss + mms->_shmem_rss;
+	uint64_t rss = get_mm_rss(mms);
 
 	if (mms->hiwater_rss < rss)
 		mms->hiwater_rss = rss;

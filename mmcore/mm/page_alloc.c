@@ -19,109 +19,14 @@
 
 #include "mmcore/arch/arch.h"
 #include "mmcore/mm/page_alloc.h"
-#include "mmcore/mm/slab.h"
 #include "mmcore/trace.h"
-
-#define MAX_BLOCK (1ULL << (MAX_ORDER - 1))
-
-static struct zone *zone_mut(struct step *s, enum zone_type type)
-{
-	return &kernel_mut(s)->zones[type];
-}
+#include "mmcore/upcall.h"
 
 static uint64_t free_list_pa(enum zone_type type, unsigned int order)
 {
 	return KERNEL_MEMBER(zones) + type * sizeof(struct zone) +
 	       offsetof(struct zone, free_area) +
 	       order * sizeof(struct free_area);
-}
-
-enum zone_type page_zone(const struct machine *m, pfn_t pfn)
-{
-	const uint64_t *end = m->arch->zone_end;
-
-	if (pfn < end[ZONE_DMA32])
-		return pfn < end[ZONE_DMA] ? ZONE_DMA : ZONE_DMA32;
-	return pfn < end[ZONE_NORMAL] ? ZONE_NORMAL : ZONE_HIGHMEM;
-}
-
-const char *zone_name(enum zone_type type)
-{
-	static const char *const names[MAX_NR_ZONES] = {
-		"DMA", "DMA32", "Normal", "HighMem",
-	};
-
-	return names[type];
-}
-
-pfn_t lru_to_pfn(const struct machine *m, uint64_t lru_pa)
-{
-	const uint64_t group = (lru_pa >> PAGE_SHIFT) - kernel_at(m)->mem_map_pfn;
-	const uint64_t offset = (lru_pa & ~PAGE_MASK) -
-				offsetof(struct page_group, rest) -
-				offsetof(struct page_rest, lru);
-
-	return (pfn_t)(group * PAGES_PER_GROUP +
-		       offset / sizeof(struct page_rest));
-}
-
-bool page_is_boot_reserved(const struct machine *m, uint64_t pfn)
-{
-	const struct kernel *k = kernel_at(m);
-
-	return pfn <= k->zero_pfn ||
-	       (pfn >= k->mem_map_pfn && pfn < k->mem_map_end);
-}
-
-bool page_is_managed(const struct machine *m, uint64_t pfn)
-{
-	return pfn < kernel_at(m)->ram_frames && !page_is_boot_reserved(m, pfn);
-}
-
-bool pa_in_mem_map(const struct machine *m, uint64_t pa)
-{
-	const struct kernel *k = kernel_at(m);
-
-	return pa >> PAGE_SHIFT >= k->mem_map_pfn &&
-	       pa >> PAGE_SHIFT < k->mem_map_end &&
-	       (pa & ~PAGE_MASK) < sizeof(struct page_group);
-}
-
-static bool in_frontier(const struct machine *m, pfn_t pfn)
-{
-	const struct zone *z = &kernel_at(m)->zones[page_zone(m, pfn)];
-
-	return pfn >= z->frontier_start && pfn < z->frontier_end;
-}
-
-struct page page_read(const struct machine *m, pfn_t pfn)
-{
-	const struct page_counts *counts = page_counts_at(m, pfn);
-	const struct page_rest *rest = page_at(m, pfn);
-	struct page page = { ._mapcount = -1 };
-
-	if (page_is_boot_reserved(m, pfn)) {
-		page.flags = 1ULL << PG_reserved;
-		page._count = 1;
-		return page;
-	}
-	if (in_frontier(m, pfn)) {
-		if (pfn % MAX_BLOCK == 0) {
-			page.flags = 1ULL << PG_buddy;
-			page.private = MAX_ORDER - 1;
-		}
-		return page;
-	}
-	page.flags = rest->flags;
-	page._count = counts->_count;
-	if (counts->_count || counts->_mapcount ||
-	    rest->flags >> PG_compound & 1)
-		page._mapcount = counts->_mapcount;
-	page.private = rest->private;
-	page.mapping = rest->mapping;
-	page.index = rest->index;
-	page.lru = rest->lru;
-	return page;
 }
 
 /* ---- free lists ---- */
@@ -236,16 +141,6 @@ static pfn_t get_page_from_freelist(struct step *s, unsigned int gfp,
 	return 0;
 }
 
-const struct page_counts *head_counts_at(const struct machine *m, pfn_t pfn)
-{
-	return page_counts_at(m, page_folio(m, pfn));
-}
-
-struct page_counts *head_counts_mut(struct step *s, pfn_t pfn)
-{
-	return page_counts_mut(s, page_folio(s->m, pfn));
-}
-
 /* A fresh page: one reference to the first, none mapped. */
 static void prep_new_page(struct step *s, pfn_t pfn, unsigned int order)
 {
@@ -303,7 +198,7 @@ pfn_t alloc_pages(struct step *s, unsigned int gfp, unsigned int order)
 	pfn = get_page_from_freelist(s, gfp, order, true);
 	if (!pfn)
 		pfn = get_page_from_freelist(s, gfp, order, false);
-	if (!pfn && kmem_cache_shrink_all(s))
+	if (!pfn && try_to_free_pages(s, gfp, order))
 		pfn = get_page_from_freelist(s, gfp, order, false);
 	if (!pfn) {
 		trace_event(s, alloc_failed, order, nr_free_pages(s->m));
@@ -392,49 +287,6 @@ void free_zeroed_page(struct step *s, pfn_t pfn)
 	free_block(s, pfn, 0);
 }
 
-/*
- * A reference to a page that no PTE maps went. Where neither an object nor the
- * swap cache has it any more, those left are pipes': it will not age.
- */
-static void orphan_page(struct step *s, pfn_t pfn)
-{
-	const uint64_t kept = 1ULL << PG_uptodate | 1ULL << PG_dirty |
-			      1ULL << PG_compound;
-	struct page_rest *page;
-
-	if (!page_has(s->m, pfn, PG_lru))
-		return;
-	page = page_mut(s, pfn);
-	if (page->flags >> PG_swapcache & 1 ||
-	    (page->mapping && !(page->mapping & PAGE_MAPPING_ANON)))
-		return;
-	del_page_from_lru(s, pfn);
-	page->flags = (page->flags & kept) | 1ULL << PG_pipe;
-	page->mapping = 0;
-	page->index = 0;
-}
-
-void put_page(struct step *s, pfn_t pfn)
-{
-	struct page_counts *counts = page_counts_mut(s, pfn);
-
-	if (unlikely(!counts->_count)) {
-		pfn = page_folio(s->m, pfn);
-		counts = page_counts_mut(s, pfn);
-	}
-
-	MM_ASSERT(counts->_count > 0);
-	if (counts->_count > 1) {
-		counts->_count--;
-		if (counts->_mapcount < 0)
-			orphan_page(s, pfn);
-		return;
-	}
-	if (page_has(s->m, pfn, PG_lru))
-		del_page_from_lru(s, pfn);
-	__free_pages(s, pfn, folio_order(s->m, pfn));
-}
-
 uint64_t nr_free_pages(const struct machine *m)
 {
 	const struct kernel *k = kernel_at(m);
@@ -462,69 +314,6 @@ uint64_t totalreserve_pages(const struct machine *m)
 						    : z->managed_pages;
 	}
 	return total;
-}
-
-/* ---- LRU ---- */
-
-static uint64_t lru_list_pa(enum zone_type type, bool active)
-{
-	return KERNEL_MEMBER(zones) + type * sizeof(struct zone) +
-	       (active ? offsetof(struct zone, active_list)
-		       : offsetof(struct zone, inactive_list));
-}
-
-/* So many pages go to a list, or leave it. */
-static void count_lru(struct zone *z, const struct page_rest *page,
-		      bool active, uint64_t change)
-{
-	*(active ? &z->nr_active : &z->nr_inactive) += change;
-	if (!(page->flags >> PG_swapbacked & 1))
-		*(active ? &z->nr_active_file : &z->nr_inactive_file) += change;
-}
-
-static void add_to_lru(struct step *s, pfn_t pfn, bool active)
-{
-	const enum zone_type type = page_zone(s->m, pfn);
-	struct page_rest *page = page_mut(s, pfn);
-	struct zone *z = zone_mut(s, type);
-
-	MM_ASSERT(!(page->flags & (1ULL << PG_lru)));
-	page->flags |= 1ULL << PG_lru | (uint64_t)active << PG_active;
-	list_add(s, page_lru_pa(s->m, pfn), lru_list_pa(type, active));
-	count_lru(z, page, active, folio_nr_pages(s->m, pfn));
-}
-
-void lru_cache_add_active(struct step *s, pfn_t pfn)
-{
-	add_to_lru(s, pfn, true);
-}
-
-void lru_cache_add(struct step *s, pfn_t pfn)
-{
-	add_to_lru(s, pfn, false);
-}
-
-void del_page_from_lru(struct step *s, pfn_t pfn)
-{
-	struct zone *z = zone_mut(s, page_zone(s->m, pfn));
-	struct page_rest *page = page_mut(s, pfn);
-	const bool active = page->flags >> PG_active & 1;
-
-	list_del(s, page_lru_pa(s->m, pfn));
-	count_lru(z, page, active, -(uint64_t)folio_nr_pages(s->m, pfn));
-	page->flags &= ~(1ULL << PG_lru | 1ULL << PG_active);
-}
-
-void activate_page(struct step *s, pfn_t pfn)
-{
-	del_page_from_lru(s, pfn);
-	lru_cache_add_active(s, pfn);
-}
-
-void deactivate_page(struct step *s, pfn_t pfn)
-{
-	del_page_from_lru(s, pfn);
-	lru_cache_add(s, pfn);
 }
 
 /* ---- boot ---- */

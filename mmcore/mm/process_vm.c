@@ -10,6 +10,7 @@
 #include "mmcore/arch/arch.h"
 #include "mmcore/kernel/task.h"
 #include "mmcore/mm/memory.h"
+#include "mmcore/mm/uio.h"
 
 #define PAGES_AT_A_TIME 1024	/* two pages of pointers in Linux */
 
@@ -20,46 +21,6 @@ struct local_iter {
 	uint64_t count;		/* bytes left */
 	bool to_remote;
 };
-
-/* Is a range of the caller's in user space? */
-static bool range_ok(const struct machine *m, uint64_t base, uint64_t len)
-{
-	const uint64_t max = m->arch->user_ptr_max;
-
-	return base <= max && len <= max - base;
-}
-
-/* iovec_from_user(): what both arrays have to be. 0, or -EINVAL, told. */
-static int64_t check_iov(struct step *s, const struct op_iov *iov)
-{
-	if (iov->nr > UIO_MAXIOV)
-		return refuse(s, EINVAL, "an iov array has more than 1024 entries");
-	for (uint64_t i = 0; i < iov->nr; i++)
-		if (iov->vec[i].len > s->m->arch->ulong_max / 2)
-			return refuse(s, EINVAL, "the length of an iov entry is negative");
-	return 0;
-}
-
-/* import_iovec(): the bytes of the caller's side, or a negative errno, told. */
-int64_t import_iovec(struct step *s, const struct op_iov *iov)
-{
-	uint64_t total = 0;
-	int64_t err = check_iov(s, iov);
-
-	if (err)
-		return err;
-	for (uint64_t i = 0; i < iov->nr; i++) {
-		uint64_t len = iov->vec[i].len;
-
-		/* One range alone is cut before it is looked at. */
-		if (iov->nr == 1 && len > MAX_RW_COUNT)
-			len = MAX_RW_COUNT;
-		if (!range_ok(s->m, iov->vec[i].base, len))
-			return refuse(s, EFAULT, "a range of the iov array is not in user space");
-		total += len < MAX_RW_COUNT - total ? len : MAX_RW_COUNT - total;
-	}
-	return (int64_t)total;
-}
 
 static bool all_empty(const struct op_iov *iov)
 {

@@ -10,6 +10,7 @@
 #include "mmcore/mm/filemap.h"
 #include "mmcore/mm/memory.h"
 #include "mmcore/mm/slab.h"
+#include "mmcore/mm/uio.h"
 #include "mmcore/mm/vma.h"
 
 #define SHMEM_DEV 1	/* 00:01 */
@@ -163,17 +164,15 @@ static int64_t shmem_getpage(struct step *s, mapping_ref mapping,
 }
 
 /* The page behind an address; no fault-around. */
-static enum vm_fault shmem_page(struct step *s,
-				const struct vm_area_struct *vma, uint64_t addr,
-				pfn_t *pfn, bool *fresh)
+static vm_fault_t shmem_page(struct step *s, const struct vm_fault *vmf,
+			     pfn_t *pfn, bool *fresh)
 {
+	const struct vm_area_struct *vma = vma_at(s->m, vmf->vma);
 	const struct file *file = file_at(s->m, vma->vm_file);
-	const uint64_t index = vma->vm_pgoff +
-			       ((addr - vma->vm_start) >> PAGE_SHIFT);
+	const uint64_t index = linear_page_index(vma, vmf->addr);
 	int64_t err;
 
-	if (index >= PAGE_ALIGN(inode_at(s->m, file->f_inode)->i_size) >>
-		     PAGE_SHIFT)
+	if (index >= size_pages(inode_at(s->m, file->f_inode)->i_size))
 		return VM_FAULT_SIGBUS;
 	err = shmem_getpage(s, file->f_mapping, index, pfn, fresh);
 	if (err)
@@ -181,34 +180,35 @@ static enum vm_fault shmem_page(struct step *s,
 	return VM_FAULT_MINOR;
 }
 
-enum vm_fault shmem_nopage(struct step *s, vma_ref vma, uint64_t addr,
-			   pfn_t *pfn)
+vm_fault_t shmem_nopage(struct step *s, const struct vm_fault *vmf, pfn_t *pfn)
 {
 	bool fresh;
 
-	return shmem_page(s, vma_at(s->m, vma), addr, pfn, &fresh);
+	return shmem_page(s, vmf, pfn, &fresh);
 }
 
-enum vm_fault shmem_fault(struct step *s, mm_ref mm, vma_ref ref,
-			  uint64_t addr, uint64_t pte_pa, bool write)
+vm_fault_t shmem_fault(struct step *s, const struct vm_fault *vmf)
 {
-	const struct vm_area_struct *vma = vma_at(s->m, ref);
-	enum vm_fault fault;
+	const struct vm_area_struct *vma = vma_at(s->m, vmf->vma);
+	const bool write = vmf->flags & FAULT_FLAG_WRITE;
+	vm_fault_t fault;
 	bool fresh;
 	pfn_t pfn;
 
 	/* Also where the object has ended: its last pages may be near. */
 	if (!write)
-		filemap_map_pages(s, mm, ref, addr, pte_pa);
-	if (!pte_none(entry_read(s->m, pte_pa)))
+		filemap_map_pages(s, vmf);
+	if (!pte_none(entry_read(s->m, vmf->pte_pa)))
 		return VM_FAULT_MINOR;
-	fault = shmem_page(s, vma, addr, &pfn, &fresh);
+	fault = shmem_page(s, vmf, &pfn, &fresh);
 	if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_OOM)
 		return fault;
 	if (write)	/* Linux: fault_dirty_shared_page() */
 		set_page_dirty(s, pfn);
-	map_file_pages(s, mm, vma, pte_pa, pfn, 1, write ? s->m->arch->dirty : 0);
-	trace_event(s, shmem_fault, addr, page_at(s->m, pfn)->index, pfn, fresh);
+	map_file_pages(s, vmf->mm, vma, vmf->pte_pa, pfn, 1,
+		       write ? s->m->arch->dirty : 0);
+	trace_event(s, shmem_fault, vmf->addr, page_at(s->m, pfn)->index, pfn,
+		    fresh);
 	return VM_FAULT_MINOR;
 }
 

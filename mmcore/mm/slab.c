@@ -135,7 +135,7 @@ static void slab_destroy(struct step *s, enum kmem_cache_id id, uint64_t pa)
 	c->nr_free_slabs--;
 	page_mut(s, pfn)->flags &= ~(1ULL << PG_slab);
 	trace_event(s, slab_destroy, (uint64_t)id, pfn);
-	put_page(s, pfn);
+	__free_pages(s, pfn, 0);
 }
 
 /* A slab with a free object: partial first, then free, then a new one. */

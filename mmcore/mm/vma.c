@@ -99,7 +99,7 @@ uint64_t vma_page_prot(const struct machine *m,
 	const uint64_t flags = vma->vm_flags;
 
 	if ((flags & shared_write) == shared_write &&
-	    vm_operations[vma->vm_ops].page_mkwrite)
+	    vma_ops(vma)->page_mkwrite)
 		return vm_get_page_prot(m, flags & ~VM_SHARED);
 	return vm_get_page_prot(m, flags);
 }
@@ -604,51 +604,62 @@ static bool hits_guard_gap(const struct machine *m,
 	       kernel_at(m)->stack_guard_gap << PAGE_SHIFT;
 }
 
-/* The limits of a growth by @pages down to @addr; charges it. */
-static int64_t acct_stack_growth(struct step *s, mm_ref mm,
-				 const struct vm_area_struct *vma,
-				 uint64_t addr, uint64_t pages)
+/*
+ * Charge a growth by @pages. D-003: Linux charges this growth always, but uncharges at
+ * munmap only what is VM_ACCOUNT, so an unwritable or MAP_NORESERVE stack leaks a
+ * promise for ever. Here it is asked for, and given back at once where nothing would
+ * give it back later.
+ */
+static int64_t charge_stack_growth(struct step *s, mm_ref mm,
+				   const struct vm_area_struct *vma,
+				   uint64_t pages, const char **why)
 {
-	int64_t err;
+	const int64_t err = __vm_enough_memory(s, mm, pages, why);
 
-	if (!may_expand_vm(s, mm, vma->vm_flags, pages))
-		return refuse(s, ENOMEM, "stack growth exceeds RLIMIT_AS");
-	if (vma->vm_end - addr > rlimit(s, RLIMIT_STACK))
-		return refuse(s, ENOMEM, "stack growth exceeds RLIMIT_STACK");
-	if (!mlock_future_ok(s, mm, vma->vm_flags, pages << PAGE_SHIFT))
-		return refuse(s, ENOMEM, "stack growth exceeds RLIMIT_MEMLOCK");
-	/*
-	 * D-003: Linux charges this growth always, but uncharges at munmap
-	 * only what is VM_ACCOUNT, so an unwritable or MAP_NORESERVE stack
-	 * leaks a promise for ever. Here it is asked for, and given back at
-	 * once where nothing would give it back later.
-	 */
-	err = security_vm_enough_memory(s, mm, pages);
 	if (!err && !(vma->vm_flags & VM_ACCOUNT))
 		vm_unacct_memory(s, pages);
 	return err;
 }
 
-int64_t expand_stack(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr)
+/* Why a stack must not grow by @pages down to @addr; NULL: it may. */
+static const char *stack_limit(struct step *s, mm_ref mm,
+			       const struct vm_area_struct *vma, uint64_t addr,
+			       uint64_t pages)
+{
+	if (!may_expand_vm(s, mm, vma->vm_flags, pages))
+		return "stack growth exceeds RLIMIT_AS";
+	if (vma->vm_end - addr > rlimit(s, RLIMIT_STACK))
+		return "stack growth exceeds RLIMIT_STACK";
+	if (!mlock_future_ok(s, mm, vma->vm_flags, pages << PAGE_SHIFT))
+		return "stack growth exceeds RLIMIT_MEMLOCK";
+	return NULL;
+}
+
+int64_t expand_stack(struct step *s, mm_ref mm, vma_ref ref, uint64_t addr,
+		     const char **why)
 {
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
-	uint64_t pages;
-	int64_t err;
+	const uint64_t pages = (vma->vm_start - addr) >> PAGE_SHIFT;
 
-	addr &= PAGE_MASK;
 	MM_ASSERT(vma->vm_flags & VM_GROWSDOWN && addr < vma->vm_start);
-	pages = (vma->vm_start - addr) >> PAGE_SHIFT;
+	MM_ASSERT(!(addr & ~PAGE_MASK));
+	*why = "the stack would grow below vm.mmap_min_addr";
 	if (addr < mmap_lowest(s->m))
-		return refuse(s, EPERM, "the stack would grow below vm.mmap_min_addr");
+		return -EPERM;
+	*why = "the stack would grow into its guard gap";
 	if (hits_guard_gap(s->m, vma, addr))
-		return refuse(s, ENOMEM, "the stack would grow into its guard gap");
+		return -ENOMEM;
+	*why = "no memory for an anon_vma";
 	if (anon_vma_prepare(s, ref))
-		return refuse(s, ENOMEM, "no memory for an anon_vma");
+		return -ENOMEM;
+	*why = "vm_pgoff of the stack would become negative";
 	if (pages > vma->vm_pgoff)
-		return refuse(s, ENOMEM, "vm_pgoff of the stack would become negative");
-	err = acct_stack_growth(s, mm, vma, addr, pages);
-	if (err)
-		return err;
+		return -ENOMEM;
+	*why = stack_limit(s, mm, vma, addr, pages);
+	if (*why)
+		return -ENOMEM;
+	if (charge_stack_growth(s, mm, vma, pages, why))
+		return -ENOMEM;
 	trace_event(s, expand_stack, vma->vm_start, addr, pages);
 	if (vma->vm_flags & VM_LOCKED)
 		mm_mut(s, mm)->locked_vm += pages;
@@ -731,71 +742,4 @@ uint64_t mmap_lowest(const struct machine *m)
 	uint64_t lowest = kernel_at(m)->mmap_min_addr;
 
 	return lowest > LSM_MMAP_MIN_ADDR ? lowest : LSM_MMAP_MIN_ADDR;
-}
-
-uint64_t total_swap_pages(const struct machine *m)
-{
-	(void)m;
-	return 0;
-}
-
-uint64_t vm_commit_limit(const struct machine *m)
-{
-	const struct kernel *k = kernel_at(m);
-	uint64_t pages;
-
-	if (k->overcommit_kbytes)
-		pages = k->overcommit_kbytes >> (PAGE_SHIFT - 10);
-	else
-		pages = k->totalram_pages * k->overcommit_ratio / 100;
-	return pages + total_swap_pages(m);
-}
-
-/* What this process may bring the promises up to, in pages; may be negative. */
-static int64_t strict_limit(const struct step *s, mm_ref mm)
-{
-	const struct kernel *k = kernel_at(s->m);
-	int64_t allowed = (int64_t)vm_commit_limit(s->m);
-	uint64_t reserve = k->user_reserve_kbytes >> (PAGE_SHIFT - 10);
-	uint64_t share = mm_at(s->m, mm)->total_vm / 32;
-
-	if (!capable(s))
-		allowed -= (int64_t)(k->admin_reserve_kbytes >>
-				     (PAGE_SHIFT - 10));
-	return allowed - (int64_t)(share < reserve ? share : reserve);
-}
-
-static bool enough_memory(const struct step *s, mm_ref mm, uint64_t pages)
-{
-	const struct kernel *k = kernel_at(s->m);
-
-	switch (k->overcommit_memory) {
-	case 0:
-		return pages <= k->totalram_pages + total_swap_pages(s->m);
-	case 1:
-		return true;
-	default:
-		return (int64_t)(k->vm_committed_space + pages) <
-		       strict_limit(s, mm);
-	}
-}
-
-int64_t security_vm_enough_memory(struct step *s, mm_ref mm, uint64_t pages)
-{
-	trace_event(s, enough_memory, pages,
-		    kernel_at(s->m)->vm_committed_space,
-		    kernel_at(s->m)->overcommit_memory);
-	if (!enough_memory(s, mm, pages))
-		return refuse(s, ENOMEM,
-			      kernel_at(s->m)->overcommit_memory
-			      ? "the promises would exceed CommitLimit (vm.overcommit_memory is 2)"
-			      : "more than all RAM and swap (vm.overcommit_memory is 0)");
-	kernel_mut(s)->vm_committed_space += pages;
-	return 0;
-}
-
-void vm_unacct_memory(struct step *s, uint64_t pages)
-{
-	MM_ASSERT(kernel_at(s->m)->vm_committed_space >= pages);
-	kernel_mut(s)->vm_committed_space -= pages;
 }

@@ -8,6 +8,7 @@
 
 #include "mmcore/kernel/calls.h"
 #include "mmcore/kernel/task.h"
+#include "mmcore/mm/util.h"
 
 /* ---- reading ---- */
 
@@ -46,12 +47,6 @@ vma_ref find_vma_prev(const struct machine *m, mm_ref mm, uint64_t addr,
 /* The first VMA that intersects [start, end), or none. */
 vma_ref find_vma_intersection(const struct machine *m, mm_ref mm,
 			      uint64_t start, uint64_t end);
-
-/* Pages of swap in use or free: none before there is a swap device. */
-uint64_t total_swap_pages(const struct machine *m);
-
-/* CommitLimit, in pages: what may be promised under strict overcommit. */
-uint64_t vm_commit_limit(const struct machine *m);
 
 /* Lowest address that a search or a hint gives, and a stack grows to. */
 uint64_t mmap_lowest(const struct machine *m);
@@ -170,12 +165,17 @@ int64_t vm_unmapped_area(const struct machine *m, mm_ref mm,
 			 const struct vm_unmapped_area_info *info,
 			 vma_ref *next);
 
-/*
- * expand_stack - the stack grows down to @addr
- * Limits, guard gap, accounting as 6.18's expand_downwards(). 0, or -ENOMEM or
- * -EPERM, told.
+/**
+ * expand_stack - let a stack grow down to an address
+ * @vma:  has VM_GROWSDOWN and begins above @addr
+ * @addr: page aligned
+ * @why:  set to a sentence where the stack may not grow, else to NULL
+ *
+ * Limits, guard gap and accounting are those of 6.18's expand_downwards().
+ * Returns: 0, or -ENOMEM or -EPERM, not told. O(log VMAs).
  */
-int64_t expand_stack(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr);
+int64_t expand_stack(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr,
+		     const char **why);
 
 /*
  * vma_set_page_prot(): the PTE bits of a fresh mapping. A shared writable mapping of
@@ -197,9 +197,6 @@ const char *exceeded_limit(const struct step *s, mm_ref mm, uint64_t pages);
 /* Would @bytes more with these flags keep RLIMIT_MEMLOCK? */
 bool mlock_future_ok(const struct step *s, mm_ref mm, uint64_t vm_flags,
 		     uint64_t bytes);
-/* Charge @pages against the overcommit policy: 0 or -ENOMEM, told. */
-int64_t security_vm_enough_memory(struct step *s, mm_ref mm, uint64_t pages);
-void vm_unacct_memory(struct step *s, uint64_t pages);
 
 /* ---- calls ---- */
 

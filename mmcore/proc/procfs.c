@@ -250,8 +250,7 @@ uint64_t mm_proc_work(const struct machine *m, const char *path)
 	mm = mm_at(m, task_at(m, n.task)->mm);
 	if (n.pid_file->looks_at == LOOKS_AT_AREAS)
 		return (uint64_t)mm->map_count;
-	return (uint64_t)mm->map_count + mm->nr_ptes + mm->_anon_rss +
-	       mm->_file_rss + mm->_shmem_rss;
+	return (uint64_t)mm->map_count + mm->nr_ptes + get_mm_rss(mm);
 }
 
 /* ---- what a folder lists, and what a file says ---- */

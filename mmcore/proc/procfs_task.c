@@ -20,11 +20,6 @@ static uint64_t larger(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-static uint64_t rss(const struct mm_struct *mm)
-{
-	return mm->_anon_rss + mm->_file_rss + mm->_shmem_rss;
-}
-
 /* ---- maps ---- */
 
 static char *put_flag(char *p, uint64_t flag, char letter)
@@ -221,8 +216,8 @@ static void status_mem(const struct mm_struct *mm, struct text *t)
 	status_kb(t, "VmSize:", mm->total_vm);
 	status_kb(t, "VmLck:", mm->locked_vm);
 	status_kb(t, "VmPin:", mm->pinned_vm);
-	status_kb(t, "VmHWM:", larger(mm->hiwater_rss, rss(mm)));
-	status_kb(t, "VmRSS:", rss(mm));
+	status_kb(t, "VmHWM:", larger(mm->hiwater_rss, get_mm_rss(mm)));
+	status_kb(t, "VmRSS:", get_mm_rss(mm));
 	status_kb(t, "RssAnon:", mm->_anon_rss);
 	status_kb(t, "RssFile:", mm->_file_rss);
 	status_kb(t, "RssShmem:", mm->_shmem_rss);
@@ -329,7 +324,7 @@ static void show_statm(const struct machine *m, task_ref task, struct text *t)
 	const uint64_t text = (PAGE_ALIGN(mm->end_code) -
 			       (mm->start_code & PAGE_MASK)) >> PAGE_SHIFT;
 	const uint64_t field[] = {
-		mm->total_vm, rss(mm), mm->_file_rss + mm->_shmem_rss, text, 0,
+		mm->total_vm, get_mm_rss(mm), mm->_file_rss + mm->_shmem_rss, text, 0,
 		mm->data_vm + mm->stack_vm, 0,
 	};
 	char *p = text_room(t, 8 * 24);
@@ -348,7 +343,7 @@ static void show_stat(const struct machine *m, task_ref ref, struct text *t)
 	const uint64_t tail[] = {
 		0, task->min_flt, 0, task->maj_flt, 0, 0, 0, 0, 0, 20, 0, 1, 0,
 		task->start_time * 100 / 250, mm->total_vm << PAGE_SHIFT,
-		rss(mm), ulong_of(m, task->rlim[RLIMIT_RSS].rlim_cur),
+		get_mm_rss(mm), ulong_of(m, task->rlim[RLIMIT_RSS].rlim_cur),
 		mm->start_code,
 		mm->end_code, mm->start_stack, 0, 0, 0, 0, 0, 0, 0, 0, 0, 17, 0,
 		0, 0, 0, 0, 0, mm->start_data, mm->end_data, mm->start_brk,

@@ -49,7 +49,7 @@ static void view_layout(struct json_writer *out, const struct mm_struct *mms)
  * they are marks of is lowered. */
 static void view_hiwater(struct json_writer *out, const struct mm_struct *mms)
 {
-	const uint64_t rss = mms->_file_rss + mms->_anon_rss + mms->_shmem_rss;
+	const uint64_t rss = get_mm_rss(mms);
 
 	json_pair_uint(out, "hiwater_rss",
 		       mms->hiwater_rss > rss ? mms->hiwater_rss : rss);

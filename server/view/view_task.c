@@ -14,8 +14,7 @@ static void task_members(struct json_writer *out, const struct machine *m,
 	json_pair_uint(out, "mm", mm->id);
 	json_pair_uint(out, "vmas", (uint64_t)mm->map_count);
 	json_pair_uint(out, "total_vm", mm->total_vm);
-	json_pair_uint(out, "rss", mm->_anon_rss + mm->_file_rss +
-				   mm->_shmem_rss);
+	json_pair_uint(out, "rss", get_mm_rss(mm));
 	json_pair_uint(out, "min_flt", task->min_flt);
 	json_pair_uint(out, "maj_flt", task->maj_flt);
 }

@@ -32,24 +32,109 @@ def run(command):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+CYCLE = 5       # files: the largest call cycle that there may be; it only falls
+
+
+def ranks():
+    """The layer of each file of mmcore by its stem: the number of its line in layers.txt."""
+    lines = [line.split() for line in text("tests/house/layers.txt").splitlines()
+             if line and not line.startswith("#")]
+    return {stem: level for level, (_, *stems) in enumerate(lines) for stem in stems}
+
+
+def upward(rank, uses, allowed=()):
+    """Which of (file, what it uses, where that is from) go to a higher layer."""
+    return [f"{user}: {what} is {source}'s, a layer above it" for user, what, source in uses
+            if rank[source] > rank[user] and what not in allowed]
+
+
+def cycles(uses):
+    """The files that reach themselves through the calls of others, a set a cycle (Tarjan)."""
+    graph, index, low, stack, found = {}, {}, {}, [], []
+    for user, _, source in uses:
+        graph.setdefault(user, set()).add(source)
+
+    def visit(node):
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in graph.get(node, ()):
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            at = stack.index(node)
+            found.append(set(stack[at:]))
+            del stack[at:]
+
+    for node in list(graph):
+        if node not in index:
+            visit(node)
+    return [cycle for cycle in found if len(cycle) > 1]
+
+
+def calls(listing):
+    """(file, function, file it is from) of a listing of nm over a library."""
+    defined, wanted, member = {}, [], ""
+    for line in listing.splitlines():
+        if line.endswith(":"):
+            member = re.sub(r"^lib\w+_a-|\.o:$", "", line)
+        elif line:
+            kind, name = line.split()[-2:]
+            if kind == "U":
+                wanted.append((member, name))
+            elif kind == "T":
+                defined[name] = member
+    return [(user, name, defined[name]) for user, name in wanted if name in defined]
+
+
 def layers():
-    """An include in mmcore goes to its own layer or one before it."""
-    rank, problems = {}, []
-    for line in text("tests/house/layers.txt").splitlines():
-        if line and not line.startswith("#"):
-            name, *files = line.split()
-            level = len(set(rank.values()))
-            for f in files:
-                rank[f] = level
+    """In mmcore an include and a call go to the same layer or one below; upcall.h has the rest."""
+    rank, problems, includes = ranks(), [], []
     for path in sources("mmcore", suffixes=(".c", ".h", ".def")):
         stem = os.path.basename(path).rsplit(".", 1)[0]
         if stem not in rank:
             problems.append(f"{path}: not in tests/house/layers.txt")
-            continue
-        for included in re.findall(r'#include "mmcore/(?:\w+/)?(\w+)\.', text(path)):
-            if rank.get(included, 99) > rank[stem]:
-                problems.append(f"{path}: includes {included}, a layer above it")
+        includes += [(stem, os.path.basename(i), os.path.basename(i).rsplit(".", 1)[0])
+                     for i in re.findall(r'#include "(mmcore/[\w./]+)"', text(path))]
+    if problems:
+        return problems
+    made = calls(run([NM, os.path.join(BUILD, "mmcore/libmmcore.a")]).stdout)
+    upcalls = set(re.findall(r"^[\w* ]+?(\w+)\(struct step", text("mmcore/upcall.h"), re.M))
+    problems += upward(rank, includes) + upward(rank, made, upcalls)
+    problems += [f"upcall.h: {name} does not go up" for name in upcalls
+                 if not any(what == name and rank[source] > rank[user]
+                            for user, what, source in made)]
+    ring = max(cycles([c for c in made if c[1] not in upcalls]), key=len, default=())
+    if len(ring) > CYCLE:
+        problems.append(f"{len(ring)} files call each other in a ring: {sorted(ring)}")
     return problems
+
+
+def checker():
+    """The check of layers notices what it is there for."""
+    rank = {"low": 0, "high": 1}
+    listing = ("\nliblib_a-low.o:\n U do_high\n0 T do_low\n0 r table\n"
+               "\nliblib_a-high.o:\n U do_low\n U memcpy\n0 T do_high\n")
+    made = calls(listing)
+    problems = []
+    if sorted(made) != [("high", "do_low", "low"), ("low", "do_high", "high")]:
+        problems.append(f"calls: {made}")
+    if len(upward(rank, made)) != 1 or upward(rank, made, {"do_high"}):
+        problems.append("a call upward is not noticed, or one of upcall.h is")
+    if cycles(made) != [{"low", "high"}] or cycles(made[:1]):
+        problems.append("a ring of calls is not noticed")
+    return problems
+
+
+def tour():
+    """ARCHITECTURE.md's table of layers is layers.txt."""
+    shown = re.search(r"^```layers\n(.*?)^```", text("ARCHITECTURE.md"), re.M | re.S)
+    listed = [re.sub(r"\s+", " ", line) for line in text("tests/house/layers.txt").splitlines()
+              if line and not line.startswith("#")]
+    words = " ".join(shown[1].split()) if shown else ""
+    return [] if words == " ".join(listed) else ["ARCHITECTURE.md: the table is not that of tests/house/layers.txt"]
 
 
 def envelope():
@@ -204,7 +289,7 @@ def mutants():
     return done.stdout.splitlines() + done.stderr.splitlines()
 
 
-CHECKS = {c.__name__: c for c in (layers, envelope, symbols, alone, functions, divergences,
+CHECKS = {c.__name__: c for c in (layers, checker, tour, envelope, symbols, alone, functions, divergences,
                                   unfinished, schema, coverage, mutants)}
 
 

@@ -9,6 +9,7 @@
 
 #include "mmcore/fs/fs.h"
 #include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/swap.h"
 #include "tests/lib/space.h"
 
 static struct space sp;

@@ -7,6 +7,7 @@
 #include <check.h>
 
 #include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/swap.h"
 #include "mmcore/mm/vma.h"
 #include "tests/lib/space.h"
 

@@ -8,6 +8,7 @@
 
 #include "mmcore/arch/arch.h"
 #include "mmcore/mm/page_alloc.h"
+#include "mmcore/mm/swap.h"
 #include "tests/lib/host.h"
 
 #define FRAMES (64ULL << 20 >> PAGE_SHIFT)

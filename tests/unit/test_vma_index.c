@@ -9,6 +9,7 @@
 
 #include "mmcore/mm/page_alloc.h"
 #include "mmcore/mm/slab.h"
+#include "mmcore/mm/swap.h"
 #include "mmcore/mm/vma.h"
 #include "mmcore/mm/vma_index.h"
 #include "tests/lib/space.h"
