@@ -72,6 +72,7 @@ static char *path_before(const struct machine *m, inode_ref inode, char *end)
 		const char *name = ram_at(m, inode_at(m, inode)->i_name);
 		const size_t len = text_length(name);
 
+		mm_poll(m, 1);
 		end -= len;
 		memcpy(end, name, len);
 		*--end = '/';
@@ -225,6 +226,7 @@ static enum frame_use frame_span(const struct machine *m, uint64_t pfn,
 	const struct zone *z = &k->zones[page_zone(m, (pfn_t)pfn)];
 	const struct page_rest *page;
 
+	mm_poll(m, 1);
 	*len = 1;
 	if (page_is_boot_reserved(m, pfn)) {
 		if (pfn >= k->mem_map_pfn)

@@ -65,6 +65,19 @@ struct ram_saved {
 };
 
 /*
+ * Work is counted where it is done: an entry of a table, a link of a list or of a
+ * tree, a page looked at is one, about. When so much of it is done as the host
+ * allowed, it is asked: due() sets left anew and returns, or leaves the core by a
+ * jump, as mm_panic() does. A jump out of a look leaves nothing behind. A step left
+ * so is half done, and the host restores the frames that it saved. A step may leave
+ * at any poll: what lies outside of the frames is on its stack.
+ */
+struct mm_poll {
+	int64_t left;		/* due() is called when it falls below 0 */
+	void (*due)(struct mm_poll *poll);
+};
+
+/*
  * A machine as its host holds it: where the bytes are. Nothing in it is
  * simulated state; copy the RAM and you have copied the machine.
  */
@@ -78,7 +91,17 @@ struct machine {
 	uint64_t nr_written;	/* frames with FRAME_WRITTEN */
 	struct ram_saved *saved;	/* NULL: nobody wants to go back */
 	const struct arch *arch;	/* geometry of its page tables */
+	struct mm_poll *poll;	/* NULL: nobody asks how long it takes */
 };
+
+/* So much work was done, or is about to be. Looks poll like steps. O(1). */
+static inline void mm_poll(const struct machine *m, uint64_t work)
+{
+	struct mm_poll *poll = m->poll;
+
+	if (poll && unlikely((poll->left -= (int64_t)work) < 0))
+		poll->due(poll);
+}
 
 /* Exists while one operation runs: the right to change, and to narrate. */
 struct step {

@@ -190,7 +190,7 @@ void check_writeback(struct check *c)
 {
 	const struct kernel *k = kernel_at(c->m);
 	const uint64_t head = KERNEL_MEMBER(dirty_inodes);
-	uint64_t pos = list_at(c->m, head)->next, nr = 0, before = 0;
+	uint64_t pos = list_next_pa(c->m, head), nr = 0, before = 0;
 
 	check_law(c, LAW_counters, c->dirty == k->nr_dirty &&
 				   c->writeback == k->nr_writeback);
@@ -209,7 +209,7 @@ void check_writeback(struct check *c)
 			  inode->dirtied_when >= before &&
 			  inode->dirtied_when <= k->jiffies);
 		before = inode->dirtied_when;
-		pos = list_at(c->m, pos)->next;
+		pos = list_next_pa(c->m, pos);
 	}
 	check_law(c, LAW_dirty_inodes, nr == c->dirty_inodes);
 }

@@ -45,6 +45,7 @@ static uint64_t walk_bits(struct disk_check *d, uint64_t start, uint64_t nr,
 		const uint64_t block = start + bit / BITS_PER_BLOCK;
 		const uint64_t *words = disk_at(d->c->m, block);
 
+		mm_poll(d->c->m, 64);
 		if (ram_frame_is_blank(d->c->m, disk_frame(d->c->m, block)))
 			continue;
 		for (uint64_t i = 0; i < BITS_PER_BLOCK / 64; i++)

@@ -84,7 +84,7 @@ static uint64_t check_free_list(struct check *c, const struct zone *z,
 				uint64_t head, unsigned int order)
 {
 	const uint64_t max = z->free_area[order].nr_free;
-	uint64_t pos = list_at(c->m, head)->next, back = head, nr = 0;
+	uint64_t pos = list_next_pa(c->m, head), back = head, nr = 0;
 
 	for (; pos != head && nr <= max; nr++) {
 		uint64_t pfn;
@@ -101,7 +101,7 @@ static uint64_t check_free_list(struct check *c, const struct zone *z,
 			break;
 		check_block(c, z, pfn, order);
 		back = pos;
-		pos = list_at(c->m, pos)->next;
+		pos = list_next_pa(c->m, pos);
 	}
 	return nr;
 }
@@ -261,7 +261,7 @@ void check_frames(struct check *c)
 static uint64_t check_lru_list(struct check *c, uint64_t head, bool active,
 			       int type, uint64_t max, uint64_t nr_file)
 {
-	uint64_t pos = list_at(c->m, head)->next, nr = 0, files = 0;
+	uint64_t pos = list_next_pa(c->m, head), nr = 0, files = 0;
 
 	while (pos != head && nr <= max) {
 		pfn_t pfn;
@@ -281,7 +281,7 @@ static uint64_t check_lru_list(struct check *c, uint64_t head, bool active,
 		if (!page_has(c->m, pfn, PG_swapbacked))
 			files += check_nr_pages(c->m, pfn);
 		nr += check_nr_pages(c->m, pfn);
-		pos = list_at(c->m, pos)->next;
+		pos = list_next_pa(c->m, pos);
 	}
 	check_law(c, LAW_lru_lists, files == nr_file);
 	return nr;

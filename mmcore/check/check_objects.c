@@ -36,7 +36,7 @@ static void check_cache(struct check *c, enum kmem_cache_id id)
 		const uint64_t head = KERNEL_MEMBER(caches) +
 				      (uint64_t)id * sizeof(*cache) +
 				      (uint64_t)which * sizeof(struct list_head);
-		uint64_t pos = list_at(c->m, head)->next;
+		uint64_t pos = list_next_pa(c->m, head);
 
 		for (; pos != head && slabs <= cache->nr_slabs; slabs++) {
 			const struct slab *slab;
@@ -76,7 +76,7 @@ void check_slabs(struct check *c)
 static void check_children(struct check *c, task_ref t)
 {
 	const uint64_t head = t.pa + offsetof(struct task_struct, children);
-	uint64_t pos = list_at(c->m, head)->next, nr = 0;
+	uint64_t pos = list_next_pa(c->m, head), nr = 0;
 
 	for (; pos != head && nr <= kernel_at(c->m)->nr_tasks; nr++) {
 		task_ref child = task_make(pos - offsetof(struct task_struct,
@@ -87,7 +87,7 @@ static void check_children(struct check *c, task_ref t)
 			return;
 		check_law(c, LAW_tasks, task_at(c->m, child)->ppid ==
 					task_at(c->m, t)->pid);
-		pos = list_at(c->m, pos)->next;
+		pos = list_next_pa(c->m, pos);
 	}
 	check_law(c, LAW_tasks, pos == head);
 }

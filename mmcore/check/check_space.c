@@ -59,7 +59,7 @@ static bool check_tree(struct check *c, mm_ref mm)
 	check_law(c, LAW_vma_count, top.nodes == (uint64_t)mms->map_count);
 	node = rb_first(c->m, mm.pa + offsetof(struct mm_struct, mm_rb));
 	for (vma_ref v = mms->mmap; !vma_none(v) || node;
-	     v = vma_at(c->m, v)->vm_next, node = rb_next(c->m, node))
+	     v = vma_next(c->m, v), node = rb_next(c->m, node))
 		if (!check_law(c, LAW_vma_tree, node && node_of(v) == node))
 			return false;
 	return true;
@@ -159,7 +159,7 @@ static bool check_list(struct check *c, mm_ref mm, struct totals *t)
 	vma_ref prev = vma_make(0);
 
 	for (vma_ref v = mms->mmap; !vma_none(v);
-	     v = vma_at(c->m, v)->vm_next) {
+	     v = vma_next(c->m, v)) {
 		if (!check_law(c, LAW_vma_count,
 			       t->count < (uint64_t)mms->map_count &&
 			       check_object(c, v.pa, CACHE_VMA)))
@@ -220,7 +220,7 @@ static void check_anon_vma(struct check *c, anon_vma_ref av)
 {
 	const struct anon_vma *a = anon_vma_at(c->m, av);
 	const uint64_t head = av.pa + offsetof(struct anon_vma, head);
-	uint64_t pos = list_at(c->m, head)->next, nr = 0;
+	uint64_t pos = list_next_pa(c->m, head), nr = 0;
 
 	for (; pos != head && nr <= a->nr_vmas; nr++) {
 		vma_ref v = vma_make(pos - offsetof(struct vm_area_struct,
@@ -230,7 +230,7 @@ static void check_anon_vma(struct check *c, anon_vma_ref av)
 			       check_object(c, v.pa, CACHE_VMA) &&
 			       anon_vma_same(vma_at(c->m, v)->anon_vma, av)))
 			return;
-		pos = list_at(c->m, pos)->next;
+		pos = list_next_pa(c->m, pos);
 	}
 	check_law(c, LAW_anon_vma_list, nr == a->nr_vmas && nr > 0);
 	c->anon_vmas_linked -= nr;

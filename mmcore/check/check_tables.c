@@ -17,7 +17,7 @@ static const struct vm_area_struct *vma_here(struct table_walk *w,
 	const struct machine *m = w->c->m;
 
 	while (!vma_none(w->vma) && vma_at(m, w->vma)->vm_end <= addr)
-		w->vma = vma_at(m, w->vma)->vm_next;
+		w->vma = vma_next(m, w->vma);
 	if (vma_none(w->vma) || vma_at(m, w->vma)->vm_start > addr)
 		return NULL;
 	return vma_at(m, w->vma);

@@ -13,6 +13,7 @@ static const struct {
 
 bool check_law(struct check *c, enum law id, bool ok)
 {
+	mm_poll(c->m, 1);
 	if (likely(ok))
 		return true;
 	c->violations++;

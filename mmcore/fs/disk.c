@@ -69,6 +69,7 @@ static uint64_t next_zero_bit(const struct machine *m, uint64_t start,
 		const uint64_t *words = disk_at(m, block);
 		uint64_t word;
 
+		mm_poll(m, 1);
 		if (ram_frame_is_blank(m, disk_frame(m, block)))
 			return bit;
 		word = ~words[bit % BITS_PER_BLOCK / 64] >> bit % 64;
@@ -243,6 +244,7 @@ static bool cut_map(struct step *s, uint32_t block, uint32_t height,
 {
 	const uint32_t shift = (height - 1) * MAP_SHIFT;
 
+	mm_poll(s->m, height ? MAP_SLOTS : 1);
 	for (uint32_t i = 0; height && i < MAP_SLOTS; i++) {
 		const uint64_t from = base + ((uint64_t)i << shift);
 		const uint32_t child = node_at(s->m, block)[i];
@@ -286,6 +288,7 @@ uint64_t disk_next(const struct machine *m, uint64_t ino, uint64_t index,
 		uint64_t block = inode->i_map;
 		uint32_t h = inode->i_height;
 
+		mm_poll(m, 1);
 		for (; block && h > 0; h--)
 			block = node_at(m, block)[slot_of(index, h)];
 		if (!block != data)
@@ -393,6 +396,7 @@ const struct disk_dirent *disk_next_entry(const struct machine *m,
 	while (*pos < size) {
 		const struct disk_dirent *entry = dirent_at(m, dir, *pos);
 
+		mm_poll(m, 1);
 		*pos += entry->rec_len;
 		if (entry->ino)
 			return entry;
@@ -444,8 +448,10 @@ static uint64_t find_room(const struct machine *m, uint64_t dir, size_t len)
 	const uint32_t need = dirent_size(len);
 	uint64_t pos = 0;
 
-	while (pos < size && dirent_room(dirent_at(m, dir, pos)) < need)
+	while (pos < size && dirent_room(dirent_at(m, dir, pos)) < need) {
+		mm_poll(m, 1);
 		pos += dirent_at(m, dir, pos)->rec_len;
+	}
 	return pos;
 }
 
@@ -490,6 +496,7 @@ void disk_remove_entry(struct step *s, uint64_t dir, const char *name,
 	uint64_t pos = 0;
 
 	for (;; pos += entry->rec_len) {
+		mm_poll(s->m, 1);
 		MM_ASSERT(pos < disk_inode_at(s->m, dir)->i_size);
 		entry = dirent_mut(s, dir, pos);
 		if (!(pos & ~PAGE_MASK))

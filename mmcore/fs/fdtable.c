@@ -67,9 +67,11 @@ uint32_t mm_next_fd(const struct machine *m, files_ref files, uint32_t fd)
 {
 	const uint32_t end = files_at(m, files)->max_fds;
 
-	for (; fd < end; fd++)
+	for (; fd < end; fd++) {
+		mm_poll(m, 1);
 		if (slot_of(m, files, fd))
 			return fd;
+	}
 	return UINT32_MAX;
 }
 
@@ -183,8 +185,8 @@ int64_t get_unused_fd_from(struct step *s, uint64_t first)
 	const struct files_struct *files = files_at(s->m, ref);
 	uint64_t fd = first > files->next_fd ? first : files->next_fd;
 
-	while (fd < files->max_fds && slot_of(s->m, ref, (uint32_t)fd))
-		fd++;
+	for (; fd < files->max_fds && slot_of(s->m, ref, (uint32_t)fd); fd++)
+		mm_poll(s->m, 1);
 	if (fd >= limit || fd >= NR_OPEN)
 		return refuse(s, EMFILE, "no descriptor below RLIMIT_NOFILE is free");
 	if (!expand_files(s, ref, (uint32_t)fd + 1))
@@ -204,8 +206,10 @@ void fd_install(struct step *s, int64_t fd, file_ref file)
 
 	set_slot(s, ref, (uint32_t)fd, file.pa);
 	while (files->next_fd < files->max_fds &&
-	       slot_of(s->m, ref, files->next_fd))
+	       slot_of(s->m, ref, files->next_fd)) {
+		mm_poll(s->m, 1);
 		files->next_fd++;
+	}
 	trace_event(s, fd_install, (uint64_t)fd);
 }
 
@@ -267,8 +271,8 @@ static uint32_t last_open_fd(const struct machine *m, files_ref files)
 {
 	uint32_t fd = files_at(m, files)->max_fds;
 
-	while (fd && !slot_of(m, files, fd - 1))
-		fd--;
+	for (; fd && !slot_of(m, files, fd - 1); fd--)
+		mm_poll(m, 1);
 	return fd;
 }
 
@@ -286,6 +290,7 @@ files_ref dup_fd(struct step *s, files_ref from)
 	for (uint32_t fd = 0; fd < end; fd++) {
 		const uint64_t slot = slot_of(s->m, from, fd);
 
+		mm_poll(s->m, 1);
 		if (!slot)
 			continue;
 		get_file(s, file_make(slot & ~CLOSE_ON_EXEC));

@@ -41,6 +41,7 @@ static inode_ref search(const struct machine *m, uint64_t ino,
 	while (*(const uint64_t *)ram_at(m, *link)) {
 		const struct inode *inode;
 
+		mm_poll(m, 1);
 		*parent = *(const uint64_t *)ram_at(m, *link);
 		inode = inode_at(m, node_inode(*parent));
 		if (inode->i_ino == ino)
@@ -153,6 +154,7 @@ inode_ref iget(struct step *s, uint64_t ino)
 	inode = read_inode(s, ino);
 	/* Upward to the first directory that is in memory already. */
 	for (at = inode; !inode_none(at) && ino != DISK_ROOT_INO; at = dir) {
+		mm_poll(s->m, 1);
 		ino = disk_inode_at(s->m, ino)->i_dir;
 		dir = find_inode(s->m, ino);
 		if (!inode_none(dir)) {
@@ -320,6 +322,7 @@ void disk_drop_inode(struct step *s, inode_ref ref)
 	while (!inode_none(ref)) {
 		const struct inode *inode = inode_at(s->m, ref);
 
+		mm_poll(s->m, 1);
 		if (inode->i_count || (inode->i_nlink && inode->i_data.nrpages))
 			return;
 		if (!inode->i_nlink)

@@ -113,6 +113,7 @@ static inline uint64_t pipe_buf_pa(const struct pipe_inode_info *p,
 static inline const struct pipe_buffer *pipe_buf_at(const struct machine *m,
 						    pipe_ref pipe, uint32_t i)
 {
+	mm_poll(m, 1);
 	return ram_at(m, pipe_buf_pa(pipe_at(m, pipe), pipe, i));
 }
 

@@ -14,12 +14,12 @@ static void exit_mmap(struct step *s, mm_ref mm)
 	uint64_t vmas = 0, pages = 0;
 	vma_ref v, next;
 
-	for (v = mm_at(m, mm)->mmap; !vma_none(v); v = vma_at(m, v)->vm_next)
+	for (v = mm_at(m, mm)->mmap; !vma_none(v); v = vma_next(m, v))
 		zap_page_range(s, v, vma_at(m, v)->vm_start,
 			       vma_at(m, v)->vm_end, ZAP_DROP_MARKERS);
 	free_pgtables(s, mm, 0, end, 0, 0);
 	for (v = mm_at(m, mm)->mmap; !vma_none(v); v = next) {
-		next = vma_at(m, v)->vm_next;
+		next = vma_next(m, v);
 		if (vma_at(m, v)->vm_flags & VM_ACCOUNT)
 			vm_unacct_memory(s, vma_pages(vma_at(m, v)));
 		vmas++;

@@ -99,7 +99,7 @@ static int64_t dup_mmap(struct step *s, mm_ref dst, mm_ref src)
 	int64_t err;
 
 	for (vma_ref v = mm_at(s->m, src)->mmap; !vma_none(v);
-	     v = vma_at(s->m, v)->vm_next) {
+	     v = vma_next(s->m, v)) {
 		if (vma_at(s->m, v)->vm_flags & VM_DONTCOPY) {
 			trace_skip(s, dup_mmap, "the VMA stays with the parent");
 			continue;

@@ -36,6 +36,7 @@ task_ref mm_find_task(const struct machine *m, uint32_t pid)
 	while (node) {
 		const struct task_struct *t = task_at(m, node_task(node));
 
+		mm_poll(m, 1);
 		if ((uint32_t)t->pid == pid)
 			return node_task(node);
 		node = pid < (uint32_t)t->pid ? t->pid_node.rb_left
@@ -107,7 +108,7 @@ static void forget_original_parent(struct step *s, task_ref t)
 	if (task_same(heir, t))
 		heir = task_make(0);
 	while (!list_empty(s->m, children_pa(t))) {
-		uint64_t pa = list_at(s->m, children_pa(t))->next;
+		uint64_t pa = list_next_pa(s->m, children_pa(t));
 
 		set_parent_task(s, task_make(list_entry_pa(pa,
 					struct task_struct, sibling)), heir);

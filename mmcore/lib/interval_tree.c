@@ -54,6 +54,7 @@ void vma_interval_tree_insert(struct step *s, vma_ref vma, mapping_ref mapping)
 	uint64_t parent = 0, link = root_pa(mapping);
 
 	while (*(const uint64_t *)ram_at(s->m, link)) {
+		mm_poll(s->m, 1);
 		parent = *(const uint64_t *)ram_at(s->m, link);
 		link = parent + (start < vma_start_pgoff(vma_at(s->m,
 								node_vma(parent)))
@@ -79,6 +80,7 @@ static uint64_t subtree_search(const struct machine *m, uint64_t node,
 		const struct vm_area_struct *vma = vma_at(m, node_vma(node));
 		const struct rb_node *rb = &vma->shared.linear.rb;
 
+		mm_poll(m, 1);
 		if (rb->rb_left && subtree_last(m, rb->rb_left) >= first) {
 			node = rb->rb_left;
 			continue;
@@ -111,6 +113,7 @@ vma_ref vma_interval_tree_iter_next(const struct machine *m, vma_ref ref,
 	const struct rb_node *rb = rb_at(m, node);
 
 	for (;;) {
+		mm_poll(m, 1);
 		/* What is to the right of it begins no earlier. */
 		if (rb->rb_right && subtree_last(m, rb->rb_right) >= first) {
 			const uint64_t found =
@@ -119,6 +122,7 @@ vma_ref vma_interval_tree_iter_next(const struct machine *m, vma_ref ref,
 			return node_vma(found);
 		}
 		do {
+			mm_poll(m, 1);
 			prev = node;
 			node = rb_parent(rb);
 			if (!node)

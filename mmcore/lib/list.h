@@ -79,8 +79,15 @@ static inline void list_move(struct step *s, uint64_t entry, uint64_t head)
 	list_add(s, entry, head);
 }
 
+/* The entry behind @pos: a step of a walk. */
+static inline uint64_t list_next_pa(const struct machine *m, uint64_t pos)
+{
+	mm_poll(m, 1);
+	return list_at(m, pos)->next;
+}
+
 #define list_for_each_pa(m, pos, head)					\
-	for ((pos) = list_at((m), (head))->next; (pos) != (head);	\
-	     (pos) = list_at((m), (pos))->next)
+	for ((pos) = list_next_pa((m), (head)); (pos) != (head);		\
+	     (pos) = list_next_pa((m), (pos)))
 
 #endif

@@ -41,6 +41,7 @@ pfn_t radix_tree_lookup(const struct machine *m, mapping_ref mapping,
 	const struct address_space *as = mapping_at(m, mapping);
 	uint64_t at = as->page_tree;
 
+	mm_poll(m, 1);
 	if (!fits(index, as->height))
 		return 0;
 	for (uint32_t above = as->height; at && above-- > 0;)
@@ -180,6 +181,7 @@ bool radix_tree_next(const struct machine *m, mapping_ref mapping,
 		uint64_t at = as->page_tree;
 		uint32_t above = as->height;
 
+		mm_poll(m, 1);
 		while (at && above-- > 0)
 			at = node_at(m, at)->slots[slot_of(*index, above)];
 		if (at) {
@@ -271,6 +273,7 @@ bool radix_tree_next_tagged(const struct machine *m, mapping_ref mapping,
 		uint64_t at = as->page_tree;
 		uint32_t above = as->height;
 
+		mm_poll(m, 1);
 		while (above-- > 0) {
 			const uint32_t slot = slot_of(*index, above);
 

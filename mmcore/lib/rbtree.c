@@ -86,8 +86,10 @@ void rb_link_node(struct step *s, uint64_t node, uint64_t parent,
 void rb_augment_path(struct step *s, uint64_t node,
 		     const struct rb_augment *aug)
 {
-	while (node && aug->update(s, node))
+	while (node && aug->update(s, node)) {
+		mm_poll(s->m, 1);
 		node = rb_parent(rb_at(s->m, node));
+	}
 }
 
 void rb_insert_color(struct step *s, uint64_t node, uint64_t root,
@@ -104,6 +106,7 @@ void rb_insert_color(struct step *s, uint64_t node, uint64_t root,
 		uint64_t uncle = on_left ? rb_at(m, grand)->rb_right
 					 : rb_at(m, grand)->rb_left;
 
+		mm_poll(m, 1);
 		if (is_red(m, uncle)) {
 			set_colour(s, uncle, RB_BLACK);
 			set_colour(s, parent, RB_BLACK);
@@ -138,6 +141,7 @@ static void erase_color(struct step *s, uint64_t node, uint64_t parent,
 				       : rb_at(m, parent)->rb_left;
 		uint64_t near, far;
 
+		mm_poll(m, 1);
 		if (is_red(m, sib)) {
 			set_colour(s, sib, RB_BLACK);
 			set_colour(s, parent, RB_RED);
@@ -195,8 +199,9 @@ void rb_erase(struct step *s, uint64_t node, uint64_t root,
 
 	/* With two children, the successor leaves its place and becomes us. */
 	if (n->rb_left && n->rb_right)
-		for (out = n->rb_right; rb_at(m, out)->rb_left;)
-			out = rb_at(m, out)->rb_left;
+		for (out = n->rb_right; rb_at(m, out)->rb_left;
+		     out = rb_at(m, out)->rb_left)
+			mm_poll(m, 1);
 	child = rb_at(m, out)->rb_left ? rb_at(m, out)->rb_left
 				       : rb_at(m, out)->rb_right;
 	parent = rb_parent(rb_at(m, out));
@@ -210,8 +215,10 @@ void rb_erase(struct step *s, uint64_t node, uint64_t root,
 			parent = out;
 	}
 	if (aug) {
-		for (uint64_t p = parent; p; p = rb_parent(rb_at(m, p)))
+		for (uint64_t p = parent; p; p = rb_parent(rb_at(m, p))) {
+			mm_poll(m, 1);
 			aug->update(s, p);
+		}
 	}
 	if (black)
 		erase_color(s, child, parent, root, aug);
@@ -221,8 +228,8 @@ uint64_t rb_first(const struct machine *m, uint64_t root)
 {
 	uint64_t n = ((const struct rb_root *)ram_at(m, root))->rb_node;
 
-	while (n && rb_at(m, n)->rb_left)
-		n = rb_at(m, n)->rb_left;
+	for (; n && rb_at(m, n)->rb_left; n = rb_at(m, n)->rb_left)
+		mm_poll(m, 1);
 	return n;
 }
 
@@ -230,8 +237,8 @@ uint64_t rb_last(const struct machine *m, uint64_t root)
 {
 	uint64_t n = ((const struct rb_root *)ram_at(m, root))->rb_node;
 
-	while (n && rb_at(m, n)->rb_right)
-		n = rb_at(m, n)->rb_right;
+	for (; n && rb_at(m, n)->rb_right; n = rb_at(m, n)->rb_right)
+		mm_poll(m, 1);
 	return n;
 }
 
@@ -239,14 +246,16 @@ uint64_t rb_next(const struct machine *m, uint64_t node)
 {
 	uint64_t up;
 
+	mm_poll(m, 1);
 	if (rb_at(m, node)->rb_right) {
 		node = rb_at(m, node)->rb_right;
-		while (rb_at(m, node)->rb_left)
-			node = rb_at(m, node)->rb_left;
+		for (; rb_at(m, node)->rb_left; node = rb_at(m, node)->rb_left)
+			mm_poll(m, 1);
 		return node;
 	}
-	while ((up = rb_parent(rb_at(m, node))) && rb_at(m, up)->rb_right == node)
-		node = up;
+	for (; (up = rb_parent(rb_at(m, node))) && rb_at(m, up)->rb_right == node;
+	     node = up)
+		mm_poll(m, 1);
 	return up;
 }
 
@@ -254,13 +263,15 @@ uint64_t rb_prev(const struct machine *m, uint64_t node)
 {
 	uint64_t up;
 
+	mm_poll(m, 1);
 	if (rb_at(m, node)->rb_left) {
 		node = rb_at(m, node)->rb_left;
-		while (rb_at(m, node)->rb_right)
-			node = rb_at(m, node)->rb_right;
+		for (; rb_at(m, node)->rb_right; node = rb_at(m, node)->rb_right)
+			mm_poll(m, 1);
 		return node;
 	}
-	while ((up = rb_parent(rb_at(m, node))) && rb_at(m, up)->rb_left == node)
-		node = up;
+	for (; (up = rb_parent(rb_at(m, node))) && rb_at(m, up)->rb_left == node;
+	     node = up)
+		mm_poll(m, 1);
 	return up;
 }

@@ -16,6 +16,7 @@ static bool is_one_mapping(const struct machine *m, vma_ref ref, uint64_t end)
 	while (prev->vm_end < end) {
 		const struct vm_area_struct *vma;
 
+		mm_poll(m, 1);
 		if (vma_none(prev->vm_next))
 			return false;
 		vma = vma_at(m, prev->vm_next);

@@ -36,6 +36,7 @@ static int64_t fault_page(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr,
 				.flags = write ? FAULT_FLAG_WRITE : 0 };
 	pte_t pte;
 
+	mm_poll(s->m, 1);
 	vmf.pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
 	pte = vmf.pte_pa ? entry_read(s->m, vmf.pte_pa) : 0;
 	*waited = VM_FAULT_MINOR;
@@ -123,7 +124,7 @@ int64_t __mm_populate(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
 	for (vma_ref ref = vma_lookup(s->m, mm, start);
 	     start < end && !vma_none(ref) &&
 	     vma_at(s->m, ref)->vm_start < end;
-	     ref = vma_at(s->m, ref)->vm_next) {
+	     ref = vma_next(s->m, ref)) {
 		err = populate_vma(s, mm, ref, start, end, false);
 		if (err && !ignore_errors)
 			break;
@@ -304,6 +305,7 @@ int64_t get_user_pages(struct step *s, uint64_t addr, uint64_t nr,
 	int64_t err = 0;
 
 	for (; got < nr; got++, addr += PAGE_SIZE) {
+		mm_poll(s->m, 1);
 		pte_pa = next_pte_pa(s->m, mm, addr, pte_pa);
 		pages[got] = gup_fast(s, pte_pa);
 		if (!pages[got])

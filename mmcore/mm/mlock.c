@@ -92,7 +92,7 @@ static uint64_t locked_pages(const struct machine *m, mm_ref mm,
 
 	for (vma_ref ref = vma_lookup(m, mm, start);
 	     !vma_none(ref) && vma_at(m, ref)->vm_start < end;
-	     ref = vma->vm_next) {
+	     ref = vma_next(m, ref)) {
 		vma = vma_at(m, ref);
 		if (vma->vm_flags & VM_LOCKED)
 			bytes += (vma->vm_end < end ? vma->vm_end : end) -

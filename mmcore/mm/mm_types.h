@@ -400,6 +400,14 @@ struct task_struct {
 #define PF_VFORK	2	/* shares its parent's mm until exec or exit */
 
 DEFINE_OBJECT(vma, struct vm_area_struct);
+
+/* The VMA behind this one, or none: a step of a walk. */
+static inline vma_ref vma_next(const struct machine *m, vma_ref vma)
+{
+	mm_poll(m, 1);
+	return vma_at(m, vma)->vm_next;
+}
+
 DEFINE_OBJECT(mm, struct mm_struct);
 DEFINE_OBJECT(anon_vma, struct anon_vma);
 DEFINE_OBJECT(task, struct task_struct);

@@ -75,7 +75,7 @@ static int64_t munmap_gather(struct step *s, struct munmap *u)
 		if (err)
 			return err;
 	}
-	for (ref = u->first; !vma_none(ref); ref = vma->vm_next) {
+	for (ref = u->first; !vma_none(ref); ref = vma_next(s->m, ref)) {
 		vma = vma_at(s->m, ref);
 		if (vma->vm_start >= u->end)
 			break;
@@ -133,7 +133,7 @@ static void unmap_region(struct step *s, const struct munmap *u)
 	if (!mm_at(s->m, u->mm)->nr_tables)
 		return;
 	for (vma_ref ref = u->first; !vma_same(ref, u->next);
-	     ref = vma->vm_next) {
+	     ref = vma_next(s->m, ref)) {
 		vma = vma_at(s->m, ref);
 		zap_page_range(s, ref, vma->vm_start, vma->vm_end,
 			       ZAP_DROP_MARKERS);
@@ -153,7 +153,7 @@ static void munmap_complete(struct step *s, struct munmap *u)
 	mm_mut(s, u->mm)->mmap_cache = vma_make(0);
 	while (!vma_same(u->first, u->next)) {
 		const struct vm_area_struct *vma = vma_at(s->m, u->first);
-		vma_ref next = vma->vm_next;
+		const vma_ref next = vma_next(s->m, u->first);
 
 		if (vma->vm_flags & VM_LOCKED)
 			mm_mut(s, u->mm)->locked_vm -= vma_pages(vma);

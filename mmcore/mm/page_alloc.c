@@ -195,6 +195,7 @@ pfn_t alloc_pages(struct step *s, unsigned int gfp, unsigned int order)
 	pfn_t pfn;
 
 	MM_ASSERT(order < MAX_ORDER);
+	mm_poll(s->m, 1ULL << order);
 	pfn = get_page_from_freelist(s, gfp, order, true);
 	if (!pfn)
 		pfn = get_page_from_freelist(s, gfp, order, false);

@@ -151,6 +151,7 @@ bool next_table_span(const struct machine *m, const struct mm_struct *mm,
 	run->depth = level;
 	run->pte_pa = level == last ? entry_pa(a, last, table, *addr) : 0;
 	run->nr = level == last ? (uint32_t)((stop - *addr) >> PAGE_SHIFT) : 0;
+	mm_poll(m, 1 + run->nr);
 	*addr = stop;
 	return true;
 }
@@ -189,6 +190,7 @@ static void free_tables_below(struct step *s, const struct freeing *f,
 		pte_t entry = entry_read(s->m, entry_at);
 		uint64_t below, stop = (at & ~(span - 1)) + span;
 
+		mm_poll(s->m, 1);
 		if (!entry)
 			continue;
 		below = entry_table(s->m, entry);

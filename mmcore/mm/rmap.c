@@ -390,7 +390,7 @@ static void special_rmap(const struct machine *m, pfn_t pfn,
 		if (!first_user(m, t))
 			continue;
 		for (vma_ref v = mm->mmap; !vma_none(v);
-		     v = vma_at(m, v)->vm_next) {
+		     v = vma_next(m, v)) {
 			const struct vm_area_struct *vma = vma_at(m, v);
 			uint64_t addr;
 

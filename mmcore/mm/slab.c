@@ -207,7 +207,7 @@ uint64_t kmem_cache_shrink_all(struct step *s)
 		enum kmem_cache_id id = (enum kmem_cache_id)i;
 
 		while (!list_empty(s->m, free_list(id))) {
-			slab_destroy(s, id, list_at(s->m, free_list(id))->next);
+			slab_destroy(s, id, list_next_pa(s->m, free_list(id)));
 			freed++;
 		}
 	}
@@ -233,6 +233,7 @@ uint64_t kmem_cache_next(const struct machine *m, enum kmem_cache_id id,
 	const struct kmem_cache *c = &kernel_at(m)->caches[id];
 	uint64_t slab_pa, found;
 
+	mm_poll(m, 1);
 	if (pa) {
 		const struct slab *slab = ram_at(m, pa & PAGE_MASK);
 		uint32_t i = (uint32_t)((pa & ~PAGE_MASK) - slab->s_mem) /
@@ -246,6 +247,7 @@ uint64_t kmem_cache_next(const struct machine *m, enum kmem_cache_id id,
 		slab_pa = c->slabs_full.next;
 	}
 	for (;;) {
+		mm_poll(m, 1);
 		if (slab_pa == full_list(id))
 			slab_pa = c->slabs_partial.next;
 		if (slab_pa == partial_list(id))

@@ -296,6 +296,7 @@ static inode_ref next_cached_inode(const struct machine *m, uint64_t ino)
 			offsetof(struct inode, i_hash)));
 		const bool right = inode->i_ino <= ino;
 
+		mm_poll(m, 1);
 		if (!right)
 			best = at;
 		at = right ? inode->i_hash.rb_right : inode->i_hash.rb_left;

@@ -61,6 +61,7 @@ static inline pfn_t mapped_page(struct step *s, struct walker *w, uint64_t addr)
 					   addr & PAGE_MASK);
 	const pte_t pte = pte_pa ? entry_read(s->m, pte_pa) : 0;
 
+	mm_poll(s->m, 1);
 	if ((pte & w->need) != w->need || pte & w->none)
 		return 0;
 	if ((pte & w->mark) != w->mark)

@@ -218,7 +218,7 @@ static void write_back_down_to(struct step *s, uint64_t keep)
 {
 	while (kernel_at(s->m)->nr_dirty > keep) {
 		const inode_ref inode =
-			inode_of_list(list_at(s->m, DIRTY_INODES_PA)->next);
+			inode_of_list(list_next_pa(s->m, DIRTY_INODES_PA));
 
 		if (filemap_fdatawrite_range(s, inode_mapping(inode), 0,
 					     UINT64_MAX))
@@ -270,7 +270,7 @@ static void write_older(struct step *s, uint64_t then)
 {
 	while (!list_empty(s->m, DIRTY_INODES_PA)) {
 		const inode_ref inode =
-			inode_of_list(list_at(s->m, DIRTY_INODES_PA)->next);
+			inode_of_list(list_next_pa(s->m, DIRTY_INODES_PA));
 
 		if (inode_at(s->m, inode)->dirtied_when > then ||
 		    filemap_fdatawrite_range(s, inode_mapping(inode), 0,

@@ -64,7 +64,7 @@ void get_lru_counts(const struct machine *m, struct lru_counts *c)
 		if (!mm->locked_vm || !first_user(m, t))
 			continue;
 		for (vma_ref v = mm->mmap; !vma_none(v);
-		     v = vma_at(m, v)->vm_next)
+		     v = vma_next(m, v))
 			if (vma_at(m, v)->vm_flags & VM_LOCKED)
 				locked_area(m, v, c);
 	}

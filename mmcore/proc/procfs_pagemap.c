@@ -135,6 +135,7 @@ static void fill_kpageflags(const struct machine *m, task_ref task,
 			    uint64_t first, uint64_t nr, uint64_t *out)
 {
 	(void)task;
+	mm_poll(m, nr);
 	for (uint64_t i = 0; i < nr; i++)
 		out[i] = page_kpf(m, (pfn_t)(first + i));
 }
@@ -143,6 +144,7 @@ static void fill_kpagecount(const struct machine *m, task_ref task,
 			    uint64_t first, uint64_t nr, uint64_t *out)
 {
 	(void)task;
+	mm_poll(m, nr);
 	for (uint64_t i = 0; i < nr; i++)
 		out[i] = (uint64_t)(page_read(m, (pfn_t)(first + i))._mapcount +
 				    1);

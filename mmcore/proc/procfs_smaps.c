@@ -213,7 +213,7 @@ void show_smaps(const struct machine *m, task_ref task, struct text *t)
 	const struct mem_size_stats nothing = { 0 };
 	vma_ref v = mm_at(m, task_at(m, task)->mm)->mmap;
 
-	for (; !vma_none(v); v = vma_at(m, v)->vm_next) {
+	for (; !vma_none(v); v = vma_next(m, v)) {
 		const struct vm_area_struct *vma = vma_at(m, v);
 		struct mem_size_stats mss = { 0 };
 
@@ -231,7 +231,7 @@ void show_smaps_rollup(const struct machine *m, task_ref task, struct text *t)
 	struct mem_size_stats mss = { 0 };
 	char *p;
 
-	for (vma_ref v = mm->mmap; !vma_none(v); v = vma_at(m, v)->vm_next)
+	for (vma_ref v = mm->mmap; !vma_none(v); v = vma_next(m, v))
 		smap_gather_stats(m, v, &mss);
 	p = text_room(t, 128 + 22 * (LINE + 12));
 	if (!p)

@@ -115,7 +115,7 @@ static void show_maps(const struct machine *m, task_ref task, struct text *t)
 {
 	vma_ref v = task_mm(m, task)->mmap;
 
-	for (; !vma_none(v); v = vma_at(m, v)->vm_next)
+	for (; !vma_none(v); v = vma_next(m, v))
 		show_map_vma(m, v, t);
 	show_gate_vma(m, t);
 }
