@@ -53,6 +53,8 @@
 #define FRAMES_PER_CHUNK (1ULL << FRAMES_PER_CHUNK_SHIFT)
 
 struct arch;
+struct evil;
+struct step;
 struct trace;
 struct op_result;
 
@@ -92,6 +94,15 @@ struct machine {
 	struct ram_saved *saved;	/* NULL: nobody wants to go back */
 	const struct arch *arch;	/* geometry of its page tables */
 	struct mm_poll *poll;	/* NULL: nobody asks how long it takes */
+	struct evil *evil;	/* takes memory away in tests; NULL: as it is */
+};
+
+/*
+ * A test's stand-in for reclaim at its worst: called before each allocation that may
+ * wait, it may take away all that the rule over alloc_pages() allows.
+ */
+struct evil {
+	void (*take)(struct step *s, struct evil *evil);
 };
 
 /* So much work was done, or is about to be. Looks poll like steps. O(1). */

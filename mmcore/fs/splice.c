@@ -106,12 +106,10 @@ int64_t generic_file_splice_read(struct step *s, file_ref in, uint64_t *pos,
 		const uint64_t index = *pos >> PAGE_SHIFT;
 		pfn_t pfn;
 
-		if (index >= end)
-			err = filemap_get_pages(s, in, index,
-						size_pages(*pos + len - done), &end);
+		err = filemap_read_page(s, in, index, size_pages(*pos + len - done),
+					&end, &pfn);
 		if (err)
 			break;
-		pfn = find_get_page(s->m, file->f_mapping, index);
 		if (page_folio(s->m, pfn) != seen)
 			mark_page_accessed(s, pfn);
 		seen = page_folio(s->m, pfn);

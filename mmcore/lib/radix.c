@@ -49,31 +49,66 @@ pfn_t radix_tree_lookup(const struct machine *m, mapping_ref mapping,
 	return (pfn_t)at;
 }
 
-/* An empty tree is as high as @index needs at once: no node is without a slot. */
-static int plant(struct step *s, mapping_ref mapping, uint64_t index)
-{
-	struct address_space *as = mapping_mut(s, mapping);
+/*
+ * Nodes for an insertion, allocated before the tree is touched: an allocation may take
+ * pages of this very tree away, and with them nodes on the way (the rule over
+ * alloc_pages()).
+ */
+struct spare_nodes {
+	uint64_t pa[2 * MAX_HEIGHT];
+	uint32_t nr, used;
+};
 
-	as->page_tree = kmem_cache_alloc(s, CACHE_RADIX);
-	if (!as->page_tree)
-		return -ENOMEM;
-	for (as->height = 1; !fits(index, as->height);)
-		as->height++;
+static uint64_t take_node(struct spare_nodes *spare)
+{
+	MM_ASSERT(spare->used < spare->nr);
+	return spare->pa[spare->used++];
+}
+
+/* The height of a tree that has room for @index. */
+static uint32_t height_for(uint64_t index, uint32_t height)
+{
+	while (!fits(index, height))
+		height++;
+	return height;
+}
+
+/* How many nodes the way to @index lacks, new tops included. */
+static uint32_t nodes_missing(const struct machine *m, mapping_ref mapping,
+			      uint64_t index)
+{
+	const struct address_space *as = mapping_at(m, mapping);
+	uint64_t at = as->page_tree;
+	uint32_t above = as->height;
+
+	if (!at)
+		return height_for(index, 1);
+	/* A new top leads to the old tree by its first slot, to @index by another. */
+	if (!fits(index, as->height))
+		return 2 * height_for(index, as->height) - as->height - 1;
+	while (above > 1) {
+		at = node_at(m, at)->slots[slot_of(index, --above)];
+		if (!at)
+			return above;
+	}
 	return 0;
 }
 
-/* Put a new top over the tree until @index fits. */
-static int extend(struct step *s, mapping_ref mapping, uint64_t index)
+/* Put new tops over the tree until @index fits. */
+static void extend(struct step *s, mapping_ref mapping, uint64_t index,
+		   struct spare_nodes *spare)
 {
 	struct address_space *as = mapping_mut(s, mapping);
 
-	if (!as->page_tree)
-		return plant(s, mapping, index);
+	/* An empty tree is as high as @index needs: no node is without a slot. */
+	if (!as->page_tree) {
+		as->page_tree = take_node(spare);
+		as->height = height_for(index, 1);
+		return;
+	}
 	while (!fits(index, as->height)) {
-		uint64_t top = kmem_cache_alloc(s, CACHE_RADIX);
+		const uint64_t top = take_node(spare);
 
-		if (!top)
-			return -ENOMEM;
 		node_mut(s, top)->slots[0] = as->page_tree;
 		node_mut(s, top)->count = 1;
 		for (int tag = 0; tag < NR_RADIX_TAGS; tag++)
@@ -82,7 +117,6 @@ static int extend(struct step *s, mapping_ref mapping, uint64_t index)
 		as->page_tree = top;
 		as->height++;
 	}
-	return 0;
 }
 
 /* Take away tops that only lead to their first slot, and an empty tree. */
@@ -103,16 +137,39 @@ static void shrink(struct step *s, mapping_ref mapping)
 	}
 }
 
+/* Room for all nodes that the way to @index lacks. False: no RAM. */
+static bool preload(struct step *s, mapping_ref mapping, uint64_t index,
+		    struct spare_nodes *spare)
+{
+	while (spare->nr < nodes_missing(s->m, mapping, index)) {
+		const uint64_t node = kmem_cache_alloc(s, CACHE_RADIX);
+
+		if (!node)
+			return false;
+		spare->pa[spare->nr++] = node;
+	}
+	return true;
+}
+
+static void free_spare(struct step *s, struct spare_nodes *spare)
+{
+	while (spare->used < spare->nr)
+		kmem_cache_free(s, CACHE_RADIX, take_node(spare));
+}
+
 int radix_tree_insert(struct step *s, mapping_ref mapping, uint64_t index,
 		      pfn_t pfn)
 {
+	struct spare_nodes spare;
 	const struct address_space *as;
 	uint64_t at, *slot;
 
-	if (extend(s, mapping, index)) {
-		shrink(s, mapping);
+	spare.nr = spare.used = 0;
+	if (!preload(s, mapping, index, &spare)) {
+		free_spare(s, &spare);
 		return -ENOMEM;
 	}
+	extend(s, mapping, index, &spare);
 	as = mapping_at(s->m, mapping);
 	at = as->page_tree;
 	for (uint32_t above = as->height - 1;; above--) {
@@ -120,13 +177,7 @@ int radix_tree_insert(struct step *s, mapping_ref mapping, uint64_t index,
 		if (above == 0)
 			break;
 		if (!*slot) {
-			uint64_t child = kmem_cache_alloc(s, CACHE_RADIX);
-
-			if (!child) {
-				radix_tree_delete(s, mapping, index);
-				return -ENOMEM;
-			}
-			*slot = child;
+			*slot = take_node(&spare);
 			node_mut(s, at)->count++;
 		}
 		at = *slot;
@@ -134,6 +185,7 @@ int radix_tree_insert(struct step *s, mapping_ref mapping, uint64_t index,
 	MM_ASSERT(!*slot);
 	*slot = pfn;
 	node_mut(s, at)->count++;
+	free_spare(s, &spare);
 	return 0;
 }
 

@@ -160,11 +160,12 @@ static pfn_t read_batch(const struct machine *m, mapping_ref mapping,
 	return folio;
 }
 
-int64_t filemap_get_pages(struct step *s, file_ref file, uint64_t index,
+static int64_t filemap_get_pages(struct step *s, file_ref file, uint64_t index,
 			  uint64_t last, uint64_t *end)
 {
 	const mapping_ref mapping = file_at(s->m, file)->f_mapping;
 	pfn_t folio = read_batch(s->m, mapping, index, last, end);
+	int64_t err = 0;
 
 	if (!folio) {
 		page_cache_sync_ra(s, file, index, last - index);
@@ -174,8 +175,36 @@ int64_t filemap_get_pages(struct step *s, file_ref file, uint64_t index,
 		*end = index + 1;
 		return read_cache_page(s, mapping, index, &folio);
 	}
+	get_page(s, folio);
 	meet_mark(s, file, folio, last);
-	return page_has(s->m, folio, PG_uptodate) ? 0 : read_folio(s, folio);
+	if (!page_has(s->m, folio, PG_uptodate))
+		err = read_folio(s, folio);
+	put_page(s, folio);
+	return err;
+}
+
+/* The page at @index, where its bytes are there; else 0. */
+static pfn_t uptodate_page(const struct machine *m, mapping_ref mapping,
+			   uint64_t index)
+{
+	const pfn_t pfn = find_get_page(m, mapping, index);
+
+	return pfn && folio_has(m, pfn, PG_uptodate) ? pfn : 0;
+}
+
+int64_t filemap_read_page(struct step *s, file_ref file, uint64_t index,
+			  uint64_t last, uint64_t *end, pfn_t *pfn)
+{
+	const mapping_ref mapping = file_at(s->m, file)->f_mapping;
+	int64_t err = 0;
+
+	*pfn = index < *end ? uptodate_page(s->m, mapping, index) : 0;
+	/* A page of a batch may go while another one comes, or is copied. */
+	while (!*pfn && !err) {
+		err = filemap_get_pages(s, file, index, last, end);
+		*pfn = uptodate_page(s->m, mapping, index);
+	}
+	return err;
 }
 
 /* pos_same_folio(): does the byte at @pos lie in the folio that holds @index? */
@@ -204,18 +233,14 @@ int64_t generic_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 		const uint64_t index = *pos >> PAGE_SHIFT;
 		pfn_t pfn;
 
-		if (index >= end)
-			err = filemap_get_pages(s, ref, index, last, &end);
+		err = filemap_read_page(s, ref, index, last, &end, &pfn);
 		if (err)
 			break;
-		pfn = find_get_page(s->m, file->f_mapping, index);
 		/* Its last byte, not the first one behind it. */
 		if (!in_same_folio(s->m, pfn, index, (uint64_t)(last_pos - 1)))
 			mark_page_accessed(s, pfn);
 		n = in_page(*pos, count - done);
-		left = buffer_put(s, to, (const uint8_t *)
-				  ram_at(s->m, pfn_to_pa(pfn)) +
-				  (*pos & ~PAGE_MASK), n);
+		left = buffer_put_page(s, to, pfn, *pos & ~PAGE_MASK, n);
 		done += n - left;
 		*pos += n - left;
 		last_pos = (int64_t)*pos;
@@ -392,8 +417,7 @@ struct writing {
  * into one folio. Where that is nothing, they are faulted in, for the next round.
  * Bytes written, or a negative errno, told.
  */
-static int64_t write_to_folio(struct step *s, struct writing *w, uint64_t n,
-			      bool again)
+static int64_t write_to_folio(struct step *s, struct writing *w, uint64_t n)
 {
 	const uint64_t room = w->chunk - (w->pos & (w->chunk - 1));
 	const uint64_t bytes = least(n + w->from->more, room);
@@ -409,15 +433,17 @@ static int64_t write_to_folio(struct step *s, struct writing *w, uint64_t n,
 			      ? "the disk is full"
 			      : "no memory for a page of the file");
 	n = (uint64_t)have;
+	get_page(s, pfn);
 	/* As in shmem.c: the file has grown to @pos before the buffer is read. */
 	if (w->pos > inode_at(s->m, w->inode)->i_size)
 		extend_file(s, w->inode, w->pos, w->pos);
 	whole = folio_has(s->m, pfn, PG_uptodate);
 	got = write_pages(s, w->inode, pfn, w->from, w->pos, n);
 	note_filled(s, pfn);
+	put_page(s, pfn);
 	if (got < n && (!got || !whole) && w->chunk > PAGE_SIZE)
 		w->chunk /= 2;
-	if (!got && (again || !buffer_fault_in(s, w->from, n)))
+	if (!got && !buffer_fault_in(s, w->from, n))
 		return refuse(s, EFAULT, "the buffer cannot be read");
 	w->pos += got;
 	return (int64_t)got;
@@ -431,16 +457,14 @@ int64_t generic_file_write(struct step *s, file_ref ref,
 			     PAGE_SIZE << MAX_PAGECACHE_ORDER };
 	uint64_t done = 0;
 	int64_t n = generic_write_checks(s, ref, pos, &count);
-	bool again = false;
 
 	if (n)
 		return n;
 	w.pos = *pos;
 	while (done < count) {
-		n = write_to_folio(s, &w, count - done, again);
+		n = write_to_folio(s, &w, count - done);
 		if (n < 0)
 			break;
-		again = !n;
 		done += (uint64_t)n;
 	}
 	*pos += done;
@@ -683,10 +707,13 @@ static vm_fault_t find_page(struct step *s, const struct vm_area_struct *vma,
 		return VM_FAULT_SIGBUS;
 	*pfn = find_get_page(s->m, mapping, index);
 	if (*pfn) {
-		const bool waited = do_async_mmap_readahead(s, vma, *pfn, index);
+		bool waited;
 
-		return bring_up(s, *pfn) || waited ? VM_FAULT_RETRIED
-						   : VM_FAULT_MINOR;
+		get_page(s, *pfn);
+		waited = do_async_mmap_readahead(s, vma, *pfn, index);
+		waited |= bring_up(s, *pfn);
+		put_page(s, *pfn);
+		return waited ? VM_FAULT_RETRIED : VM_FAULT_MINOR;
 	}
 	do_sync_mmap_readahead(s, vma, index);
 	switch (read_cache_page(s, mapping, index, pfn)) {

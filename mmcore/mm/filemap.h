@@ -137,13 +137,17 @@ bool folio_mapped_elsewhere(const struct machine *m, pfn_t pfn, mm_ref mm);
 int64_t folio_split(struct step *s, pfn_t pfn, pfn_t at);
 
 /**
- * filemap_get_pages - the pages from @index on for a reader of the file
- * @last: the first index that is not wanted
- * @end:  set to the first one that a reader has to ask for again
- * Also reads ahead. Returns: 0, -ENOMEM or -EIO, not told.
+ * filemap_read_page - a page of a file for read() and splice(), its bytes there
+ * @index: the page
+ * @last:  the index behind the last page that the call wants
+ * @end:   the index behind the batch that the last call found; 0 to begin with
+ * @pfn:   set to the page, which comes without a reference
+ *
+ * Reads ahead as the window says, a batch of up to 31 folios at a time.
+ * Returns: 0, -ENOMEM or -EIO, not told. Linux: filemap_get_pages(), mm/filemap.c, 6.18.
  */
-int64_t filemap_get_pages(struct step *s, file_ref file, uint64_t index,
-			  uint64_t last, uint64_t *end);
+int64_t filemap_read_page(struct step *s, file_ref file, uint64_t index,
+			  uint64_t last, uint64_t *end, pfn_t *pfn);
 int64_t generic_adopt_page(struct step *s, file_ref file, uint64_t index,
 			   pfn_t page);
 

@@ -37,10 +37,11 @@ static int64_t fault_page(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr,
 	pte_t pte;
 
 	mm_poll(s->m, 1);
+	*waited = VM_FAULT_MINOR;
 	vmf.pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
 	pte = vmf.pte_pa ? entry_read(s->m, vmf.pte_pa) : 0;
-	*waited = VM_FAULT_MINOR;
-	if (!(pte & s->m->arch->present) || (write && !pte_write(s->m, pte))) {
+	/* Again where an allocation took the page away that the fault was about. */
+	while (!(pte & s->m->arch->present) || (write && !pte_write(s->m, pte))) {
 		const vm_fault_t fault = handle_mm_fault(s, &vmf);
 
 		if (fault == VM_FAULT_SIGBUS || fault == VM_FAULT_SIGSEGV)
@@ -49,7 +50,8 @@ static int64_t fault_page(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr,
 			return -ENOMEM;
 		if (fault == VM_FAULT_MINOR)
 			count_fault(s, fault, vmf.flags);
-		*waited = fault;
+		else
+			*waited = fault;
 		pte = entry_read(s->m, vmf.pte_pa);
 	}
 	*entry = pte;
@@ -194,17 +196,18 @@ static pfn_t get_user_page(struct step *s, mm_ref mm, vma_ref vma,
 				.flags = FAULT_FLAG_UNSHARE };
 	pte_t pte;
 
-	if (faultin_page(s, mm, vma, addr, write, &pte))
-		return 0;
-	if (!write && must_unshare(s->m, pte)) {
+	for (;;) {
 		vm_fault_t fault;
 
+		if (faultin_page(s, mm, vma, addr, write, &pte))
+			return 0;
+		if (write || !must_unshare(s->m, pte))
+			break;
 		vmf.pte_pa = pte_lookup(s->m, mm_at(s->m, mm), addr);
 		fault = handle_mm_fault(s, &vmf);
 		if (fault == VM_FAULT_OOM)
 			return 0;
 		count_fault(s, fault, vmf.flags);
-		pte = entry_read(s->m, vmf.pte_pa);
 	}
 	touch_page(s, pte, write);
 	return pte_pfn(s->m, pte);

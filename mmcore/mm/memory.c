@@ -92,6 +92,13 @@ static pte_t mk_copy_pte(const struct machine *m,
 		       : mk_exclusive_pte(m, vma, pfn);
 }
 
+/* Is the entry still as the fault found it? An allocation may have taken the page
+ * away, and the access has to begin again. */
+static bool pte_same(const struct machine *m, const struct vm_fault *vmf)
+{
+	return entry_read(m, vmf->pte_pa) == vmf->orig_pte;
+}
+
 /* wp_page_copy(): the write goes to a copy, the old page loses a mapper. */
 static vm_fault_t wp_page_copy(struct step *s, const struct vm_fault *vmf)
 {
@@ -105,6 +112,10 @@ static vm_fault_t wp_page_copy(struct step *s, const struct vm_fault *vmf)
 	new = alloc_page(s, GFP_HIGHUSER);
 	if (!new)
 		return VM_FAULT_OOM;
+	if (!pte_same(s->m, vmf)) {
+		put_page(s, new);
+		return VM_FAULT_MINOR;
+	}
 	trace_event(s, wp_copy, vmf->addr, old, new,
 		    pte_special(m, pte) ? 0
 				: (uint64_t)page_counts_at(m, old)->_count);

@@ -196,6 +196,8 @@ pfn_t alloc_pages(struct step *s, unsigned int gfp, unsigned int order)
 
 	MM_ASSERT(order < MAX_ORDER);
 	mm_poll(s->m, 1ULL << order);
+	if (gfp & __GFP_WAIT)
+		might_reclaim(s);
 	pfn = get_page_from_freelist(s, gfp, order, true);
 	if (!pfn)
 		pfn = get_page_from_freelist(s, gfp, order, false);

@@ -24,17 +24,45 @@ void mem_init(struct step *s);
 /* Recompute the watermarks from min_free_kbytes (setup_per_zone_pages_min). */
 void setup_per_zone_pages_min(struct step *s);
 
+/*
+ * THE RULE: an allocation may take things away. Where memory is short, an allocation
+ * with __GFP_WAIT reclaims before it answers, in the middle of whatever its caller is
+ * doing. Every kmem_cache_alloc() is such an allocation, and so is everything that makes
+ * a page table, a node of a tree or an anon_vma.
+ *
+ * After it may be gone:
+ *  - the entries (PTEs) of pages that can be evicted, and with them what a caller read
+ *    from them: an entry may be none, or name another frame;
+ *  - pages of a file's cache, and of shared memory, to which nobody holds a reference but
+ *    the cache itself and the entries that map them; dirty ones are written first;
+ *  - an anonymous page that only entries map;
+ *  - an inode that nobody refers to, with the last of its pages;
+ *  - slabs without an object in use.
+ *
+ * Never gone are: VMAs, address spaces, tasks, open files; page tables that are linked,
+ * emptied though they may be; pages with another reference, locked pages, pages under
+ * writeback, pages that a locked VMA maps; objects that a caller has allocated.
+ *
+ * So a caller that needs a page over an allocation takes a reference (get_page()), or
+ * allocates first, or looks again: pte_same() for an entry, find_get_page() for a page
+ * of a cache. Tests take all of this away at every n-th allocation (tests/lib/evil.h).
+ */
+static inline void might_reclaim(struct step *s)
+{
+	if (unlikely(s->m->evil != NULL))
+		s->m->evil->take(s, s->m->evil);
+}
+
 /**
  * alloc_pages - take 2^order frames from the buddy allocator
- * @s:     step
- * @gfp:   __GFP_*: which zones, which reserves
+ * @gfp:   __GFP_*: which zones, which reserves, and whether it may wait (the rule above)
  * @order: 0 … 10
  *
  * The frames read as zero; the first has _count 1 and _mapcount -1. With __GFP_COMP
  * and an order above 0 they are one compound page, see compound_head().
  *
- * Returns: the first frame, or 0 when no zone has a block above its watermark
- * (there is no reclaim yet: the caller answers ENOMEM).
+ * Returns: the first frame, or 0 when no zone has a block above its watermark and
+ * try_to_free_pages() found nothing: the caller answers ENOMEM.
  * Cost: O(MAX_ORDER). Linux: mm/page_alloc.c __alloc_pages(), 2.6.17.
  */
 pfn_t alloc_pages(struct step *s, unsigned int gfp, unsigned int order);

@@ -236,9 +236,7 @@ int64_t shmem_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 		if (!pfn)
 			pfn = (pfn_t)kernel_at(s->m)->zero_pfn;
 		n = in_page(pos + done, count - done);
-		left = buffer_put(s, to, (const uint8_t *)
-				  ram_at(s->m, pfn_to_pa(pfn)) +
-				  ((pos + done) & ~PAGE_MASK), n);
+		left = buffer_put_page(s, to, pfn, (pos + done) & ~PAGE_MASK, n);
 	}
 	*at += done;
 	return left && !done ? refuse(s, EFAULT, "the buffer cannot be written")
@@ -268,12 +266,13 @@ static uint64_t fill_page(struct step *s, pfn_t pfn, struct user_buffer *from,
 			  uint64_t offset, uint64_t n)
 {
 	uint8_t *to = (uint8_t *)ram_mut(s, pfn_to_pa(pfn)) + offset;
-	const uint64_t got = buffer_get_atomic(s, from, to, n);
+	uint64_t got = buffer_get_atomic(s, from, to, n);
 
-	if (got || !buffer_fault_in(s, from, n))
-		return got;
-	mark_page_accessed(s, pfn);
-	return buffer_get_atomic(s, from, to, n);
+	while (!got && buffer_fault_in(s, from, n)) {
+		mark_page_accessed(s, pfn);
+		got = buffer_get_atomic(s, from, to, n);
+	}
+	return got;
 }
 
 /*
@@ -301,8 +300,10 @@ static int64_t write_page(struct step *s, inode_ref ref,
 		page_mut(s, pfn)->flags |= 1ULL << PG_referenced;
 	else
 		mark_page_accessed(s, pfn);
+	get_page(s, pfn);
 	got = fill_page(s, pfn, from, pos & ~PAGE_MASK, n);
 	set_page_dirty(s, pfn);
+	put_page(s, pfn);
 	if (!got)
 		return refuse(s, EFAULT, "the buffer cannot be read");
 	if (pos + got > inode->i_size)

@@ -152,11 +152,13 @@ static uint64_t find_slab(struct step *s, enum kmem_cache_id id)
 
 uint64_t kmem_cache_alloc(struct step *s, enum kmem_cache_id id)
 {
-	uint64_t pa = find_slab(s, id);
 	struct kmem_cache *c = cache_mut(s, id);
 	struct slab *slab;
 	uint32_t object;
+	uint64_t pa;
 
+	might_reclaim(s);
+	pa = find_slab(s, id);
 	if (!pa)
 		return 0;
 	slab = slab_mut(s, pa);

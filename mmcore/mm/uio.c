@@ -294,3 +294,17 @@ bool buffer_fault_in(struct step *s, const struct user_buffer *from, uint64_t n)
 {
 	return !from->bytes && fault_in_readable(s, from->addr, n) < n;
 }
+
+uint64_t buffer_put_page(struct step *s, struct user_buffer *to, pfn_t pfn,
+			 uint64_t offset, uint64_t n)
+{
+	const void *from = (const uint8_t *)ram_at(s->m, pfn_to_pa(pfn)) + offset;
+	uint64_t left;
+
+	if (to->bytes || pfn == kernel_at(s->m)->zero_pfn)
+		return buffer_put(s, to, from, n);
+	get_page(s, pfn);
+	left = buffer_put(s, to, from, n);
+	put_page(s, pfn);
+	return left;
+}

@@ -92,5 +92,9 @@ uint64_t buffer_get_atomic(struct step *s, struct user_buffer *from, void *to,
 			   uint64_t n);
 /* Fault the next @n bytes in, as far as it goes. False: there are none. */
 bool buffer_fault_in(struct step *s, const struct user_buffer *from, uint64_t n);
+/* Bytes of a page go to a buffer, whose faults may not take the page away meanwhile.
+ * Returns: bytes that could not go. */
+uint64_t buffer_put_page(struct step *s, struct user_buffer *to, pfn_t pfn,
+			 uint64_t offset, uint64_t n);
 
 #endif

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <xxhash.h>
 
+#include "tests/lib/evil.h"
 #include "tests/lib/host.h"
 
 _Noreturn void mm_panic(const char *expr, const char *file, int line)
@@ -38,6 +39,7 @@ struct machine *host_machine_blank(uint64_t ram_bytes, uint64_t disk_bytes)
 	m->ram = reserve(bytes);
 	m->frame_map = reserve(mm_frame_map_bytes(bytes));
 	m->chunk_map = reserve(mm_chunk_map_bytes(bytes));
+	evil_attach(m);
 	return m;
 }
 
@@ -79,6 +81,7 @@ struct machine *host_machine_small(void)
 
 void host_machine_free(struct machine *m)
 {
+	evil_detach(m);
 	const uint64_t bytes = machine_frames(m) << PAGE_SHIFT;
 
 	munmap(m->ram, bytes);

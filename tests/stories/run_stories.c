@@ -23,6 +23,7 @@
 #include "mmcore/mm/page_alloc.h"
 #include "mmcore/mm/pgtable.h"
 #include "mmcore/uapi.h"
+#include "tests/lib/evil.h"
 #include "tests/lib/host.h"
 
 #define EVENTS 4096
@@ -663,7 +664,35 @@ static void show_difference(const char *told, const char *expected)
 		(int)strcspn(told + line, "\n"), told + line);
 }
 
-static bool compare(const char *folder, const char *told)
+/* What evil reclaim may not change: operations, results, bytes and VMAs. A result's
+ * faults are cut off. */
+static void keep_essentials(char *text)
+{
+	static const char *const kept[] = { "> ", "    = ", "    bytes", " VMA", " PIPE" };
+	char *to = text;
+
+	while (*text) {
+		const size_t len = strcspn(text, "\n");
+		size_t shown = len, i = 0;
+
+		while (i < sizeof(kept) / sizeof(kept[0]) &&
+		       strncmp(text, kept[i], strlen(kept[i])))
+			i++;
+		if (i == 1)
+			shown = strcspn(text, "(\n");
+		if (i < sizeof(kept) / sizeof(kept[0])) {
+			while (shown && text[shown - 1] == ' ')
+				shown--;
+			memmove(to, text, shown);
+			to += shown;
+			*to++ = '\n';
+		}
+		text += len + (text[len] == '\n');
+	}
+	*to = '\0';
+}
+
+static bool compare(const char *folder, char *told)
 {
 	char path[512], *expected;
 	bool same;
@@ -675,11 +704,23 @@ static bool compare(const char *folder, const char *told)
 		return f && fputs(told, f) >= 0 && !fclose(f);
 	}
 	expected = slurp(path);
+	if (evil_is_on()) {
+		keep_essentials(told);
+		keep_essentials(expected);
+	}
 	same = !strcmp(told, expected);
 	if (!same)
 		show_difference(told, expected);
 	free(expected);
 	return same;
+}
+
+/* Told again the state is the same, to the last bit; but where evil reclaim is on. */
+static bool same_again(const char *folder, bool move, uint64_t digest)
+{
+	const uint64_t again = tell_story(folder, NULL, move);
+
+	return again && (again == digest || evil_is_on());
 }
 
 /* On the other architectures: twice, once moving from machine to machine. */
@@ -690,7 +731,7 @@ static bool live_elsewhere(const char *folder)
 	for (host_arch = 1; good && host_arch < NR_ARCHS; host_arch++) {
 		const uint64_t digest = tell_story(folder, NULL, false);
 
-		good = digest && tell_story(folder, NULL, true) == digest;
+		good = digest && same_again(folder, true, digest);
 	}
 	host_arch = ARCH_X86_64;
 	return good;
@@ -706,9 +747,8 @@ static bool run_story(const char *folder)
 
 	fclose(out);
 	good = digest && compare(folder, told) &&
-	       tell_story(folder, NULL, false) == digest &&
-	       tell_story(folder, NULL, true) == digest &&
-	       live_elsewhere(folder);
+	       same_again(folder, false, digest) &&
+	       same_again(folder, true, digest) && live_elsewhere(folder);
 	printf("%s %s\n", good ? "ok" : "FAIL", folder);
 	free(told);
 	return good;
