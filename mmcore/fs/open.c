@@ -460,6 +460,7 @@ static void fill_file(struct step *s, uint64_t ino, const uint8_t *data,
 		const size_t n = len - at < PAGE_SIZE ? len - at : PAGE_SIZE;
 		int64_t err = disk_get_block(s, ino, at >> PAGE_SHIFT);
 
+		mm_poll(s->m, 1);
 		MM_ASSERT(!err);
 		memcpy(disk_mut(s, disk_bmap(s->m, ino, at >> PAGE_SHIFT)),
 		       data + at, n);
@@ -483,8 +484,10 @@ static void cache_file(struct step *s, uint64_t ino)
 	if (inode_none(inode))
 		return;
 	pages = size_pages(inode_at(s->m, inode)->i_size);
-	for (index = 0; index < pages && !err; index++)
+	for (index = 0; index < pages && !err; index++) {
+		mm_poll(s->m, 1);
 		err = read_cache_page(s, inode_mapping(inode), index, &pfn);
+	}
 	iput(s, inode);
 }
 

@@ -404,6 +404,7 @@ int64_t pipe_write(struct step *s, file_ref file, struct user_buffer *from,
 		const uint64_t n = count - done < PAGE_SIZE ? count - done
 							    : PAGE_SIZE;
 
+		mm_poll(s->m, 1);
 		err = fill_slot(s, pipe, from, n, flags & O_DIRECT);
 		if (!err)
 			done += n;
@@ -485,8 +486,10 @@ void free_pipe_info(struct step *s, pipe_ref pipe)
 {
 	const struct pipe_inode_info *p = pipe_at(s->m, pipe);
 
-	while (p->nrbufs)
+	while (p->nrbufs) {
+		mm_poll(s->m, 1);
 		pipe_buf_release(s, pipe, pipe_buf_mut(s, pipe, 0));
+	}
 	if (p->tmp_page)
 		put_page(s, (pfn_t)p->tmp_page);
 	if (p->ring)

@@ -81,6 +81,7 @@ int64_t shmem_splice_read(struct step *s, file_ref in, uint64_t *pos,
 		pfn_t pfn = find_get_page(s->m, file->f_mapping,
 					  *pos >> PAGE_SHIFT);
 
+		mm_poll(s->m, 1);
 		n = in_file_page(*pos, len - done, size);
 		if (pfn)
 			mark_page_accessed(s, pfn);
@@ -106,6 +107,7 @@ int64_t generic_file_splice_read(struct step *s, file_ref in, uint64_t *pos,
 		const uint64_t index = *pos >> PAGE_SHIFT;
 		pfn_t pfn;
 
+		mm_poll(s->m, 1);
 		err = filemap_read_page(s, in, index, size_pages(*pos + len - done),
 					&end, &pfn);
 		if (err)
@@ -135,6 +137,7 @@ int64_t copy_splice_read(struct step *s, file_ref in, uint64_t *pos,
 		const pfn_t pfn = alloc_page(s, GFP_HIGHUSER);
 		struct user_buffer to;
 
+		mm_poll(s->m, 1);
 		if (!pfn) {
 			n = refuse(s, ENOMEM, "no memory for a page of the pipe");
 			break;

@@ -54,7 +54,6 @@ void vma_interval_tree_insert(struct step *s, vma_ref vma, mapping_ref mapping)
 	uint64_t parent = 0, link = root_pa(mapping);
 
 	while (*(const uint64_t *)ram_at(s->m, link)) {
-		mm_poll(s->m, 1);
 		parent = *(const uint64_t *)ram_at(s->m, link);
 		link = parent + (start < vma_start_pgoff(vma_at(s->m,
 								node_vma(parent)))

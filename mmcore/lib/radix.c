@@ -41,7 +41,6 @@ pfn_t radix_tree_lookup(const struct machine *m, mapping_ref mapping,
 	const struct address_space *as = mapping_at(m, mapping);
 	uint64_t at = as->page_tree;
 
-	mm_poll(m, 1);
 	if (!fits(index, as->height))
 		return 0;
 	for (uint32_t above = as->height; at && above-- > 0;)

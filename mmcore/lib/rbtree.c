@@ -86,10 +86,8 @@ void rb_link_node(struct step *s, uint64_t node, uint64_t parent,
 void rb_augment_path(struct step *s, uint64_t node,
 		     const struct rb_augment *aug)
 {
-	while (node && aug->update(s, node)) {
-		mm_poll(s->m, 1);
+	while (node && aug->update(s, node))
 		node = rb_parent(rb_at(s->m, node));
-	}
 }
 
 void rb_insert_color(struct step *s, uint64_t node, uint64_t root,
@@ -106,7 +104,6 @@ void rb_insert_color(struct step *s, uint64_t node, uint64_t root,
 		uint64_t uncle = on_left ? rb_at(m, grand)->rb_right
 					 : rb_at(m, grand)->rb_left;
 
-		mm_poll(m, 1);
 		if (is_red(m, uncle)) {
 			set_colour(s, uncle, RB_BLACK);
 			set_colour(s, parent, RB_BLACK);
@@ -141,7 +138,6 @@ static void erase_color(struct step *s, uint64_t node, uint64_t parent,
 				       : rb_at(m, parent)->rb_left;
 		uint64_t near, far;
 
-		mm_poll(m, 1);
 		if (is_red(m, sib)) {
 			set_colour(s, sib, RB_BLACK);
 			set_colour(s, parent, RB_RED);
@@ -199,9 +195,8 @@ void rb_erase(struct step *s, uint64_t node, uint64_t root,
 
 	/* With two children, the successor leaves its place and becomes us. */
 	if (n->rb_left && n->rb_right)
-		for (out = n->rb_right; rb_at(m, out)->rb_left;
-		     out = rb_at(m, out)->rb_left)
-			mm_poll(m, 1);
+		for (out = n->rb_right; rb_at(m, out)->rb_left;)
+			out = rb_at(m, out)->rb_left;
 	child = rb_at(m, out)->rb_left ? rb_at(m, out)->rb_left
 				       : rb_at(m, out)->rb_right;
 	parent = rb_parent(rb_at(m, out));
@@ -215,10 +210,8 @@ void rb_erase(struct step *s, uint64_t node, uint64_t root,
 			parent = out;
 	}
 	if (aug) {
-		for (uint64_t p = parent; p; p = rb_parent(rb_at(m, p))) {
-			mm_poll(m, 1);
+		for (uint64_t p = parent; p; p = rb_parent(rb_at(m, p)))
 			aug->update(s, p);
-		}
 	}
 	if (black)
 		erase_color(s, child, parent, root, aug);

@@ -233,6 +233,7 @@ int64_t generic_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 		const uint64_t index = *pos >> PAGE_SHIFT;
 		pfn_t pfn;
 
+		mm_poll(s->m, 1);
 		err = filemap_read_page(s, ref, index, last, &end, &pfn);
 		if (err)
 			break;
@@ -465,6 +466,7 @@ int64_t generic_file_write(struct step *s, file_ref ref,
 		n = write_to_folio(s, &w, count - done);
 		if (n < 0)
 			break;
+		mm_poll(s->m, 1 + ((uint64_t)n >> PAGE_SHIFT));
 		done += (uint64_t)n;
 	}
 	*pos += done;

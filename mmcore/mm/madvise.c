@@ -552,6 +552,7 @@ static int64_t advise_range(struct step *s, uint64_t start, uint64_t end,
 		const struct vm_area_struct *vma;
 		int64_t err;
 
+		mm_poll(s->m, 1);
 		a.vma = vma_lookup(s->m, mm, start);
 		if (vma_none(a.vma))
 			return refuse(s, ENOMEM, hole);

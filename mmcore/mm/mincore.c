@@ -67,6 +67,7 @@ int64_t sys_mincore(struct step *s, const struct op_mincore *a, uint8_t *vec)
 	for (; s->res->done < pages; s->res->done++) {
 		const uint64_t addr = a->addr + (s->res->done << PAGE_SHIFT);
 
+		mm_poll(s->m, 1);
 		if (!vma || addr >= vma->vm_end) {
 			vma_ref ref = vma_lookup(s->m, mm, addr);
 

@@ -68,6 +68,7 @@ static int64_t apply_vma_lock_flags(struct step *s, uint64_t start,
 		const struct vm_area_struct *vma;
 		int64_t err;
 
+		mm_poll(s->m, 1);
 		if (vma_none(ref) || vma_at(s->m, ref)->vm_start > at)
 			return refuse(s, ENOMEM, "nothing is mapped in a part of the range");
 		vma = vma_at(s->m, ref);
@@ -171,6 +172,7 @@ static void lock_all(struct step *s, uint64_t flags)
 		const struct vm_area_struct *vma = vma_at(s->m, ref);
 		uint64_t next;
 
+		mm_poll(s->m, 1);
 		mlock_fixup(s, mm, ref, vma->vm_start, vma->vm_end,
 			    (vma->vm_flags & ~VM_LOCKED_MASK) | flags, &next);
 		ref = vma_lookup(s->m, mm, next);

@@ -120,6 +120,7 @@ static int64_t protect_range(struct step *s, mm_ref mm, vma_ref ref,
 		uint64_t stop, flags;
 		int64_t err;
 
+		mm_poll(s->m, 1);
 		if (vma_none(ref) || vma_at(s->m, ref)->vm_start > start)
 			return refuse(s, ENOMEM, "nothing is mapped in a part of the range");
 		vma = vma_at(s->m, ref);

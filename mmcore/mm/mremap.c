@@ -507,6 +507,7 @@ static int64_t move_range(struct step *s, const struct remap *whole)
 		const struct vm_area_struct *vma;
 		int64_t ret;
 
+		mm_poll(s->m, 1);
 		r.vma = vma_lookup(s->m, r.mm, at);
 		vma = vma_none(r.vma) ? NULL : vma_at(s->m, r.vma);
 		if (!vma || vma->vm_start >= end)

@@ -9,6 +9,7 @@ static bool is_mapped(const struct machine *m, mm_ref mm, uint64_t start,
 	while (start < end) {
 		vma_ref ref = vma_lookup(m, mm, start);
 
+		mm_poll(m, 1);
 		if (vma_none(ref) || vma_at(m, ref)->vm_start > start)
 			return false;
 		start = vma_at(m, ref)->vm_end;
@@ -39,6 +40,7 @@ int64_t sys_mseal(struct step *s, const struct op_mseal *a)
 		const uint64_t stop = vma->vm_end < end ? vma->vm_end : end;
 		int64_t err = 0;
 
+		mm_poll(s->m, 1);
 		if (flags != vma->vm_flags) {
 			ref = vma_modify_flags(s, mm, ref, at, stop, flags,
 					       &err);

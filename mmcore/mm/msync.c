@@ -47,6 +47,7 @@ int64_t sys_msync(struct step *s, const struct op_msync *a)
 		const struct vm_area_struct *vma;
 		int64_t err;
 
+		mm_poll(s->m, 1);
 		if (vma_none(ref))
 			return refuse(s, ENOMEM, hole);
 		vma = vma_at(s->m, ref);

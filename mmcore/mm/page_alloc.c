@@ -195,7 +195,6 @@ pfn_t alloc_pages(struct step *s, unsigned int gfp, unsigned int order)
 	pfn_t pfn;
 
 	MM_ASSERT(order < MAX_ORDER);
-	mm_poll(s->m, 1ULL << order);
 	if (gfp & __GFP_WAIT)
 		might_reclaim(s);
 	pfn = get_page_from_freelist(s, gfp, order, true);

@@ -185,12 +185,13 @@ static void free_tables_below(struct step *s, const struct freeing *f,
 	const struct arch *a = s->m->arch;
 	const uint64_t span = 1ULL << a->level[level].shift;
 
+	if (level == a->nr_levels - 2)
+		mm_poll(s->m, 1 + (end - start) / span);
 	for (uint64_t at = start; at < end; at = (at & ~(span - 1)) + span) {
 		uint64_t entry_at = entry_pa(a, level, table, at);
 		pte_t entry = entry_read(s->m, entry_at);
 		uint64_t below, stop = (at & ~(span - 1)) + span;
 
-		mm_poll(s->m, 1);
 		if (!entry)
 			continue;
 		below = entry_table(s->m, entry);

@@ -36,6 +36,7 @@ static void do_page_cache_ra(struct step *s, file_ref file, uint64_t first,
 	for (uint64_t i = 0; i < count; i++) {
 		pfn_t pfn;
 
+		mm_poll(s->m, 1);
 		if (find_get_page(s->m, mapping, first + i))
 			continue;
 		if (read_cache_page(s, mapping, first + i, &pfn))
@@ -104,6 +105,7 @@ static void read_window(struct step *s, file_ref file, uint64_t start)
 	while (index < end) {
 		const unsigned int order = order_that_fits(index, end, ra->order);
 
+		mm_poll(s->m, 1ULL << order);
 		if (read_marked_folio(s, mapping, index, mark, order))
 			break;
 		index += 1ULL << order;

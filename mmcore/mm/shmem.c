@@ -230,6 +230,7 @@ int64_t shmem_file_read(struct step *s, file_ref ref, struct user_buffer *to,
 		pfn_t pfn = radix_tree_lookup(s->m, file->f_mapping,
 					      (pos + done) >> PAGE_SHIFT);
 
+		mm_poll(s->m, 1);
 		/* Linux: only where a read begins a page */
 		if (pfn && !((pos + done) & ~PAGE_MASK))
 			mark_page_accessed(s, pfn);
@@ -321,8 +322,11 @@ int64_t shmem_file_write(struct step *s, file_ref ref,
 	if (err)
 		return err;
 	while (done < count) {
-		int64_t n = write_page(s, inode, from, *pos,
-				       in_page(*pos, count - done));
+		int64_t n;
+
+		mm_poll(s->m, 1);
+		n = write_page(s, inode, from, *pos,
+			       in_page(*pos, count - done));
 
 		if (n < 0 && !done)
 			return n;
@@ -349,8 +353,8 @@ uint64_t shmem_seek_data(const struct machine *m, file_ref ref, uint64_t at,
 	 * behind it begins at the end of the file: D-011. */
 	if (data && index + 1 > (uint64_t)INT64_MAX >> PAGE_SHIFT)
 		return UINT64_MAX;
-	while (!data && radix_tree_lookup(m, mapping, index))
-		index++;
+	for (; !data && radix_tree_lookup(m, mapping, index); index++)
+		mm_poll(m, 1);
 	return index << PAGE_SHIFT > at ? index << PAGE_SHIFT : at;
 }
 

@@ -60,8 +60,6 @@ static inline pfn_t mapped_page(struct step *s, struct walker *w, uint64_t addr)
 	const uint64_t pte_pa = walker_pte(s->m, mm_at(s->m, mm), w,
 					   addr & PAGE_MASK);
 	const pte_t pte = pte_pa ? entry_read(s->m, pte_pa) : 0;
-
-	mm_poll(s->m, 1);
 	if ((pte & w->need) != w->need || pte & w->none)
 		return 0;
 	if ((pte & w->mark) != w->mark)
@@ -72,6 +70,7 @@ static inline pfn_t mapped_page(struct step *s, struct walker *w, uint64_t addr)
 pfn_t user_page(struct step *s, struct walker *w, uint64_t addr,
 		struct access_fault *fault)
 {
+	mm_poll(s->m, 1);
 	for (;;) {
 		const pfn_t pfn = mapped_page(s, w, addr);
 
@@ -122,6 +121,7 @@ uint64_t user_readable(const struct step *s, uint64_t addr, uint64_t n)
 		const struct vm_area_struct *vma;
 		uint64_t len = 0;
 
+		mm_poll(s->m, 1);
 		if (vma_none(ref))
 			break;
 		vma = vma_at(s->m, ref);

@@ -240,7 +240,6 @@ vma_ref vma_index_find(const struct machine *m, mm_ref mm, uint64_t addr,
 	const node_t *n;
 	uint32_t slot;
 
-	mm_poll(m, 1);
 	*prev = vma_make(0);
 	if (!pa)
 		return vma_make(0);
