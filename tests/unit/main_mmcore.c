@@ -8,6 +8,7 @@
 	X(arch)		\
 	X(invariant)	\
 	X(ram)		\
+	X(poll)		\
 	X(rbtree)	\
 	X(page_alloc)	\
 	X(slab)		\
