@@ -13,7 +13,7 @@
 
 enum op_code {
 	OP_NONE,
-#define OP(code, member, method) OP_##code,
+#define OP(code, member, method, shape, function, flags) OP_##code,
 #include "mmcore/op.def"
 #undef OP
 	NR_OPS,
@@ -178,7 +178,7 @@ struct op {
 	uint32_t pid;		/* the calling process; 0 where there is none */
 	bool deliver;		/* a fatal signal ends the process */
 	union {
-#define OP(code, member, method) struct op_##member member;
+#define OP(code, member, method, shape, function, flags) struct op_##member member;
 #include "mmcore/op.def"
 #undef OP
 	};
@@ -193,34 +193,54 @@ struct op {
 
 #define OP_PATH_MAX 65536
 
+/* What an operation is like, beside its arguments; the flags of op.def. */
+#define OP_MACHINE	0x01u	/* the machine's own: it has no calling process */
+#define OP_PATH		0x02u	/* takes a path, in op->path */
+#define OP_DATA		0x04u	/* brings bytes, in op->data */
+#define OP_DATA_OR_BUFFER 0x08u	/* brings bytes, unless they are in the program's memory */
+#define OP_GIVES	0x10u	/* gives bytes, into op->buf: mm_op_room() of them */
+#define OP_IOV		0x20u	/* takes arrays of ranges; where none, both are { NULL, 0 } */
+#define OP_IMAGE	0x40u	/* brings a program, in op->data */
+
+/* The flags of an operation's kind; 0 where there is none of that code. O(1). */
+static inline unsigned int op_flags(enum op_code code)
+{
+	static const uint8_t kinds[NR_OPS] = {
+#define OP(code, member, method, shape, function, flags) [OP_##code] = flags,
+#include "mmcore/op.def"
+#undef OP
+	};
+
+	return code < NR_OPS ? kinds[code] : 0;
+}
+
 /* Is there a path, in op->path? */
 static inline bool op_has_path(const struct op *op)
 {
-	return op->code == OP_OPEN || op->code == OP_UNLINK ||
-	       op->code == OP_FILE_CREATE;
+	return op_flags(op->code) & OP_PATH;
 }
 
 /* Do the bytes come along, in op->data? */
 static inline bool op_brings_data(const struct op *op)
 {
-	return op->code == OP_MEM_WRITE || op->code == OP_FILE_CREATE ||
-	       (op->code == OP_WRITE && op->write.buf == NO_BUFFER) ||
-	       (op->code == OP_PWRITE && op->pwrite.buf == NO_BUFFER);
+	const unsigned int flags = op_flags(op->code);
+
+	return flags & OP_DATA ||
+	       (flags & OP_DATA_OR_BUFFER &&
+		(op->code == OP_WRITE ? op->write.buf : op->pwrite.buf) == NO_BUFFER);
 }
 
-/* Do iov arrays come along? Where none does, both are { NULL, 0 }. */
+/* Do arrays of ranges come along? */
 static inline bool op_brings_iov(const struct op *op)
 {
-	return op->code == OP_PROCESS_VM_READV ||
-	       op->code == OP_PROCESS_VM_WRITEV ||
-	       op->code == OP_VMSPLICE;
+	return op_flags(op->code) & OP_IOV;
 }
 
 /* Is op->data a struct exec_image? */
 static inline bool op_brings_program(const struct op *op)
 {
-	return op->code == OP_EXEC ||
-	       (op->code == OP_SPAWN && op->spawn.image == IMAGE_EXEC);
+	return op_flags(op->code) & OP_IMAGE &&
+	       (op->code != OP_SPAWN || op->spawn.image == IMAGE_EXEC);
 }
 
 enum outcome {

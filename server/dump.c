@@ -30,7 +30,7 @@ static void put_iov(FILE *f, const struct op_iov *iov)
 static bool put_entry(const struct history_entry *e, void *ctx)
 {
 	static const size_t args[NR_OPS] = {
-#define OP(code, member, method) [OP_##code] = sizeof(struct op_##member),
+#define OP(code, member, method, shape, function, flags) [OP_##code] = sizeof(struct op_##member),
 #include "mmcore/op.def"
 #undef OP
 	};

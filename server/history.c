@@ -62,7 +62,7 @@ struct entry_faults {
 };
 
 static const uint16_t op_bytes[NR_OPS] = {
-#define OP(code, member, method) [OP_##code] = sizeof(struct op_##member),
+#define OP(code, member, method, shape, function, flags) [OP_##code] = sizeof(struct op_##member),
 #include "mmcore/op.def"
 #undef OP
 };

@@ -12,7 +12,7 @@
 #include "server/log.h"
 
 static const char *const op_methods[NR_OPS] = {
-#define OP(code, member, method) [OP_##code] = method,
+#define OP(code, member, method, shape, function, flags) [OP_##code] = method,
 #include "mmcore/op.def"
 #undef OP
 };

@@ -518,13 +518,15 @@ static void exec_killed(struct step *s)
 	s->res->si_code = SI_KERNEL;
 }
 
-void do_execve(struct step *s, const uint8_t *data, size_t len)
+void do_execve(struct step *s, const struct op_exec *a, const uint8_t *data,
+	       size_t len)
 {
 	struct task_struct *task = task_mut(s, s->current);
 	const mm_ref old = task->mm;
 	struct linux_binprm bprm;
 	int64_t err = exec_image_parse(data, len, &bprm) ? 0 : -ENOEXEC;
 
+	(void)a;	/* the program is all of it */
 	if (!err)
 		err = open_program(s, &bprm);
 	if (err) {

@@ -325,12 +325,14 @@ static int64_t may_unlink(struct step *s, const struct nameidata *nd,
 	return 0;
 }
 
-int64_t sys_unlink(struct step *s, const char *path, size_t len)
+int64_t sys_unlink(struct step *s, const struct op_unlink *a, const char *path,
+		   size_t len)
 {
 	struct nameidata nd;
 	uint64_t ino = 0;
 	int64_t err = check_path(len);
 
+	(void)a;	/* unlink takes a path alone */
 	if (!err)
 		err = path_parent(s->m, current_fsuid(s), path, len, &nd);
 	if (err)

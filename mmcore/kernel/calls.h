@@ -32,94 +32,59 @@ static inline int64_t would_block(struct step *s, const char *why,
 	return refuse(s, EAGAIN, why);
 }
 
-/* mmap.c, brk.c, mprotect.c */
-int64_t sys_mmap(struct step *s, const struct op_mmap *a);
-int64_t sys_mmap2(struct step *s, const struct op_mmap2 *a);
-int64_t sys_munmap(struct step *s, const struct op_munmap *a);
-int64_t sys_mprotect(struct step *s, const struct op_mprotect *a);
-int64_t sys_brk(struct step *s, const struct op_brk *a);
-
-int64_t sys_madvise(struct step *s, const struct op_madvise *a); /* madvise.c */
-int64_t sys_mremap(struct step *s, const struct op_mremap *a);	/* mremap.c */
-
-/* mlock.c, mseal.c, mincore.c, msync.c, fremap.c */
-int64_t sys_mlock(struct step *s, const struct op_mlock *a);
-int64_t sys_mlock2(struct step *s, const struct op_mlock2 *a);
-int64_t sys_munlock(struct step *s, const struct op_munlock *a);
-int64_t sys_mlockall(struct step *s, const struct op_mlockall *a);
-int64_t sys_munlockall(struct step *s, const struct op_munlockall *a);
-int64_t sys_mseal(struct step *s, const struct op_mseal *a);
-/* One byte a page into @vec, s->res->done of them; also before a refusal. */
-int64_t sys_mincore(struct step *s, const struct op_mincore *a, uint8_t *vec);
-/* Entries that a mincore may fill in; 0 if it will be refused. */
-uint64_t mincore_pages(const struct machine *m, const struct op_mincore *a);
-int64_t sys_msync(struct step *s, const struct op_msync *a);
-int64_t sys_remap_file_pages(struct step *s,
-			     const struct op_remap_file_pages *a);
-
-/* process_vm.c: @local in the caller's memory, @remote in the other's. */
-int64_t sys_process_vm_readv(struct step *s, uint32_t remote_pid,
-			     const struct op_iov *local,
-			     const struct op_iov *remote);
-int64_t sys_process_vm_writev(struct step *s, uint32_t remote_pid,
-			      const struct op_iov *local,
-			      const struct op_iov *remote);
-
-/* access.c: what a program's own instructions do; these fill s->res. */
-int64_t sys_access_ok(struct step *s, const struct op_access_ok *a);
-void mem_read(struct step *s, const struct op_mem_read *a, uint8_t *buf);
-void mem_write(struct step *s, const struct op_mem_write *a,
-	       const uint8_t *data, size_t len);
-void mem_fill(struct step *s, const struct op_mem_fill *a);
-void mem_touch(struct step *s, const struct op_mem_touch *a);
-
-/* open.c: paths are bytes without a NUL, not terminated. */
-int64_t sys_open(struct step *s, const struct op_open *a, const char *path,
-		 size_t len);
-int64_t sys_unlink(struct step *s, const char *path, size_t len);
-/* From outside of the machine: the file and the directories above it, or nothing. */
-int64_t file_create(struct step *s, const struct op_file_create *a,
-		    const char *path, size_t path_len, const uint8_t *data,
-		    size_t len);
-
-/* file.c, read_write.c */
-int64_t sys_memfd_create(struct step *s, const struct op_memfd_create *a);
-int64_t sys_close(struct step *s, const struct op_close *a);
-int64_t sys_dup(struct step *s, const struct op_dup *a);
-int64_t sys_fcntl(struct step *s, const struct op_fcntl *a);	/* fcntl.c */
-int64_t sys_pipe(struct step *s, const struct op_pipe *a);	/* pipe.c */
-/* splice.c */
-int64_t sys_splice(struct step *s, const struct op_splice *a);
-int64_t sys_tee(struct step *s, const struct op_tee *a);
-int64_t sys_vmsplice(struct step *s, const struct op_vmsplice *a,
-		     const struct op_iov *iov);
-int64_t sys_sendfile(struct step *s, const struct op_sendfile *a);
-int64_t sys_ftruncate(struct step *s, const struct op_ftruncate *a);
-int64_t sys_fsync(struct step *s, const struct op_fsync *a);
-int64_t sys_lseek(struct step *s, const struct op_lseek *a);
-int64_t sys_read(struct step *s, const struct op_read *a, uint8_t *buf);
-int64_t sys_pread(struct step *s, const struct op_pread *a, uint8_t *buf);
-int64_t sys_write(struct step *s, const struct op_write *a,
-		  const uint8_t *data, size_t len);
-int64_t sys_pwrite(struct step *s, const struct op_pwrite *a,
-		   const uint8_t *data, size_t len);
-
-/* fork.c, exit.c, exec.c, task.c */
-/* @data: a struct exec_image where a->image says so. */
-int64_t do_spawn(struct step *s, const struct op_spawn *a, const uint8_t *data,
-		 size_t len);
 /*
- * Another program for the current process; fills s->res. What Linux finds out
- * before it lets go of the old one is refused with an errno, what later is
- * SIGSEGV; neither changes anything unless the signal is delivered.
+ * The functions of op.def, each in the file that is named after its call or its family;
+ * all of them change what s->res says of the outcome. What is particular:
+ *  - sys_mincore() gives one byte a page, s->res->done of them, also before a refusal;
+ *  - the calls that take a path take bytes without a NUL, not terminated;
+ *  - file_create() comes from outside of the machine: it makes the file and the
+ *    directories above it, or nothing;
+ *  - process_vm: @iov lies in the caller's memory, @remote in the other's;
+ *  - do_spawn() and do_execve() take a struct exec_image. What Linux finds out before it
+ *    lets go of the old program is refused with an errno, what later is SIGSEGV; neither
+ *    changes anything unless the signal is delivered;
+ *  - sysctl_write() and machine_tick() cannot fail: mm_step() has looked.
  */
-void do_execve(struct step *s, const uint8_t *data, size_t len);
-int64_t do_fork(struct step *s, const struct op_fork *a);
-void do_exit(struct step *s);
-int64_t sys_setrlimit(struct step *s, const struct op_setrlimit *a);
+#define CALL(fn, arg)	int64_t fn(struct step *s, const struct op_##arg *a);
+#define CALL_BUF(fn, arg) \
+	int64_t fn(struct step *s, const struct op_##arg *a, uint8_t *buf);
+#define CALL_DATA(fn, arg) \
+	int64_t fn(struct step *s, const struct op_##arg *a, const uint8_t *data, \
+		   size_t len);
+#define CALL_PATH(fn, arg) \
+	int64_t fn(struct step *s, const struct op_##arg *a, const char *path, \
+		   size_t len);
+#define CALL_PATH_DATA(fn, arg) \
+	int64_t fn(struct step *s, const struct op_##arg *a, const char *path, \
+		   size_t path_len, const uint8_t *data, size_t len);
+#define CALL_IOV(fn, arg) \
+	int64_t fn(struct step *s, const struct op_##arg *a, const struct op_iov *iov);
+#define CALL_IOVS(fn, arg) \
+	int64_t fn(struct step *s, const struct op_##arg *a, const struct op_iov *iov, \
+		   const struct op_iov *remote);
+#define FILL(fn, arg)	void fn(struct step *s, const struct op_##arg *a);
+#define FILL_ALONE(fn, arg)	void fn(struct step *s);
+#define FILL_BUF(fn, arg) \
+	void fn(struct step *s, const struct op_##arg *a, uint8_t *buf);
+#define FILL_DATA(fn, arg) \
+	void fn(struct step *s, const struct op_##arg *a, const uint8_t *data, \
+		size_t len);
+#define OP(code, member, method, shape, function, flags) shape(function, member)
+#include "mmcore/op.def"
+#undef OP
+#undef CALL
+#undef CALL_BUF
+#undef CALL_DATA
+#undef CALL_PATH
+#undef CALL_PATH_DATA
+#undef CALL_IOV
+#undef CALL_IOVS
+#undef FILL
+#undef FILL_ALONE
+#undef FILL_BUF
+#undef FILL_DATA
 
-/* sysctl.c: the machine's own; neither can fail (mm_step() looked). */
-void sysctl_write(struct step *s, const struct op_sysctl *a);
-void machine_tick(struct step *s, const struct op_tick *a);
+/* Entries that a mincore may fill in; 0 if it will be refused. O(1). */
+uint64_t mincore_pages(const struct machine *m, const struct op_mincore *a);
 
 #endif

@@ -148,16 +148,16 @@ static int64_t process_vm_rw(struct step *s, uint32_t pid,
 			    : refuse(s, EFAULT, "the first page cannot be accessed");
 }
 
-int64_t sys_process_vm_readv(struct step *s, uint32_t remote_pid,
+int64_t sys_process_vm_readv(struct step *s, const struct op_process_vm_readv *a,
 			     const struct op_iov *local,
 			     const struct op_iov *remote)
 {
-	return process_vm_rw(s, remote_pid, local, remote, false);
+	return process_vm_rw(s, a->remote_pid, local, remote, false);
 }
 
-int64_t sys_process_vm_writev(struct step *s, uint32_t remote_pid,
+int64_t sys_process_vm_writev(struct step *s, const struct op_process_vm_writev *a,
 			      const struct op_iov *local,
 			      const struct op_iov *remote)
 {
-	return process_vm_rw(s, remote_pid, local, remote, true);
+	return process_vm_rw(s, a->remote_pid, local, remote, true);
 }

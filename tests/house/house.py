@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -248,7 +249,7 @@ def schema():
     """Operations and methods agree; the pages made of the schema are current."""
     problems = []
     described = text("docs/reference.md")
-    for name in re.findall(r'^OP\(\w+,\s*\w+,\s*"([\w.]+)"\)', text("mmcore/op.def"), re.M):
+    for name in re.findall(r'^OP\(\w+,\s*\w+,\s*"([\w.]+)"', text("mmcore/op.def"), re.M):
         if f"## {name}\n" not in described:
             problems.append(f"{name}: an operation that docs/reference.md lacks")
     with tempfile.TemporaryDirectory() as folder:
@@ -271,7 +272,7 @@ def coverage():
     with open(os.path.join(TOP, "schema/coverage.json"), encoding="utf-8") as f:
         calls = json.load(f)["calls"]
     codes = {method: code for code, method in
-             re.findall(r'^OP\((\w+),\s*\w+,\s*"([\w.]+)"\)', text("mmcore/op.def"), re.M)}
+             re.findall(r'^OP\((\w+),\s*\w+,\s*"([\w.]+)"', text("mmcore/op.def"), re.M)}
     deeds = set(re.findall(r"\[OP_(\w+)\] = \"", text("tests/oracle/deed.c")))
     numbers = set(re.findall(r"^## (D-\d+)", text("docs/divergences.md"), re.M))
     for name, call in calls.items():
@@ -283,6 +284,39 @@ def coverage():
     return problems
 
 
+def adding():
+    """docs/adding-a-call.md is true: its blocks, put where it says, compile and make a method."""
+    page, flags = text("docs/adding-a-call.md"), ["-std=gnu11", "-Wall", "-Wextra", "-Werror",
+                                                  "-Wno-missing-field-initializers"]
+    with tempfile.TemporaryDirectory() as folder:
+        for part in ("mmcore", "schema"):
+            shutil.copytree(os.path.join(TOP, part), os.path.join(folder, part))
+        for name, line, block in re.findall(
+                r"^In `([^`]+)`, after the line `([^\n]+)`:\n\n```\w*\n(.*?)^```", page, re.M | re.S):
+            path = os.path.join(folder, name)
+            with open(path, encoding="utf-8") as f:
+                body = f.read()
+            if f"{line}\n" not in body:
+                return [f"docs/adding-a-call.md: {name} has no line {line}"]
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(body.replace(f"{line}\n", f"{line}\n{block}", 1))
+        new = re.search(r"^A new file, `([^`]+)`:\n\n```c\n(.*?)^```", page, re.M | re.S)
+        with open(os.path.join(folder, new[1]), "w", encoding="utf-8") as f:
+            f.write(new[2])
+        for path in ("mmcore/step.c", new[1]):
+            done = run(CC + flags + ["-I", folder, "-c", os.path.join(folder, path), "-o",
+                                     os.path.join(folder, "x.o")])
+            if done.returncode:
+                return [done.stderr]
+        done = run([sys.executable, os.path.join(folder, "schema/gen"), "--schema",
+                    os.path.join(folder, "schema"), "--reference",
+                    os.path.join(folder, "page")])
+        if done.returncode:
+            return [done.stderr]
+        with open(os.path.join(folder, "page"), encoding="utf-8") as f:
+            return [] if "## sys.sched_yield" in f.read() else ["there is no sys.sched_yield"]
+
+
 def mutants():
     """Every planted bug still has its place in the sources, and its test."""
     done = run([sys.executable, os.path.join(TOP, "tests/mutants/run"), "--check"])
@@ -290,7 +324,7 @@ def mutants():
 
 
 CHECKS = {c.__name__: c for c in (layers, checker, tour, envelope, symbols, alone, functions, divergences,
-                                  unfinished, schema, coverage, mutants)}
+                                  unfinished, schema, coverage, adding, mutants)}
 
 
 def main():
