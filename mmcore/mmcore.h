@@ -216,9 +216,25 @@ struct mm_pagemap {
 struct mm_pagemap mm_pagemap_entry(const struct machine *m, mm_ref mm,
 				   uint64_t addr);
 
-/* Calls @visit for each PTE that maps a frame, by pid, then address. */
-void mm_rmap(const struct machine *m, pfn_t pfn,
-	     void (*visit)(void *ctx, uint32_t pid, uint64_t addr), void *ctx);
+/* A PTE that maps a frame: in the address space that @pid is the first to have. */
+struct mm_mapping {
+	uint64_t addr;
+	uint64_t mm_id;		/* small number of the address space, from 1 */
+	uint32_t pid;
+};
+
+/* Room that mm_rmap() needs for a frame, in entries. O(1). */
+uint64_t mm_rmap_room(const struct machine *m, pfn_t pfn);
+
+/**
+ * mm_rmap - the PTEs that map a frame
+ * @pfn: any frame of the RAM
+ * @out: mm_rmap_room() entries; filled in by pid, then by address
+ *
+ * Returns: how many there are. O(n log n) for the n VMAs that may map it, and
+ * O(processes), if n is not 0.
+ */
+uint64_t mm_rmap(const struct machine *m, pfn_t pfn, struct mm_mapping *out);
 
 struct page page_read(const struct machine *m, pfn_t pfn);
 

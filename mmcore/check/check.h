@@ -31,6 +31,7 @@ struct check {
 	/* sums of mix(pfn), see above */
 	uint64_t refs_found, refs_held;
 	uint64_t maps_found, maps_held;
+	uint64_t users_found, users_held;	/* of address spaces, by mix(pa) */
 	/* recounts */
 	uint64_t vmas, anon_vmas_linked, file_refs, fd_refs, accounted;
 	uint64_t tables, anon_mapped, file_mapped, shmem, file_pages, kernel_pages;

@@ -105,6 +105,7 @@ void check_tasks(struct check *c)
 		if (!check_law(c, LAW_tasks, check_object(c, t.pa, CACHE_TASK)))
 			return;
 		task = task_at(c->m, t);
+		c->users_found += check_mix(task->mm.pa);
 		check_law(c, LAW_tasks, task->pid > before &&
 			  (uint64_t)task->pid <= k->last_pid &&
 			  check_object(c, task->mm.pa, CACHE_MM) &&

@@ -8,6 +8,7 @@ static void compare_counts(struct check *c)
 	const struct kernel *k = kernel_at(c->m);
 
 	check_law(c, LAW_mapcount, c->maps_found == c->maps_held);
+	check_law(c, LAW_mm_users, c->users_found == c->users_held);
 	check_law(c, LAW_refcount, c->refs_found == c->refs_held);
 	check_law(c, LAW_table_count, c->tables == k->nr_page_table_pages);
 	check_law(c, LAW_lru_lists, c->lru_flagged == c->lru_listed);

@@ -247,22 +247,8 @@ void try_to_unmap(struct step *s, pfn_t pfn)
 
 /* ---- who maps this frame? ---- */
 
-bool first_user(const struct machine *m, task_ref t)
-{
-	mm_ref mm = task_at(m, t)->mm;
-
-	if (mm_at(m, mm)->mm_users == 1)
-		return true;
-	for (task_ref u = mm_first_task(m); !task_same(u, t);
-	     u = mm_next_task(m, u))
-		if (mm_same(task_at(m, u)->mm, mm))
-			return false;
-	return true;
-}
-
-/* page_check_address(): the address at which @vma would map the page. */
-static bool maps_page(const struct machine *m, const struct vm_area_struct *vma,
-		      pfn_t pfn, uint64_t index, uint64_t *addr)
+bool page_mapped_in_vma(const struct machine *m, const struct vm_area_struct *vma,
+			pfn_t pfn, uint64_t index, uint64_t *addr)
 {
 	uint64_t pte_pa;
 	pte_t pte;
@@ -282,7 +268,7 @@ bool vma_maps_page(const struct machine *m, const struct vm_area_struct *vma,
 {
 	uint64_t addr;
 
-	return maps_page(m, vma, pfn, page_at(m, pfn)->index, &addr);
+	return page_mapped_in_vma(m, vma, pfn, page_at(m, pfn)->index, &addr);
 }
 
 /* The VMA that is linked into an anon_vma's list at @pos. */
@@ -308,7 +294,7 @@ bool page_anon_exclusive(const struct machine *m, pfn_t pfn)
 		const struct vm_area_struct *vma =
 			vma_at(m, anon_vma_entry(pos));
 
-		if (maps_page(m, vma, pfn, page->index, &addr))
+		if (page_mapped_in_vma(m, vma, pfn, page->index, &addr))
 			return entry_read(m, pte_lookup(m, mm_at(m, vma->vm_mm),
 							addr)) &
 			       m->arch->exclusive;
@@ -321,7 +307,7 @@ static bool locks_page(const struct machine *m, vma_ref ref, pfn_t pfn)
 	uint64_t addr;
 
 	return vma_at(m, ref)->vm_flags & VM_LOCKED &&
-	       maps_page(m, vma_at(m, ref), pfn, page_at(m, pfn)->index, &addr);
+	       page_mapped_in_vma(m, vma_at(m, ref), pfn, page_at(m, pfn)->index, &addr);
 }
 
 vma_ref first_locked_vma(const struct machine *m, pfn_t pfn)
@@ -345,87 +331,19 @@ vma_ref first_locked_vma(const struct machine *m, pfn_t pfn)
 	return vma_make(0);
 }
 
-/* Where @ref maps the page, if that lies between @from and *found. */
-static void nearer(const struct machine *m, vma_ref ref, mm_ref mm, pfn_t pfn,
-		   uint64_t from, uint64_t *found)
-{
-	const struct vm_area_struct *vma = vma_at(m, ref);
-	uint64_t addr;
-
-	if (mm_same(vma->vm_mm, mm) &&
-	    maps_page(m, vma, pfn, page_at(m, pfn)->index, &addr) &&
-	    addr >= from && addr < *found)
-		*found = addr;
-}
-
-/* The lowest address at or above @from at which @mm maps the page. */
-static bool next_mapping(const struct machine *m, mm_ref mm, pfn_t pfn,
-			 uint64_t from, uint64_t *found)
+void rmap_walk(const struct machine *m, pfn_t pfn,
+	       void (*rmap_one)(void *ctx, vma_ref vma), void *ctx)
 {
 	const struct page_rest *page = page_at(m, pfn);
 	uint64_t pos;
 	vma_ref vma;
 
-	*found = UINT64_MAX;
 	if (page->mapping & PAGE_MAPPING_ANON) {
 		list_for_each_pa(m, pos, page_anon_head(page))
-			nearer(m, anon_vma_entry(pos), mm, pfn, from, found);
-	} else {
-		vma_interval_tree_foreach(m, vma, mapping_make(page->mapping),
-					  page->index, page->index)
-			nearer(m, vma, mm, pfn, from, found);
-	}
-	return *found != UINT64_MAX;
-}
-
-/* A frame of the kernel's that programs see: [vdso] and its data. */
-static void special_rmap(const struct machine *m, pfn_t pfn,
-			 void (*visit)(void *ctx, uint32_t pid, uint64_t addr),
-			 void *ctx)
-{
-	for (task_ref t = mm_first_task(m); !task_none(t);
-	     t = mm_next_task(m, t)) {
-		const struct mm_struct *mm = mm_at(m, task_at(m, t)->mm);
-
-		if (!first_user(m, t))
-			continue;
-		for (vma_ref v = mm->mmap; !vma_none(v);
-		     v = vma_next(m, v)) {
-			const struct vm_area_struct *vma = vma_at(m, v);
-			uint64_t addr;
-
-			if (vma->vm_ops != VM_OPS_SPECIAL)
-				continue;
-			for (uint64_t i = 0; i < vma_pages(vma); i++)
-				if (maps_page(m, vma, pfn, vma->vm_pgoff + i,
-					      &addr))
-					visit(ctx, (uint32_t)task_at(m, t)->pid,
-					      addr);
-		}
-	}
-}
-
-void mm_rmap(const struct machine *m, pfn_t pfn,
-	     void (*visit)(void *ctx, uint32_t pid, uint64_t addr), void *ctx)
-{
-	const struct page page = page_read(m, pfn);
-
-	if (page.flags >> PG_kernel & 1) {
-		special_rmap(m, pfn, visit, ctx);
+			rmap_one(ctx, anon_vma_entry(pos));
 		return;
 	}
-	if (page._mapcount < 0 || !page.mapping)
-		return;
-	for (task_ref t = mm_first_task(m); !task_none(t);
-	     t = mm_next_task(m, t)) {
-		const struct task_struct *task = task_at(m, t);
-		uint64_t addr = 0;
-
-		if (!first_user(m, t))
-			continue;
-		while (next_mapping(m, task->mm, pfn, addr, &addr)) {
-			visit(ctx, (uint32_t)task->pid, addr);
-			addr += PAGE_SIZE;
-		}
-	}
+	vma_interval_tree_foreach(m, vma, mapping_make(page->mapping), page->index,
+				  page->index)
+		rmap_one(ctx, vma);
 }

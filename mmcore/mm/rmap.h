@@ -24,8 +24,19 @@ bool page_anon_exclusive(const struct machine *m, pfn_t pfn);
 /* The first VMA of those that map the page and are locked, or none: then the
  * page may be evicted. O(VMAs of its family or file). */
 vma_ref first_locked_vma(const struct machine *m, pfn_t pfn);
-/* Is it the task with the lowest pid of those that share its address space? */
-bool first_user(const struct machine *m, task_ref t);
+/**
+ * rmap_walk - each VMA that may map a page, in the order of the lists
+ * @pfn:      a page that has a mapping
+ * @rmap_one: is called for each; page_mapped_in_vma() says whether it does
+ *
+ * O(VMAs of its family or, of a file, that cover it). Linux: mm/rmap.c, 6.18.
+ */
+void rmap_walk(const struct machine *m, pfn_t pfn,
+	       void (*rmap_one)(void *ctx, vma_ref vma), void *ctx);
+/* Does the VMA map the frame, as the page @index of its object? *addr: where it does,
+ * or would. O(tables). Linux: mm/page_vma_mapped.c, 6.18. */
+bool page_mapped_in_vma(const struct machine *m, const struct vm_area_struct *vma,
+			pfn_t pfn, uint64_t index, uint64_t *addr);
 /* Does the VMA map the page? O(tables). */
 bool vma_maps_page(const struct machine *m, const struct vm_area_struct *vma,
 		   pfn_t pfn);

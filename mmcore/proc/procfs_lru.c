@@ -6,8 +6,8 @@
  * the areas that are locked are looked through, and a page that several of them
  * map is counted with the first that its reverse mapping names.
  */
-#include "mmcore/kernel/task.h"
 #include "mmcore/mm/memory.h"
+#include "mmcore/mm/slab.h"
 #include "mmcore/proc/procfs.h"
 
 static void take_out(const struct machine *m, pfn_t pfn, struct lru_counts *c)
@@ -57,14 +57,12 @@ void get_lru_counts(const struct machine *m, struct lru_counts *c)
 		c->list[type][1][0] = z->nr_active - z->nr_active_file;
 		c->list[type][1][1] = z->nr_active_file;
 	}
-	for (task_ref t = mm_first_task(m); !task_none(t);
-	     t = mm_next_task(m, t)) {
-		const struct mm_struct *mm = mm_at(m, task_at(m, t)->mm);
+	for (uint64_t pa = kmem_cache_next(m, CACHE_MM, 0); pa;
+	     pa = kmem_cache_next(m, CACHE_MM, pa)) {
+		const struct mm_struct *mm = mm_at(m, mm_make(pa));
 
-		if (!mm->locked_vm || !first_user(m, t))
-			continue;
-		for (vma_ref v = mm->mmap; !vma_none(v);
-		     v = vma_next(m, v))
+		for (vma_ref v = mm->locked_vm ? mm->mmap : vma_make(0);
+		     !vma_none(v); v = vma_next(m, v))
 			if (vma_at(m, v)->vm_flags & VM_LOCKED)
 				locked_area(m, v, c);
 	}

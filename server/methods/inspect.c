@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* mm.*, page.*, ram.*: looking inside. Nothing here changes a machine. */
+#include <stdlib.h>
+
 #include "schema/generated/args.h"
 #include "server/machines.h"
 #include "server/server.h"
@@ -202,16 +204,45 @@ bool exec_page_info(struct rpc_call *call)
 	return true;
 }
 
+struct rmap_look {
+	const struct machine *m;
+	pfn_t pfn;
+	struct mm_mapping *found;
+	uint64_t nr;
+};
+
+static bool look_rmap(void *ctx)
+{
+	struct rmap_look *look = ctx;
+
+	look->nr = mm_rmap(look->m, look->pfn, look->found);
+	return true;
+}
+
+static uint64_t rmap_bytes(const struct hosted *h, pfn_t pfn)
+{
+	return (mm_rmap_room(hosted_machine(h), pfn) + 1) * sizeof(struct mm_mapping);
+}
+
 bool exec_page_rmap(struct rpc_call *call)
 {
 	const struct args_page_rmap *a = call->args;
 	struct hosted *h = lock_frame(call, a->machine, a->pfn);
+	struct rmap_look look;
+	bool done;
 
 	if (!h)
 		return false;
-	view_rmap(call->out, hosted_machine(h), (pfn_t)a->pfn);
+	look = (struct rmap_look){ hosted_machine(h), (pfn_t)a->pfn,
+				   malloc(rmap_bytes(h, (pfn_t)a->pfn)), 0 };
+	done = look.found ? hosted_read(h, look_rmap, &look, &call->error)
+			  : rpc_fail(&call->error, RPC_LIMIT, "",
+				     "the host has no memory for so many mappings");
 	machines_unlock(h);
-	return true;
+	if (done)
+		view_rmap(call->out, look.found, look.nr);
+	free(look.found);
+	return done;
 }
 
 bool exec_ram_map(struct rpc_call *call)

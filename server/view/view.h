@@ -58,7 +58,8 @@ void view_pagemap(struct json_writer *out, const struct machine *m, mm_ref mm,
 void view_page(struct json_writer *out, const struct machine *m, pfn_t pfn);
 /* The ring of a pipe. */
 void view_pipe(struct json_writer *out, const struct machine *m, pipe_ref pipe);
-void view_rmap(struct json_writer *out, const struct machine *m, pfn_t pfn);
+/* What mm_rmap() found. */
+void view_rmap(struct json_writer *out, const struct mm_mapping *found, uint64_t nr);
 void view_zone(struct json_writer *out, const struct zone *z,
 	       enum zone_type type);
 void view_buddy(struct json_writer *out, const struct machine *m,

@@ -89,22 +89,17 @@ void view_pipe(struct json_writer *out, const struct machine *m, pipe_ref pipe)
 	json_object_close(out);
 }
 
-static void put_mapping(void *ctx, uint32_t pid, uint64_t addr)
-{
-	struct json_writer *out = ctx;
-
-	json_object_begin(out);
-	json_pair_uint(out, "pid", pid);
-	json_pair_hex(out, "addr", addr);
-	json_object_close(out);
-}
-
-void view_rmap(struct json_writer *out, const struct machine *m, pfn_t pfn)
+void view_rmap(struct json_writer *out, const struct mm_mapping *found, uint64_t nr)
 {
 	json_object_begin(out);
 	json_key(out, "mappings");
 	json_array_begin(out);
-	mm_rmap(m, pfn, put_mapping, out);
+	for (uint64_t i = 0; i < nr; i++) {
+		json_object_begin(out);
+		json_pair_uint(out, "pid", found[i].pid);
+		json_pair_hex(out, "addr", found[i].addr);
+		json_object_close(out);
+	}
 	json_array_close(out);
 	json_object_close(out);
 }

@@ -5,6 +5,7 @@
  * they find, counted in polls and not in time.
  */
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/lib/space.h"
@@ -229,6 +230,157 @@ START_TEST(an_operation_that_is_cancelled_has_never_been)
 }
 END_TEST
 
+/* ---- looks cost what they find ---- */
+
+#define FEW	1000
+#define MANY	10000
+
+static struct machine *large_machine(void)
+{
+	struct mm_config config = host_config();
+
+	config.ram = 1ULL << 30;
+	return host_machine_new(&config);
+}
+
+/* A machine of @n of something, and the frame that a look is at. */
+struct sight {
+	struct machine *m;
+	uint32_t pid;
+	pfn_t pfn;
+	char path[32];
+};
+
+static struct sight one_page(void)
+{
+	struct sight s = { .m = large_machine() };
+
+	s.pid = host_spawn(s.m);
+	host_mmap(s.m, s.pid, ARENA, PAGE_SIZE, RW, MAP_FIXED | PRIVATE);
+	host_store(s.m, s.pid, ARENA, 1);
+	s.pfn = mm_pagemap_entry(s.m, task_at(s.m, mm_find_task(s.m, s.pid))->mm,
+				 ARENA).pfn;
+	return s;
+}
+
+static struct sight processes(unsigned int n)
+{
+	struct sight s = one_page();
+
+	while (--n)
+		ck_assert_int_gt(host_fork(s.m, s.pid, 0), 0);
+	return s;
+}
+
+/* Half of them have nothing to do with it; the others share one address space. */
+static struct sight threads(unsigned int n)
+{
+	struct sight s = processes(n / 2);
+	const uint32_t last = host_spawn(s.m);
+
+	host_mmap(s.m, last, ARENA, PAGE_SIZE, RW, MAP_FIXED | PRIVATE | MAP_LOCKED);
+	for (n /= 2; n; n--)
+		ck_assert_int_gt(host_fork(s.m, last, CLONE_VM), 0);
+	s.pfn = mm_pagemap_entry(s.m, task_at(s.m, mm_find_task(s.m, last))->mm,
+				 ARENA).pfn;
+	return s;
+}
+
+/* One process maps the same page of shared memory @n times. */
+static struct sight mappings(unsigned int n)
+{
+	struct sight s = one_page();
+	struct op op = { .code = OP_MEMFD_CREATE, .pid = s.pid };
+	int64_t fd, at = 0;
+
+	fd = host_run(s.m, &op).ret;
+	op = (struct op){ .code = OP_FTRUNCATE, .pid = s.pid };
+	op.ftruncate = (struct op_ftruncate){ fd, PAGE_SIZE };
+	host_run(s.m, &op);
+	op = (struct op){ .code = OP_MMAP, .pid = s.pid };
+	op.mmap = (struct op_mmap){ 0, PAGE_SIZE, RW, MAP_SHARED, fd, 0 };
+	while (n--) {
+		at = host_run(s.m, &op).ret;
+		ck_assert_int_gt(at, 0);
+		host_store(s.m, s.pid, (uint64_t)at, 1);
+	}
+	s.pfn = mm_pagemap_entry(s.m, task_at(s.m, mm_find_task(s.m, s.pid))->mm,
+				 (uint64_t)at).pfn;
+	return s;
+}
+
+static void look_rmap(const struct machine *m, void *ctx)
+{
+	const struct sight *s = ctx;
+	static struct mm_mapping found[MANY + 1];
+
+	ck_assert_uint_le(mm_rmap_room(m, s->pfn), MANY + 1);
+	ck_assert_uint_ge(mm_rmap(m, s->pfn, found), 1);
+}
+
+static void look_check(const struct machine *m, void *ctx)
+{
+	(void)ctx;
+	host_check(m);
+}
+
+static void look_proc(const struct machine *m, void *ctx)
+{
+	char *text = host_proc(m, ((struct sight *)ctx)->path);
+
+	ck_assert_ptr_nonnull(text);
+	free(text);
+}
+
+static void look_tasks(const struct machine *m, void *ctx)
+{
+	(void)ctx;
+	for (task_ref t = mm_first_task(m); !task_none(t); t = mm_next_task(m, t))
+		;
+}
+
+static const struct {
+	const char *name;
+	struct sight (*make)(unsigned int n);
+	void (*look)(const struct machine *m, void *ctx);
+	const char *path;
+} looks[] = {
+	{ "rmap of a page of processes", processes, look_rmap, "" },
+	{ "rmap of a page of threads", threads, look_rmap, "" },
+	{ "rmap of a page mapped often", mappings, look_rmap, "" },
+	{ "check of processes", processes, look_check, "" },
+	{ "check of threads", threads, look_check, "" },
+	{ "check of mappings", mappings, look_check, "" },
+	{ "list of processes", processes, look_tasks, "" },
+	{ "meminfo of threads", threads, look_proc, "/proc/meminfo" },
+	{ "zoneinfo of threads", threads, look_proc, "/proc/zoneinfo" },
+	{ "stat of processes", processes, look_proc, "/proc/1/stat" },
+	{ "status of threads", threads, look_proc, "/proc/1/status" },
+	{ "maps of mappings", mappings, look_proc, "/proc/1/maps" },
+	{ "smaps of mappings", mappings, look_proc, "/proc/1/smaps" },
+	{ "folder of processes", processes, look_proc, "/proc" },
+};
+
+static uint64_t work_at(int i, unsigned int n)
+{
+	struct sight s = looks[i].make(n);
+	uint64_t work;
+
+	strcpy(s.path, looks[i].path);
+	work = undo_work(s.m, looks[i].look, &s);
+	host_machine_free(s.m);
+	return work;
+}
+
+START_TEST(what_is_ten_times_as_much_is_ten_times_the_work)
+{
+	const uint64_t few = work_at(_i, FEW), many = work_at(_i, MANY);
+
+	ck_assert_msg(many <= 11 * few, "%s: %lu of %u, %lu of %u", looks[_i].name,
+		      few, FEW, many, MANY);
+}
+END_TEST
+
 Suite *suite_poll(void);
 Suite *suite_poll(void)
 {
@@ -237,6 +389,11 @@ Suite *suite_poll(void)
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, an_operation_that_is_cancelled_has_never_been);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("looks");
+	tcase_set_timeout(tc, 120);
+	tcase_add_loop_test(tc, what_is_ten_times_as_much_is_ten_times_the_work, 0,
+			    sizeof(looks) / sizeof(looks[0]));
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -29,13 +29,21 @@ static void teardown(void)
 	space_close(&sp);
 }
 
-static void note(void *ctx, uint32_t pid, uint64_t addr)
+static void note(struct found *f, uint32_t pid, uint64_t addr)
 {
-	struct found *f = ctx;
-
 	ck_assert_uint_lt(f->nr, MAX_FOUND);
 	f->at[f->nr].pid = pid;
 	f->at[f->nr++].addr = addr;
+}
+
+/* Has nobody with a lower pid its address space? */
+static bool is_first(task_ref t)
+{
+	task_ref u = mm_first_task(sp.m);
+
+	while (!mm_same(task_at(sp.m, u)->mm, task_at(sp.m, t)->mm))
+		u = mm_next_task(sp.m, u);
+	return task_same(u, t);
 }
 
 /* Only the arena is looked at: everything below happens in it. */
@@ -46,18 +54,31 @@ static struct found search(pfn_t pfn)
 	for (task_ref t = mm_first_task(sp.m); !task_none(t);
 	     t = mm_next_task(sp.m, t))
 		for (unsigned int n = 0; n < ARENA_PAGES; n++)
-			if (mm_pagemap_entry(sp.m, task_at(sp.m, t)->mm,
+			if (is_first(t) &&
+			    mm_pagemap_entry(sp.m, task_at(sp.m, t)->mm,
 					     page_addr(n)).pfn == pfn)
 				note(&f, (uint32_t)task_at(sp.m, t)->pid,
 				     page_addr(n));
 	return f;
 }
 
+static struct found ask(pfn_t pfn)
+{
+	struct mm_mapping out[MAX_FOUND];
+	struct found f = { 0 };
+	uint64_t nr;
+
+	ck_assert_uint_le(mm_rmap_room(sp.m, pfn), MAX_FOUND);
+	nr = mm_rmap(sp.m, pfn, out);
+	for (uint64_t i = 0; i < nr; i++)
+		note(&f, out[i].pid, out[i].addr);
+	return f;
+}
+
 static void expect_same(pfn_t pfn)
 {
-	struct found dumb = search(pfn), ours = { 0 };
+	struct found dumb = search(pfn), ours = ask(pfn);
 
-	mm_rmap(sp.m, pfn, note, &ours);
 	ck_assert_uint_eq(ours.nr, dumb.nr);
 	for (unsigned int i = 0; i < dumb.nr; i++) {
 		ck_assert_uint_eq(ours.at[i].pid, dumb.at[i].pid);
@@ -112,8 +133,8 @@ static void live(uint64_t seed)
 			break;
 		case 3:
 			if (nr < 6)
-				pids[nr++] = (uint32_t)host_fork(sp.m,
-								 pids[who], 0);
+				pids[nr++] = (uint32_t)host_fork(sp.m, pids[who],
+					below(&chance, 4) ? 0 : CLONE_VM);
 			break;
 		case 4:
 			if (who) {
@@ -151,7 +172,7 @@ END_TEST
 
 START_TEST(two_mappers_before_the_write_and_one_each_after)
 {
-	struct found f = { 0 };
+	struct found f;
 	uint32_t child;
 	pfn_t pfn;
 
@@ -160,11 +181,10 @@ START_TEST(two_mappers_before_the_write_and_one_each_after)
 	pfn = search(0).nr ? mm_pagemap_entry(sp.m,
 		task_at(sp.m, space_task(&sp))->mm, page_addr(0)).pfn : 0;
 	child = (uint32_t)host_fork(sp.m, sp.pid, 0);
-	mm_rmap(sp.m, pfn, note, &f);
+	f = ask(pfn);
 	ck_assert_uint_eq(f.nr, 2);
 	host_store(sp.m, child, page_addr(0), 2);
-	f.nr = 0;
-	mm_rmap(sp.m, pfn, note, &f);
+	f = ask(pfn);
 	ck_assert_uint_eq(f.nr, 1);
 	ck_assert_uint_eq(f.at[0].pid, sp.pid);
 	host_exit(sp.m, child);
@@ -184,6 +204,40 @@ START_TEST(neighbours_written_one_after_the_other_share_an_anon_vma)
 }
 END_TEST
 
+/* Families come in the order of forks; who maps a file comes in any order. */
+START_TEST(a_page_of_a_file_that_processes_map_in_any_order)
+{
+	struct op op = { .code = OP_MEMFD_CREATE, .pid = sp.pid };
+	uint32_t pids[6] = { sp.pid };
+	uint64_t chance = (uint64_t)_i;
+	pfn_t pfn = 0;
+	int64_t fd;
+
+	fd = host_run(sp.m, &op).ret;
+	op = (struct op){ .code = OP_FTRUNCATE, .pid = sp.pid };
+	op.ftruncate = (struct op_ftruncate){ fd, PAGE_SIZE };
+	host_run(sp.m, &op);
+	for (int i = 1; i < 6; i++)
+		pids[i] = (uint32_t)host_fork(sp.m, sp.pid, i == 3 ? CLONE_VM : 0);
+	for (int i = 0; i < 40; i++) {
+		const uint64_t addr = page_addr(below(&chance, ARENA_PAGES));
+
+		op = (struct op){ .code = OP_MMAP, .pid = pids[below(&chance, 6)] };
+		op.mmap = (struct op_mmap){ addr, PAGE_SIZE, RW,
+					    MAP_SHARED | MAP_FIXED, fd, 0 };
+		host_run(sp.m, &op);
+		host_store(sp.m, op.pid, addr, 1);
+		pfn = mm_pagemap_entry(sp.m, task_at(sp.m, mm_find_task(sp.m,
+						op.pid))->mm, addr).pfn;
+		expect_same(pfn);
+	}
+	for (int i = 1; i < 6; i++)
+		host_exit(sp.m, pids[i]);
+	ck_assert_uint_gt(search(pfn).nr, 1);
+	expect_same(pfn);
+}
+END_TEST
+
 Suite *suite_rmap(void);
 Suite *suite_rmap(void)
 {
@@ -194,6 +248,7 @@ Suite *suite_rmap(void)
 	tcase_add_loop_test(tc, rmap_finds_what_a_search_of_all_tables_finds,
 			    0, 6);
 	tcase_add_test(tc, two_mappers_before_the_write_and_one_each_after);
+	tcase_add_loop_test(tc, a_page_of_a_file_that_processes_map_in_any_order, 1, 9);
 	tcase_add_test(tc, neighbours_written_one_after_the_other_share_an_anon_vma);
 	suite_add_tcase(suite, tc);
 	return suite;
