@@ -208,6 +208,73 @@ static void bench_many(size_t samples)
 	reference_stop(one);
 }
 
+/* ---- who maps a frame ---- */
+
+#define FEW_MAPPERS	5000
+#define MANY_MAPPERS	50000
+
+static pfn_t frame_at_addr(struct machine *m, uint64_t addr)
+{
+	return mm_pagemap_entry(m, task_at(m, mm_find_task(m, 1))->mm, addr).pfn;
+}
+
+/* A page that @n processes map, or one process so often. */
+static struct machine *machine_with_mappers(unsigned int n, bool forks, pfn_t *pfn)
+{
+	struct machine *m = make_machine(TIB / 256);
+	struct op op = { .code = OP_MMAP, .pid = host_spawn(m) };
+	const uint64_t flags = forks ? MAP_PRIVATE : MAP_SHARED;
+	int64_t at = host_mmap(m, 1, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			       flags | MAP_ANONYMOUS);
+
+	host_store(m, 1, (uint64_t)at, 1);
+	*pfn = frame_at_addr(m, (uint64_t)at);
+	if (!forks) {
+		op.code = OP_MREMAP;
+		/* An old length of 0: the same pages once more. */
+		op.mremap = (struct op_mremap){ (uint64_t)at, 0, PAGE_SIZE,
+						MREMAP_MAYMOVE, 0 };
+	}
+	while (--n) {
+		if (forks)
+			host_fork(m, 1, 0);
+		else
+			host_store(m, 1, (uint64_t)host_run(m, &op).ret, 1);
+	}
+	return m;
+}
+
+static double mapper_ns(const struct machine *m, pfn_t pfn, uint64_t expected)
+{
+	static struct mm_mapping found[MANY_MAPPERS];
+	const double start = now_ns();
+
+	if (mm_rmap(m, pfn, found) != expected)
+		abort();
+	return (now_ns() - start) / (double)expected;
+}
+
+static void bench_rmap(const char *name, bool forks, size_t samples)
+{
+	double ours[MAX_SAMPLES], reference[MAX_SAMPLES];
+	pfn_t many_pfn, few_pfn;
+	struct machine *many = machine_with_mappers(MANY_MAPPERS, forks, &many_pfn);
+	struct machine *few = machine_with_mappers(FEW_MAPPERS, forks, &few_pfn);
+
+	for (size_t i = 0; i < samples; i++) {
+		ours[i] = mapper_ns(many, many_pfn, MANY_MAPPERS);
+		reference[i] = mapper_ns(few, few_pfn, FEW_MAPPERS);
+	}
+	report_line(&(struct line){
+		.name = name, .unit = "ns",
+		.ours = median(ours, samples),
+		.reference = median(reference, samples),
+		.kind = BAR_AT_MOST, .bar = 1.3,
+	});
+	host_machine_free(many);
+	host_machine_free(few);
+}
+
 int main(int argc, char **argv)
 {
 	struct bench_options o = bench_options(argc, argv);
@@ -223,6 +290,10 @@ int main(int argc, char **argv)
 		bench_ram_size(samples);
 	if (bench_wanted(&o, "machine/op_500_vs_1"))
 		bench_many(samples);
+	if (bench_wanted(&o, "machine/rmap_processes"))
+		bench_rmap("machine/rmap_processes", true, samples);
+	if (bench_wanted(&o, "machine/rmap_mappings"))
+		bench_rmap("machine/rmap_mappings", false, samples);
 	report_table();
 	return 0;
 }
