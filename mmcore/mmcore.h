@@ -96,7 +96,9 @@ enum mm_status mm_step(struct machine *m, const struct op *op,
  * @op: operation
  *
  * Returns: an upper bound of the frames that the host may have to provide for
- * it; hosts compare it with a quota before they run the operation. O(1).
+ * it; hosts compare it with a quota before they run the operation. What is there
+ * already is taken for missing, so that it can be high for memory that is in use; for
+ * memory that is not it is at most twice what comes. O(areas that are meant).
  */
 uint64_t mm_op_bound(const struct machine *m, const struct op *op);
 
@@ -104,7 +106,7 @@ uint64_t mm_op_bound(const struct machine *m, const struct op *op);
 uint64_t mm_op_room(const struct machine *m, const struct op *op);
 
 /* About how many frames or page-table entries it may have to look at: hosts
- * hand an operation above some thousands to a thread of its own. O(1). */
+ * hand an operation above some thousands to a thread of its own. O(areas meant). */
 uint64_t mm_op_work(const struct machine *m, const struct op *op);
 
 /* "EINVAL" for 22; NULL for a number without a name. */

@@ -7,8 +7,9 @@
  * what each operation then took.
  */
 #include "mmcore/fs/binfmts.h"
-#include "mmcore/mm/page_alloc.h"
 #include "mmcore/kernel/task.h"
+#include "mmcore/mm/filemap.h"
+#include "mmcore/mm/page_alloc.h"
 
 static uint64_t pages_spanned(uint64_t addr, uint64_t len)
 {
@@ -21,10 +22,10 @@ static uint64_t pages_spanned(uint64_t addr, uint64_t len)
 	return (end >> PAGE_SHIFT) - (addr >> PAGE_SHIFT) + 1;
 }
 
-/* Tables and struct pages of @pages frames newly mapped, loosely. */
+/* Struct pages, tables and nodes of the page cache for @pages more, loosely. */
 static uint64_t mapping_frames(uint64_t pages)
 {
-	return pages / 64 + pages / 512 + 24;
+	return pages / 64 + pages / 256 + 24;
 }
 
 uint64_t mm_op_room(const struct machine *m, const struct op *op)
@@ -43,24 +44,79 @@ uint64_t mm_op_room(const struct machine *m, const struct op *op)
 	}
 }
 
+static mm_ref mm_of_pid(const struct machine *m, uint32_t pid)
+{
+	const task_ref t = mm_find_task(m, pid);
+
+	return task_none(t) ? mm_make(0) : task_at(m, t)->mm;
+}
+
 static const struct mm_struct *op_mm(const struct machine *m,
 				     const struct op *op)
 {
-	task_ref t = mm_find_task(m, op->pid);
+	const mm_ref mm = mm_of_pid(m, op->pid);
 
-	return task_none(t) ? NULL : mm_at(m, task_at(m, t)->mm);
+	return mm_none(mm) ? NULL : mm_at(m, mm);
 }
 
-/* Of the file and of the program's memory. */
-static uint64_t pages_moved(const struct op *op)
+static uint64_t lesser(uint64_t a, uint64_t b)
 {
-	const uint64_t count = op->code == OP_READ ? op->read.count
-			     : op->code == OP_PREAD ? op->pread.count
-			     : op->code == OP_WRITE ? op->write.count
-			     : op->pwrite.count;
-	const uint64_t bytes = count > op->data_len ? count : op->data_len;
+	return a < b ? a : b;
+}
 
-	return bytes >> PAGE_SHIFT << 1 | 2;
+/* The most that a read of this descriptor can bring: its size, or a pipe's slots. */
+static uint64_t bytes_behind(const struct machine *m, const struct op *op, int64_t fd)
+{
+	const task_ref task = mm_find_task(m, op->pid);
+	const file_ref ref = task_none(task) ? file_make(0)
+		: mm_fd_file(m, task_at(m, task)->files, (uint32_t)fd);
+	pipe_ref pipe;
+
+	if (file_none(ref))
+		return 0;
+	switch (file_at(m, ref)->f_op) {
+	case FILE_OPS_SHMEM:
+	case FILE_OPS_DISK:
+		return inode_at(m, file_at(m, ref)->f_inode)->i_size;
+	case FILE_OPS_PIPE:
+		pipe = mm_pipe(m, task, fd);
+		return (uint64_t)pipe_at(m, pipe)->max_usage << PAGE_SHIFT;
+	case FILE_OPS_ZERO:
+		return UINT64_MAX;
+	default:
+		return 0;
+	}
+}
+
+/* Bytes of a read or write, as far as there are so many. */
+static uint64_t bytes_moved(const struct machine *m, const struct op *op)
+{
+	switch (op->code) {
+	case OP_READ:
+		return lesser(op->read.count, bytes_behind(m, op, op->read.fd));
+	case OP_PREAD:
+		return lesser(op->pread.count, bytes_behind(m, op, op->pread.fd));
+	case OP_WRITE:
+		return op->write.buf == NO_BUFFER ? op->data_len : op->write.count;
+	default:
+		return op->pwrite.buf == NO_BUFFER ? op->data_len : op->pwrite.count;
+	}
+}
+
+/* The buffer of a read or write in the program's memory; NO_BUFFER: it has none. */
+static uint64_t buffer_of(const struct op *op)
+{
+	return op->code == OP_READ ? op->read.buf
+	     : op->code == OP_PREAD ? op->pread.buf
+	     : op->code == OP_WRITE ? op->write.buf : op->pwrite.buf;
+}
+
+/* Of the file and, beside it, of the program's memory. */
+static uint64_t pages_moved(const struct machine *m, const struct op *op)
+{
+	const uint64_t pages = bytes_moved(m, op) >> PAGE_SHIFT;
+
+	return buffer_of(op) == NO_BUFFER ? pages + 2 : 2 * pages + 4;
 }
 
 static bool locks_what_comes(const struct mm_struct *mm)
@@ -68,10 +124,33 @@ static bool locks_what_comes(const struct mm_struct *mm)
 	return mm && mm->def_flags & VM_LOCKED;
 }
 
+/* Pages of the areas in [addr, addr + len) that are locked. O(those areas). */
+static uint64_t pages_locked(const struct machine *m, mm_ref mm, uint64_t addr,
+			     uint64_t len)
+{
+	const uint64_t end = len > UINT64_MAX - addr ? UINT64_MAX : addr + len;
+	uint64_t pages = 0;
+
+	if (mm_none(mm) || !mm_at(m, mm)->locked_vm)
+		return 0;
+	for (vma_ref v = vma_lookup(m, mm, addr);
+	     !vma_none(v) && vma_at(m, v)->vm_start < end; v = vma_next(m, v)) {
+		const struct vm_area_struct *vma = vma_at(m, v);
+
+		if (vma->vm_flags & VM_LOCKED)
+			pages += (lesser(vma->vm_end, end) -
+				  (vma->vm_start > addr ? vma->vm_start : addr))
+				 >> PAGE_SHIFT;
+	}
+	return pages;
+}
+
 /* The pages that a call may bring in because they are, or will be, locked. */
-static uint64_t pages_locked_in(const struct mm_struct *mm,
+static uint64_t pages_locked_in(const struct machine *m, mm_ref ref,
 				const struct op *op)
 {
+	const struct mm_struct *mm = mm_none(ref) ? NULL : mm_at(m, ref);
+
 	switch (op->code) {
 	case OP_MLOCK:
 		return pages_spanned(op->mlock.addr, op->mlock.len);
@@ -83,10 +162,9 @@ static uint64_t pages_locked_in(const struct mm_struct *mm,
 		return mm && op->mlockall.flags & MCL_CURRENT
 			? mm->total_vm + 3 * (uint64_t)mm->map_count : 0;
 	case OP_MPROTECT:
-		return mm && mm->locked_vm
-			? pages_spanned(op->mprotect.addr, op->mprotect.len) : 0;
+		return pages_locked(m, ref, op->mprotect.addr, op->mprotect.len);
 	case OP_MREMAP:
-		return mm && mm->locked_vm
+		return pages_locked(m, ref, op->mremap.addr, 1)
 			? pages_spanned(0, op->mremap.new_len) : 0;
 	case OP_BRK:
 		return locks_what_comes(mm) && op->brk.addr > mm->brk
@@ -120,11 +198,6 @@ static uint64_t slots_behind(const struct machine *m, const struct op *op,
 					      : mm_pipe(m, task, fd);
 
 	return pipe_none(pipe) ? 0 : pipe_at(m, pipe)->max_usage;
-}
-
-static uint64_t lesser(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 /* The ring, the table of descriptors; other commands take nothing for arg. */
@@ -173,24 +246,106 @@ static uint64_t pages_advised_in(const struct mm_struct *mm,
 	case MADV_WILLNEED:
 		return pages + 3;
 	case MADV_GUARD_INSTALL:
-		return mm ? (pages >> 8) + 3 * (uint64_t)mm->map_count : 0;
+		/* Tables of three levels for each area, and of long ones. */
+		return mm ? (pages >> 8) + 3 * lesser(pages, (uint64_t)mm->map_count)
+			  : 0;
 	default:
-		return mm ? (uint64_t)mm->map_count / 4 : 0;
+		return 0;
 	}
 }
 
-/*
- * What a fault on @pages pages may read of files besides: a window ahead of, or
- * around, a page in each area that they lie in.
- */
-static uint64_t pages_ahead(const struct machine *m, const struct op *op,
-			    uint64_t pages)
+/* Pages that may be read of a file at a time, in front of its page or around it. */
+static uint64_t window(const struct machine *m)
 {
-	const struct mm_struct *mm = op_mm(m, op);
-	const uint64_t window = kernel_at(m)->read_ahead_kb >> (PAGE_SHIFT - 10);
-	const uint64_t areas = mm ? (uint64_t)mm->map_count : EXEC_SEGMENTS_MAX;
+	return kernel_at(m)->read_ahead_kb >> (PAGE_SHIFT - 10);
+}
 
-	return window * (pages < areas ? pages : areas);
+/*
+ * What faults in [addr, addr + len), on @most pages at most, may bring of files into the
+ * page cache: the pages that areas of files have there, and a window for each of those
+ * areas. O(areas there).
+ */
+static uint64_t pages_cached_in(const struct machine *m, mm_ref mm, uint64_t addr,
+				uint64_t len, uint64_t most)
+{
+	const uint64_t end = len > UINT64_MAX - addr ? UINT64_MAX : addr + len;
+	uint64_t pages = 0;
+
+	if (mm_none(mm))
+		return 0;
+	for (vma_ref v = vma_lookup(m, mm, addr); most && !vma_none(v) &&
+	     vma_at(m, v)->vm_start < end; v = vma_next(m, v)) {
+		const struct vm_area_struct *vma = vma_at(m, v);
+		const uint64_t here = lesser(most, (lesser(vma->vm_end, end) -
+			(vma->vm_start > addr ? vma->vm_start : addr) + PAGE_SIZE - 1)
+			>> PAGE_SHIFT);
+
+		if (file_none(vma->vm_file))
+			continue;
+		pages += here + window(m);
+		most -= here;
+	}
+	return pages;
+}
+
+/* The same of an iov array's ranges. */
+static uint64_t pages_cached_of_iov(const struct machine *m, mm_ref mm,
+				    const struct op_iov *iov, uint64_t most)
+{
+	uint64_t nr = 0;
+
+	for (uint64_t i = 0; i < iov->nr && i < UIO_MAXIOV; i++)
+		nr += pages_cached_in(m, mm, iov->vec[i].base, iov->vec[i].len, most);
+	return nr;
+}
+
+/* Pages that come into the page cache besides, because @pages pages are accessed. */
+static uint64_t pages_cached(const struct machine *m, const struct op *op,
+			     uint64_t pages)
+{
+	const mm_ref mm = mm_of_pid(m, op->pid);
+
+	/* For so few it is not worth to look. */
+	if (pages <= 8)
+		return (window(m) + 1) * pages;
+	switch (op->code) {
+	case OP_MEM_READ:
+	case OP_MEM_FILL:
+	case OP_MEM_TOUCH:
+	case OP_MLOCK:
+	case OP_MLOCK2:
+	case OP_MPROTECT:
+	case OP_MADVISE:
+		/* An address and a length come first in all of them. */
+		return pages_cached_in(m, mm, op->munmap.addr, op->munmap.len, pages);
+	case OP_MREMAP:
+		return pages_cached_in(m, mm, op->mremap.addr, 1, 1) + pages;
+	case OP_MLOCKALL:
+		return pages_cached_in(m, mm, 0, UINT64_MAX, pages);
+	case OP_MEM_WRITE:
+		return pages_cached_in(m, mm, op->mem_write.addr, op->data_len, pages);
+	case OP_READ:
+	case OP_PREAD:
+	case OP_WRITE:
+	case OP_PWRITE:
+		return window(m) + (buffer_of(op) == NO_BUFFER ? 0 :
+			pages_cached_in(m, mm, buffer_of(op), bytes_moved(m, op), pages));
+	case OP_VMSPLICE:
+		return pages_cached_of_iov(m, mm, &op->iov, pages);
+	case OP_PROCESS_VM_READV:
+	case OP_PROCESS_VM_WRITEV:
+		return pages_cached_of_iov(m, mm, &op->iov, pages) +
+		       pages_cached_of_iov(m, mm_of_pid(m, op->process_vm_readv.remote_pid),
+					   &op->remote_iov, pages);
+	case OP_MMAP:
+	case OP_MMAP2:
+		return op->mmap.flags & MAP_ANONYMOUS ? 0 : pages + window(m);
+	case OP_SPAWN:
+	case OP_EXEC:
+		return pages + window(m) * EXEC_SEGMENTS_MAX;
+	default:
+		return 0;
+	}
 }
 
 /* The strings, the stack, and the end of each segment, which becomes zero. */
@@ -224,7 +379,7 @@ static uint64_t pages_named(const struct machine *m, const struct op *op)
 	case OP_PREAD:
 	case OP_WRITE:
 	case OP_PWRITE:
-		pages = pages_moved(op);
+		pages = pages_moved(m, op);
 		break;
 	case OP_FILE_CREATE:
 		/* the blocks, and a directory for every two bytes of the path */
@@ -254,10 +409,9 @@ static uint64_t pages_named(const struct machine *m, const struct op *op)
 		pages = pages_of_program(op);
 		break;
 	default:
-		pages = pages_locked_in(op_mm(m, op), op);
+		pages = pages_locked_in(m, mm_of_pid(m, op->pid), op);
 		break;
 	}
-	pages += pages_ahead(m, op, pages);
 	return pages < all ? pages : all;
 }
 
@@ -282,16 +436,64 @@ static uint64_t tables_moved(const struct mm_struct *mm,
 	return spans < mm->nr_tables ? spans : mm->nr_tables;
 }
 
+static uint64_t pages_of_fd(const struct machine *m, const struct op *op, int64_t fd)
+{
+	return (bytes_behind(m, op, fd) >> PAGE_SHIFT) + 1;
+}
+
+/*
+ * Dirty pages that may reach the disk, whose blocks are frames, too: because they are
+ * asked for, or because with @pages more there are too many.
+ */
+static uint64_t pages_written_back(const struct machine *m, const struct op *op,
+				   uint64_t pages)
+{
+	const struct kernel *k = kernel_at(m);
+
+	switch (op->code) {
+	case OP_FSYNC:
+		return lesser(k->nr_dirty, pages_of_fd(m, op, op->fsync.fd));
+	case OP_MSYNC:
+		return lesser(k->nr_dirty, pages_spanned(op->msync.addr, op->msync.len));
+	case OP_TICK:
+		return k->nr_dirty;
+	default:
+		return k->nr_dirty + pages > global_dirty_limit(m, k->dirty_ratio)
+			? k->nr_dirty + pages : 0;
+	}
+}
+
+/* Pages of files that it may make dirty. */
+static uint64_t pages_dirtied(const struct op *op, uint64_t pages, uint64_t cached)
+{
+	switch (op->code) {
+	case OP_WRITE:
+	case OP_PWRITE:
+	case OP_SPLICE:
+	case OP_SENDFILE:
+		return pages;
+	case OP_MEM_READ:
+		return 0;
+	default:
+		return cached;
+	}
+}
+
 uint64_t mm_op_bound(const struct machine *m, const struct op *op)
 {
-	uint64_t pages = pages_named(m, op);
+	const uint64_t pages = pages_named(m, op);
+	const uint64_t cached = pages_cached(m, op, pages);
 	const struct mm_struct *mm = op_mm(m, op);
+	uint64_t others = 0;
 
 	if (op->code == OP_FORK && mm && !(op->fork.flags & CLONE_VM))
-		pages = frames_of_a_child(mm);
+		others = frames_of_a_child(mm);
 	else if (op->code == OP_MREMAP && mm)
-		pages += tables_moved(mm, &op->mremap);
-	return (takes_frames(op) ? pages : 0) + mapping_frames(pages);
+		others = tables_moved(mm, &op->mremap);
+	others += pages_written_back(m, op, pages_dirtied(op, pages, cached));
+	return lesser((takes_frames(op) ? pages : 0) + cached + others,
+		      machine_frames(m)) +
+	       mapping_frames(pages + cached + others);
 }
 
 /* Entries that are there already and have to be looked at. */
@@ -325,5 +527,7 @@ static uint64_t pages_passed(const struct machine *m, const struct op *op)
 
 uint64_t mm_op_work(const struct machine *m, const struct op *op)
 {
-	return pages_named(m, op) + pages_passed(m, op);
+	const uint64_t pages = pages_named(m, op);
+
+	return pages + pages_cached(m, op, pages) + pages_passed(m, op);
 }

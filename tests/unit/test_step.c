@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mmcore/mm/page_alloc.h"
 #include "mmcore/mm/vma.h"
 #include "tests/lib/space.h"
 
@@ -501,6 +502,106 @@ START_TEST(a_heap_that_is_locked_costs_no_more_than_it_said)
 }
 END_TEST
 
+#define MEGABYTES(n)	((uint64_t)(n) << 20)
+
+static uint8_t many_bytes[4 << 20];
+
+static void many_areas(void)
+{
+	for (uint64_t i = 0; i < 20000; i++)
+		host_mmap(sp.m, sp.pid, FAR(3) + i * 8192, 4096, RW, FIXED);
+}
+
+static void an_area(void)
+{
+	many_areas();
+	host_mmap(sp.m, sp.pid, FAR(1), MEGABYTES(16), RW, FIXED);
+}
+
+static void an_area_in_use(void)
+{
+	an_area();
+	host_touch(sp.m, sp.pid, FAR(1), MEGABYTES(16), ACCESS_WRITE);
+}
+
+static void a_memfd(void)
+{
+	struct op op = { .code = OP_MEMFD_CREATE, .pid = sp.pid };
+
+	many_areas();
+	ck_assert_int_eq(host_run(sp.m, &op).ret, 3);
+}
+
+/* On the disk, and not in the page cache. */
+static void a_file(void)
+{
+	struct op op = { .code = OP_FILE_CREATE, .path = "/f", .path_len = 2,
+			 .data = many_bytes, .data_len = sizeof(many_bytes) };
+
+	many_areas();
+	op.file_create = (struct op_file_create){ sizeof(many_bytes), 0644, false };
+	host_run(sp.m, &op);
+	op = (struct op){ .code = OP_OPEN, .pid = sp.pid, .path = "/f", .path_len = 2 };
+	op.open.flags = O_RDWR;
+	ck_assert_int_eq(host_run(sp.m, &op).ret, 3);
+}
+
+#define AREA FAR(1), MEGABYTES(16)
+
+static const struct {
+	void (*before)(void);
+	struct op op;
+} fresh[] = {
+	{ an_area, CALL(MEM_FILL, mem_fill, AREA, 1) },
+	{ an_area, CALL(MLOCK, mlock, FAR(1), MEGABYTES(4)) },
+	{ an_area, CALL(MADVISE, madvise, AREA, MADV_POPULATE_WRITE) },
+	{ an_area, CALL(MADVISE, madvise, AREA, MADV_DONTNEED) },
+	{ an_area, CALL(MPROTECT, mprotect, AREA, PROT_READ) },
+	{ an_area_in_use, CALL(MADVISE, madvise, AREA, MADV_WIPEONFORK) },
+	{ an_area_in_use, CALL(MADVISE, madvise, 0, 1ULL << 46, MADV_COLD) },
+	{ an_area_in_use, CALL(MUNMAP, munmap, AREA) },
+	{ an_area_in_use, CALL(MREMAP, mremap, AREA, MEGABYTES(16), 1, 0) },
+	{ an_area_in_use, CALL(FORK, fork, 0) },
+	{ many_areas, CALL(MMAP, mmap, AREA, RW, PRIVATE | MAP_POPULATE, -1, 0) },
+	{ many_areas, { .code = OP_FILE_CREATE, .path = "/c", .path_len = 2,
+			.data = many_bytes, .data_len = sizeof(many_bytes),
+			.file_create = { sizeof(many_bytes), 0644, true } } },
+	{ many_areas, { .code = OP_FILE_CREATE, .path = "/s", .path_len = 2,
+			.file_create = { MEGABYTES(32), 0644, true } } },
+	{ many_areas, CALL(EXIT, exit, 0) },
+	{ a_memfd, { .code = OP_WRITE, .data = many_bytes,
+		     .data_len = sizeof(many_bytes),
+		     .write = { 3, NO_BUFFER, sizeof(many_bytes) } } },
+	{ a_file, { .code = OP_READ, .buf = many_bytes,
+		    .read = { 3, 1ULL << 40, NO_BUFFER } } },
+	{ a_file, CALL(MMAP, mmap, FAR(1), sizeof(many_bytes), RW,
+		       MAP_PRIVATE | MAP_POPULATE, 3, 0) },
+};
+
+/* Who asks for little beside much else is not refused for it. */
+START_TEST(a_bound_is_at_most_twice_what_comes)
+{
+	struct op op = fresh[_i].op;
+	uint64_t bound, before, free, cost;
+
+	memset(many_bytes, 1, sizeof(many_bytes));
+	fresh[_i].before();
+	op.pid = sp.pid;
+	bound = mm_op_bound(sp.m, &op);
+	before = sp.m->nr_resident;
+	free = nr_free_pages(sp.m);
+	host_run(sp.m, &op);
+	cost = sp.m->nr_resident - before;
+	ck_assert_uint_le(cost, bound);
+	/* What is mapped and still zero is taken, though the host does not feel it. */
+	if (nr_free_pages(sp.m) < free && free - nr_free_pages(sp.m) > cost)
+		cost = free - nr_free_pages(sp.m);
+	ck_assert_msg(bound <= 2 * cost + 128,
+		      "operation %d: %llu frames, it said %llu", (int)op.code,
+		      (unsigned long long)cost, (unsigned long long)bound);
+}
+END_TEST
+
 /* Reading, it brings out what it says; the others bring nothing. */
 START_TEST(room_is_needed_for_what_is_read)
 {
@@ -584,6 +685,8 @@ Suite *suite_step(void)
 	tcase_add_test(t, a_move_of_many_tables_costs_no_more_than_it_said);
 	tcase_add_test(t, locking_what_lies_far_apart_costs_no_more_than_it_said);
 	tcase_add_test(t, a_heap_that_is_locked_costs_no_more_than_it_said);
+	tcase_add_loop_test(t, a_bound_is_at_most_twice_what_comes, 0,
+			    sizeof(fresh) / sizeof(fresh[0]));
 	tcase_add_test(t, room_is_needed_for_what_is_read);
 	tcase_add_test(t, work_grows_with_the_pages_there_are);
 	suite_add_tcase(suite, t);
