@@ -342,7 +342,7 @@ static uint64_t pages_cached(const struct machine *m, const struct op *op,
 		return op->mmap.flags & MAP_ANONYMOUS ? 0 : pages + window(m);
 	case OP_SPAWN:
 	case OP_EXEC:
-		return pages + window(m) * EXEC_SEGMENTS_MAX;
+		return pages + window(m) * lesser(pages, EXEC_SEGMENTS_MAX);
 	default:
 		return 0;
 	}
@@ -472,10 +472,18 @@ static uint64_t pages_dirtied(const struct op *op, uint64_t pages, uint64_t cach
 	case OP_SPLICE:
 	case OP_SENDFILE:
 		return pages;
-	case OP_MEM_READ:
-		return 0;
-	default:
+	case OP_READ:
+	case OP_PREAD:
+	case OP_MEM_WRITE:
+	case OP_MEM_FILL:
+	case OP_MEM_TOUCH:
+	case OP_MADVISE:
+	case OP_PROCESS_VM_READV:
+	case OP_PROCESS_VM_WRITEV:
+	case OP_VMSPLICE:
 		return cached;
+	default:
+		return 0;
 	}
 }
 
