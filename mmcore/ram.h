@@ -192,6 +192,7 @@ void ram_copy_frame(struct step *s, pfn_t to, pfn_t from);
 
 static inline bool ram_frame_is_blank(const struct machine *m, pfn_t pfn)
 {
+	MM_ASSERT(pfn < machine_frames(m));
 	return !(m->frame_map[pfn] & FRAME_WRITTEN);
 }
 
@@ -227,10 +228,12 @@ uint64_t ram_release_run(struct machine *m, uint64_t pfn, uint64_t *nr);
 	static inline const type *kind##_at(const struct machine *m,	\
 					    kind##_ref r)		\
 	{								\
+		MM_ASSERT(r.pa <= m->ram_bytes - sizeof(type));		\
 		return ram_at(m, r.pa);					\
 	}								\
 	static inline type *kind##_mut(struct step *s, kind##_ref r)	\
 	{								\
+		MM_ASSERT((r.pa & ~PAGE_MASK) <= PAGE_SIZE - sizeof(type)); \
 		return ram_mut(s, r.pa);				\
 	}								\
 	typedef type kind##_object_defined

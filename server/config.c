@@ -157,6 +157,11 @@ static const char *take_config(struct server_config *c, const char *text)
 	return set_text(&c->config_file, text);
 }
 
+static const char *take_dumps(struct server_config *c, const char *text)
+{
+	return set_text(&c->dump_dir, text);
+}
+
 static const char *take_allow_host(struct server_config *c, const char *text)
 {
 	if (strpbrk(text, "/ @,"))
@@ -199,6 +204,10 @@ static const struct setting settings[] = {
 	{ "config", 'c', "FILE",
 	  "Read settings from FILE (" CONFIG_FILE ", if there is one)",
 	  take_config, false },
+	{ "dumps", 'D', "DIR",
+	  "Write the memory and the history of a machine whose inside broke, which "
+	  "is our mistake, to files in DIR (DIR of --data and /dumps; with "
+	  "--ephemeral none); 16 of them at most", take_dumps, false },
 	{ "port-file", 'p', "FILE", "Write the port in use to FILE",
 	  take_port_file, false },
 };
@@ -389,6 +398,22 @@ static void check(const struct server_config *c)
 			    "(--ephemeral says that you know)");
 }
 
+/* Beside what lasts: allocated, or NULL where this user has no such place. */
+static const char *default_dumps(const struct server_config *c)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	char *path = NULL;
+	int len = -1;
+
+	if (c->data_dir)
+		len = asprintf(&path, "%s/dumps", c->data_dir);
+	else if (state && *state)
+		len = asprintf(&path, "%s/mmapd/dumps", state);
+	else if (home && *home)
+		len = asprintf(&path, "%s/.local/state/mmapd/dumps", home);
+	return len < 0 ? NULL : path;
+}
+
 void config_read(struct server_config *config, int argc, char **argv)
 {
 	struct reading r = { .config = config };
@@ -398,6 +423,8 @@ void config_read(struct server_config *config, int argc, char **argv)
 	read_environment(&r);
 	read_file(&r);
 	check(config);
+	if (!config->dump_dir && !config->ephemeral)
+		config->dump_dir = default_dumps(config);
 }
 
 static void free_list(char **list)
@@ -414,6 +441,7 @@ void config_free(struct server_config *c)
 	free((char *)c->port_file);
 	free((char *)c->token_file);
 	free((char *)c->config_file);
+	free((char *)c->dump_dir);
 	free_list(c->allow_host);
 	free_list(c->allow_origin);
 }

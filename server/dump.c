@@ -5,9 +5,12 @@
  * the history holds, each as its number, method, pid, arguments and data in
  * hex. Failing to write it changes nothing but the log.
  */
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "server/hosted.h"
@@ -95,10 +98,51 @@ static bool write_ram(const struct hosted *h, const char *path)
 	return !close(fd) && done;
 }
 
+#define DUMPS_MAX 16	/* .txt files; more help nobody, and fill the disk */
+
+/* The folder, made with those above it where it is missing. False: it cannot be. */
+static bool make_folder(const char *dir)
+{
+	char path[512];
+	const size_t len = strlen(dir);
+
+	if (len >= sizeof(path))
+		return false;
+	memcpy(path, dir, len + 1);
+	for (char *at = path + 1; (at = strchr(at, '/')); at++) {
+		*at = '\0';
+		mkdir(path, 0700);
+		*at = '/';
+	}
+	return !mkdir(path, 0700) || errno == EEXIST;
+}
+
+static bool has_room(const char *dir)
+{
+	DIR *folder = opendir(dir);
+	struct dirent *entry;
+	int nr = 0;
+
+	while (folder && (entry = readdir(folder))) {
+		const char *dot = strrchr(entry->d_name, '.');
+
+		nr += dot && !strcmp(dot, ".txt");
+	}
+	if (folder)
+		closedir(folder);
+	return folder && nr < DUMPS_MAX;
+}
+
 void dump_machine(const struct hosted *h, const char *dir)
 {
 	char base[512], path[520];
 	bool text, ram;
+
+	if (!make_folder(dir) || !has_room(dir)) {
+		log_warning("machine %s was not dumped: %s cannot be made, or has %d "
+			    "dumps already", h->name, dir, DUMPS_MAX);
+		return;
+	}
 
 	snprintf(base, sizeof(base), "%s/%s-%llu", dir, h->name,
 		 (unsigned long long)h->seq);

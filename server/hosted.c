@@ -118,10 +118,9 @@ static uint64_t growth(const struct hosted *h, const struct op *op,
 }
 
 static bool within_quotas(const struct hosted *h, const struct op *op,
-			  struct rpc_error *error)
+			  uint64_t bound, struct rpc_error *error)
 {
 	const struct machine_limits *max = machines_limits(h->all);
-	const uint64_t bound = mm_op_bound(&h->m, op);
 	const uint64_t more = growth(h, op, bound);
 
 	if (unlikely(bound > max->op_frames))
@@ -166,35 +165,72 @@ static bool panicked(struct hosted *h, const struct panic_report *report,
 	return rpc_fail(error, RPC_INTERNAL_ERROR, "", "%s", h->read_only);
 }
 
+/*
+ * The core counts its work, and every walk in it is linear in what there is: so many
+ * entries, links and pages. Where it has done many times as much as the machine has
+ * memory for, a list or a tree leads back into itself, and the walk would never end.
+ */
+#define WORK_PER_FRAME	(512LL * 64)	/* its entries, each met so often */
+
+static void walk_without_end(struct mm_poll *poll)
+{
+	(void)poll;
+	mm_panic("a walk comes to its end", __FILE__, __LINE__);
+}
+
+/* @frames: those that the operation may bring in. */
+static void allow_work(struct hosted *h, uint64_t frames)
+{
+	h->work = (struct mm_poll){
+		.left = (int64_t)(machines_limits(h->all)->walk_at_least +
+				  64 * machine_frames(&h->m)) +
+			(int64_t)(h->m.nr_written + frames) * WORK_PER_FRAME,
+		.due = walk_without_end,
+	};
+	h->m.poll = &h->work;
+	panic_region(h->m.ram, h->m.ram_bytes + h->m.disk_bytes);
+}
+
+static void end_work(struct hosted *h)
+{
+	h->m.poll = NULL;
+}
+
 /* False: it panicked, see @report. */
-static bool guarded_step(struct machine *m, const struct op *op,
+static bool guarded_step(struct hosted *h, const struct op *op, uint64_t bound,
 			 struct op_result *res, struct trace *trace,
 			 enum mm_status *status, struct panic_report *report)
 {
 	struct panic_guard guard;
 
-	panic_guard_enter(&guard);
+	allow_work(h, bound);
+	panic_guard_enter(&guard, true);
 	if (_setjmp(guard.env)) {
+		end_work(h);
 		*report = guard.report;
 		return false;
 	}
-	*status = mm_step(m, op, res, trace);
+	*status = mm_step(&h->m, op, res, trace);
 	panic_guard_leave(&guard);
+	end_work(h);
 	return true;
 }
 
-static bool guarded_look(bool (*look)(void *ctx), void *ctx, bool *answer,
-			 struct panic_report *report)
+static bool guarded_look(struct hosted *h, bool (*look)(void *ctx), void *ctx,
+			 bool *answer, struct panic_report *report)
 {
 	struct panic_guard guard;
 
-	panic_guard_enter(&guard);
+	allow_work(h, 0);
+	panic_guard_enter(&guard, false);
 	if (_setjmp(guard.env)) {
+		end_work(h);
 		*report = guard.report;
 		return false;
 	}
 	*answer = look(ctx);
 	panic_guard_leave(&guard);
+	end_work(h);
 	return true;
 }
 
@@ -204,9 +240,16 @@ bool hosted_read(struct hosted *h, bool (*look)(void *ctx), void *ctx,
 	struct panic_report report;
 	bool answer;
 
-	if (!guarded_look(look, ctx, &answer, &report))
+	if (!guarded_look(h, look, ctx, &answer, &report))
 		return panicked(h, &report, "looking inside", error);
 	return answer;
+}
+
+void hosted_panicked(struct hosted *h, const struct panic_report *report,
+		     const char *what, struct rpc_error *error)
+{
+	end_work(h);
+	panicked(h, report, what, error);
 }
 
 /* ---- operations ---- */
@@ -241,22 +284,38 @@ static void operation_done(struct hosted *h, bool lost)
 	hosted_charge(h);
 }
 
+/* What an operation may need is found by looking inside, which is guarded, too. */
+struct quota_look {
+	const struct hosted *h;
+	const struct op *op;
+	struct rpc_error *error;
+	uint64_t bound;		/* frames that it may touch */
+};
+
+static bool look_at_quotas(void *ctx)
+{
+	struct quota_look *q = ctx;
+
+	if (too_long_here(q->h, q->op))
+		return rpc_defer(q->error);
+	q->bound = mm_op_bound(&q->h->m, q->op);
+	return within_quotas(q->h, q->op, q->bound, q->error);
+}
+
 bool hosted_apply(struct hosted *h, const struct op *op,
 		  struct op_result *res, struct trace *trace,
 		  struct rpc_error *error)
 {
 	enum mm_status status = MM_OK;
+	struct quota_look quota = { .h = h, .op = op, .error = error };
 	struct panic_report report;
 
-	if (!hosted_writable(h, error))
-		return false;
-	if (too_long_here(h, op))
-		return rpc_defer(error);
-	if (!within_quotas(h, op, error))
+	if (!hosted_writable(h, error) ||
+	    !hosted_read(h, look_at_quotas, &quota, error))
 		return false;
 	if (!history_reserve(&h->history, op))
 		return out_of_memory(error);
-	if (unlikely(!guarded_step(&h->m, op, res, trace, &status, &report))) {
+	if (unlikely(!guarded_step(h, op, quota.bound, res, trace, &status, &report))) {
 		hosted_charge(h);
 		return panicked(h, &report, op_method(op->code), error);
 	}

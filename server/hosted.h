@@ -35,6 +35,7 @@ struct hosted {
 	struct snapshots snapshots;
 	uint64_t keyframe_at;		/* history.allocated at the last regular one */
 	bool in_run;			/* between begin and commit or rollback */
+	struct mm_poll work;		/* what the core may do in one go, see hosted.c */
 	struct history_mark run_mark;	/* where the run began */
 };
 
@@ -72,6 +73,9 @@ bool hosted_room(const struct hosted *h, uint64_t frames,
 void hosted_quarantine(struct hosted *h, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 const char *op_method(enum op_code code);
+/* A method that held @h panicked: quarantine it, and say so in @error (-32603). */
+void hosted_panicked(struct hosted *h, const struct panic_report *report,
+		     const char *what, struct rpc_error *error);
 
 /* ---- past.c ---- */
 

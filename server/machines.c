@@ -40,6 +40,7 @@ struct machine_limits machine_limits_default(void)
 		.snapshots = 64,
 		.snapshot_frames = 262144,
 		.op_frames = 1048576,
+		.walk_at_least = 1ULL << 26,
 	};
 }
 
@@ -139,6 +140,45 @@ void machines_free(struct machines *all)
 	free(all);
 }
 
+/* ---- who holds what ---- */
+
+/*
+ * The machines whose locks this thread holds, the last one last. A method that panics
+ * lets go of what it had taken, and the last one is the one it was looking at.
+ */
+#define HELD_MAX 8
+
+static _Thread_local struct { struct hosted *h[HELD_MAX]; uint32_t nr; } held;
+
+static void note_region(void)
+{
+	const struct machine *m = held.nr ? &held.h[held.nr - 1]->m : NULL;
+
+	if (m && m->ram)
+		panic_region(m->ram, m->ram_bytes + m->disk_bytes);
+	else
+		panic_region(NULL, 0);
+}
+
+static void note_locked(struct hosted *h)
+{
+	MM_ASSERT(held.nr < HELD_MAX);
+	held.h[held.nr++] = h;
+	note_region();
+}
+
+static void note_unlocked(const struct hosted *h)
+{
+	uint32_t at = held.nr;
+
+	while (at && held.h[at - 1] != h)
+		at--;
+	MM_ASSERT(at);
+	for (held.nr--; at <= held.nr; at++)
+		held.h[at - 1] = held.h[at];
+	note_region();
+}
+
 /* ---- the table; under the registry's lock ---- */
 
 static struct hosted **bucket_of(struct machines *all, const char *name)
@@ -236,6 +276,7 @@ struct hosted *machines_add(struct machines *all, const char *name,
 	if (h) {
 		h->refs = 2;	/* the registry's and the caller's */
 		pthread_mutex_lock(&h->lock);	/* nobody else knows it yet */
+		note_locked(h);
 	}
 	pthread_mutex_unlock(&all->lock);
 	return h;
@@ -281,6 +322,36 @@ void machines_destroy(struct hosted *h)
 
 /* ---- locking ---- */
 
+static bool let_go_of_all_above(uint32_t nr, const struct panic_report *report,
+				const char *what, struct rpc_error *error)
+{
+	if (held.nr > nr)
+		hosted_panicked(held.h[held.nr - 1], report, what, error);
+	else if (nr)
+		hosted_panicked(held.h[nr - 1], report, what, error);
+	else
+		rpc_fail(error, RPC_INTERNAL_ERROR, "", "\"%s\" was not true (%s:%d)",
+			 report->expr, report->file, report->line);
+	while (held.nr > nr)
+		machines_unlock(held.h[held.nr - 1]);
+	return false;
+}
+
+bool machines_guard(bool (*method)(void *ctx), void *ctx, const char *what,
+		    struct rpc_error *error)
+{
+	const uint32_t nr = held.nr;
+	struct panic_guard guard;
+	bool done;
+
+	panic_guard_enter(&guard, false);
+	if (_setjmp(guard.env))
+		return let_go_of_all_above(nr, &guard.report, what, error);
+	done = method(ctx);
+	panic_guard_leave(&guard);
+	return done;
+}
+
 static struct hosted *find_and_ref(struct machines *all, const char *name)
 {
 	struct hosted *h;
@@ -305,6 +376,7 @@ static struct hosted *no_such_machine(const char *name,
 static struct hosted *still_there(struct hosted *h, const char *name,
 				  struct rpc_error *error)
 {
+	note_locked(h);
 	if (likely(!h->gone))
 		return h;
 	machines_unlock(h);
@@ -347,6 +419,7 @@ struct hosted *machines_lock(struct machines *all, const char *name,
 
 void machines_unlock(struct hosted *h)
 {
+	note_unlocked(h);
 	pthread_mutex_unlock(&h->lock);
 	unref(h);
 }
@@ -400,8 +473,10 @@ bool machines_each(struct machines *all,
 				"the host is out of memory");
 	for (uint32_t i = 0; i < nr; i++) {
 		if (done && lock_listed(list[i])) {
+			note_locked(list[i]);
 			if (!list[i]->gone)
 				visit(list[i], ctx);
+			note_unlocked(list[i]);
 			pthread_mutex_unlock(&list[i]->lock);
 		} else {
 			done = false;

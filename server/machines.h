@@ -27,6 +27,8 @@ struct machine_limits {
 	uint32_t snapshots;		/* of one machine: 64 */
 	uint64_t snapshot_frames;	/* held by one machine's snapshots: 262144 */
 	uint64_t op_frames;		/* one operation's bound: 1048576 */
+	uint64_t walk_at_least;		/* entries that any look or operation may meet, a
+					 * ring of pointers included: 2^26 */
 };
 
 /* An operation that may visit more frames than this is not run on a loop. */
@@ -68,6 +70,19 @@ struct hosted *machines_lock(struct machines *all, const char *name,
 struct hosted *machines_trylock(struct machines *all, const char *name,
 				bool *busy, struct rpc_error *error);
 void machines_unlock(struct hosted *h);
+
+/**
+ * machines_guard - run a method so that a broken machine costs no other
+ * @method: does the work; what it locks above what is held already is let go of
+ *          where it panics
+ * @what:   its name
+ *
+ * Where an invariant breaks, or a wild pointer leaves a machine's memory, the machine
+ * locked last is quarantined. What @method had allocated is lost then.
+ * Returns: what @method returned; false with *error = -32603 where it panicked.
+ */
+bool machines_guard(bool (*method)(void *ctx), void *ctx, const char *what,
+		    struct rpc_error *error);
 
 /* Remove from the registry; @h stays locked, and is freed when the last holder
  * lets go. Whoever waits for its lock is told -32001. */

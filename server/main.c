@@ -16,6 +16,7 @@
 #include "server/listen.h"
 #include "server/log.h"
 #include "server/machines.h"
+#include "server/methods/guard.h"
 #include "server/worker.h"
 
 #define STOP_SECONDS 10		/* from the signal to the end, at most */
@@ -92,9 +93,11 @@ int main(int argc, char **argv)
 	config_read(&server.config, argc, argv);
 	hold_signals(&stop);
 	json_memory_install();	/* before there are threads */
+	methods_guard();
 	json_object_seed(0);
 	server.machines = machines_new(&limits);
 	if (server.machines) {
+		machines_set_dump_dir(server.machines, server.config.dump_dir);
 		status = serve(&server, &stop);
 		machines_free(server.machines);
 	}

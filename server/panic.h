@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the daemon does where an invariant of ours breaks (mmcore/lib/assert.h):
- * leave the core by a jump to whoever guards the current thread. Nothing in
- * the core owns memory or locks, so nothing is lost by it but the operation.
- * A panic that nobody guards ends the daemon.
+ * What the daemon does where an invariant of ours breaks (mmcore/lib/assert.h), or a
+ * wild pointer leaves the memory of a machine: leave by a jump to whoever guards the
+ * current thread. Nothing in the core owns memory or locks, so nothing is lost by it but
+ * the operation. A panic that nobody guards ends the daemon.
  */
 #ifndef SERVER_PANIC_H
 #define SERVER_PANIC_H
 
 #include <setjmp.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct panic_report {
 	char expr[96];
@@ -20,13 +21,16 @@ struct panic_report {
 struct panic_guard {
 	jmp_buf env;
 	struct panic_guard *outer;	/* guards nest */
+	/* Nothing but the core runs under it, so that any SIGSEGV is the core's; under
+	 * others only one at an address of panic_region() is. */
+	bool core_only;
 	struct panic_report report;
 };
 
 /*
  *	struct panic_guard guard;
  *
- *	panic_guard_enter(&guard);
+ *	panic_guard_enter(&guard, core_only);
  *	if (_setjmp(guard.env))
  *		… it panicked: guard.report; the guard is gone …
  *	else
@@ -34,7 +38,14 @@ struct panic_guard {
  *
  * _setjmp() saves no signal mask: it must not cost a system call.
  */
-void panic_guard_enter(struct panic_guard *guard);
+void panic_guard_enter(struct panic_guard *guard, bool core_only);
 void panic_guard_leave(struct panic_guard *guard);
+
+/* Where this thread may come upon wild pointers: a machine's memory, and what lies near
+ * it. @bytes is 0 where it looks at none. */
+void panic_region(const void *start, size_t bytes);
+
+/* Take SIGSEGV, SIGBUS and SIGFPE, for the whole process. Once, before there are threads. */
+void panic_catch_faults(void);
 
 #endif

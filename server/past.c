@@ -155,7 +155,7 @@ static bool guarded_route(const struct hosted *h, const struct route *route,
 	struct panic_guard guard;
 	bool done;
 
-	panic_guard_enter(&guard);
+	panic_guard_enter(&guard, false);
 	if (_setjmp(guard.env)) {
 		r->same = false;
 		return false;

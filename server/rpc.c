@@ -136,6 +136,13 @@ static bool too_large(struct rpc_error *error)
 			RPC_ANSWER_MAX);
 }
 
+static bool guard_nothing(struct rpc_call *call)
+{
+	return call->method->exec(call);
+}
+
+bool (*rpc_guard)(struct rpc_call *call) = guard_nothing;
+
 static bool decode_and_run(struct rpc_call *call, const json_t *params)
 {
 	struct rpc_scratch scratch = { .nr = 0 };
@@ -143,7 +150,7 @@ static bool decode_and_run(struct rpc_call *call, const json_t *params)
 
 	done = rpc_decode(call->method, params, call->args, &scratch,
 			  &call->error) &&
-	       call->method->exec(call);
+	       rpc_guard(call);
 	rpc_scratch_free(&scratch);
 	return done;
 }

@@ -120,6 +120,10 @@ struct rpc_method {
 	uint32_t op_code;	/* enum op_code for methods that are operations */
 };
 
+/* Runs call->method->exec(call), guarded by whoever knows what it may break; set once,
+ * before there are threads. */
+extern bool (*rpc_guard)(struct rpc_call *call);
+
 #define RPC_METHOD_OPERATION	1	/* runs as one struct op: op_code */
 #define RPC_METHOD_MUTATES	2
 #define RPC_METHOD_SLOW		4	/* may need the thread pool */

@@ -14,6 +14,7 @@ struct server_config {
 	uint32_t workers;		/* loops; default: the cores */
 	bool ephemeral;
 	const char *data_dir, *store, *port_file, *token_file, *config_file;
+	const char *dump_dir;		/* of machines that we broke; NULL: none */
 	char **allow_host, **allow_origin;	/* NULL-terminated */
 };
 

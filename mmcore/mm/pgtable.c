@@ -228,6 +228,7 @@ void free_pgtables(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
 {
 	const struct freeing f = { mm, floor, ceiling };
 
+	MM_ASSERT(start <= end && end <= s->m->arch->task_size);
 	if (neighbour_keeps_tables(s->m->arch, &f, start, end))
 		return;
 	free_tables_below(s, &f, 0, mm_at(s->m, mm)->pgd, start, end);

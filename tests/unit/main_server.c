@@ -17,6 +17,7 @@
 	X(exec_image)	\
 	X(rpc)		\
 	X(view)		\
+	X(wild)		\
 	X(machines)
 
 #define X(name) Suite *suite_##name(void);
