@@ -2,7 +2,8 @@
 /*
  * Bytes as operations on a small machine: whatever they are, no assertion
  * fails, nothing is read or written out of place, and every invariant holds
- * after each. The first byte chooses the architecture; then two bytes choose an
+ * after each. The first byte chooses the architecture, and whether each operation is
+ * first left at one of its polls and undone; then two bytes choose an
  * operation and its process, the next few its addresses, lengths, descriptors,
  * paths and flags, small enough to collide often. A program to be executed is a
  * struct exec_image of such numbers, or just bytes.
@@ -13,10 +14,12 @@
  */
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mmcore/uapi.h"
 #include "tests/lib/host.h"
+#include "tests/lib/undo.h"
 
 #define PROCESSES 4	/* alive at a time */
 #define OPERATIONS 64
@@ -402,7 +405,22 @@ static void check_what_changed(struct machine *m)
 	ram_clear_dirty(m);
 }
 
-static void run_next(struct input *in, struct machine *m)
+/* Left at a poll and undone, it has never been. */
+static void cancel_first(struct machine *m, const struct op *op, uint64_t at)
+{
+	const uint64_t before = host_digest(m);
+	struct op_result res;
+	struct undo u;
+
+	undo_open(&u, m);
+	undo_cancel_at(m, op, &res, at);
+	undo_back(&u);
+	undo_close(&u);
+	if (host_digest(m) != before)
+		abort();
+}
+
+static void run_next(struct input *in, struct machine *m, bool cancels)
 {
 	static uint8_t buf[1 << 16];
 	struct op op = { .code = OP_NONE, .data = buf, .buf = buf };
@@ -416,6 +434,8 @@ static void run_next(struct input *in, struct machine *m)
 		op.data_len = 100;
 	if (!may_run(m, &op))
 		return;
+	if (cancels)
+		cancel_first(m, &op, (uint64_t)(in->end - in->at) % 41);
 	mm_step(m, &op, &res, NULL);
 	check_what_changed(m);
 }
@@ -435,14 +455,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = { data, data + size };
 	struct mm_config config = mm_config_default();
 	struct machine *m;
+	uint8_t choice;
 
 	config.ram = RAM;
 	config.disk = RAM;
-	config.arch = byte(&in) % NR_ARCHS;
+	choice = byte(&in);
+	config.arch = choice % NR_ARCHS;
 	m = host_machine_new(&config);
 	look_around(m, host_spawn(m));
 	for (int i = 0; i < OPERATIONS && in.at < in.end; i++)
-		run_next(&in, m);
+		run_next(&in, m, choice >= 192);
 	host_check(m);
 	host_machine_free(m);
 	return 0;
