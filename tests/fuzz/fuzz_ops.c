@@ -449,6 +449,29 @@ static void look_around(const struct machine *m, uint32_t pid)
 	heap = mm->start_brk;
 }
 
+/* What a machine shows, whatever has become of it: binary files, runs, mappings. */
+static void look_inside(const struct machine *m)
+{
+	static const char *const files[] = {
+		"/proc/kpageflags", "/proc/kpagecount", "/proc/1/pagemap",
+	};
+	static struct mm_mapping found[4 * RAM / PAGE_SIZE];
+	static uint8_t bytes[64 << 10];
+	enum frame_use use;
+
+	for (int i = 0; i < 3; i++) {
+		const uint64_t size = mm_proc_size(m, files[i]);
+		const uint64_t at = i == 2 ? arena >> 9 : 0;
+
+		mm_proc_pread(m, files[i], at, bytes,
+			      size < sizeof(bytes) ? size : sizeof(bytes));
+	}
+	for (uint64_t pfn = 0; pfn < RAM / PAGE_SIZE;
+	     pfn += mm_frame_run(m, pfn, RAM / PAGE_SIZE, &use))
+		if (mm_rmap_room(m, (pfn_t)pfn) <= sizeof(found) / sizeof(found[0]))
+			mm_rmap(m, (pfn_t)pfn, found);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -466,6 +489,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < OPERATIONS && in.at < in.end; i++)
 		run_next(&in, m, choice >= 192);
 	host_check(m);
+	look_inside(m);
 	host_machine_free(m);
 	return 0;
 }

@@ -13,40 +13,141 @@ import sys
 
 THERE = {"machine", "process"}		# the target makes them itself
 
-# What no example shows: a life with a way back, and runs that are undone.
+AREA = "0x10000000"
+FIXED = "MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED"
+RW = "PROT_READ|PROT_WRITE"
+
+
+def by(method, **params):
+    """A call of process 1 of the machine."""
+    return method, {"machine": "m", "pid": 1, **params}
+
+
+def on(method, **params):
+    """A call to the machine."""
+    return method, {"machine": "m", **params}
+
+
+def proc(*names):
+    return [on("proc.read", path=f"/proc/{name}") for name in names]
+
+
+# What no example shows: a life with a way back, runs that are undone, all files of
+# /proc, pipes in a row, files that are mapped, read ahead, cut and sealed.
 LIVES = {
     "snapshots": [
-        ("machine.snapshot", {"machine": "m", "snapshot": "a"}),
-        ("process.fork", {"machine": "m", "pid": 1}),
-        ("machine.snapshot", {"machine": "m", "snapshot": "b"}),
-        ("machine.tick", {"machine": "m", "jiffies": 1}),
-        ("machine.revert", {"machine": "m", "snapshot": "a"}),
-        ("machine.snapshot", {"machine": "m", "snapshot": "a"}),
-        ("machine.revert", {"machine": "m", "seq": 1}),
-        ("machine.fork", {"machine": "m", "name": "n", "seq": 2}),
-        ("machine.history", {"machine": "m"}),
+        on("machine.snapshot", snapshot="a"),
+        by("process.fork"),
+        on("machine.revert", seq=1),
+        on("machine.snapshot", snapshot="b"),
+        on("machine.tick", jiffies=1),
+        on("machine.revert", snapshot="a"),
+        on("machine.snapshot", snapshot="a"),
+        on("machine.fork", name="n", seq=3),
+        on("machine.history"),
         ("machine.revert", {"machine": "n", "seq": 1}),
-        ("machine.check", {"machine": "m"}),
-        ("machine.digest", {"machine": "m"}),
+        on("machine.info"),
+        on("machine.check"),
+        on("machine.digest"),
+        ("machine.list", {}),
         ("machine.destroy", {"machine": "n"}),
     ],
     "atomic": [
-        ("machine.run", {"machine": "m", "atomic": True, "ops": [
+        on("machine.run", atomic=True, stop_on="failure", ops=[
             {"method": "process.fork", "params": {"pid": 1}},
-            {"method": "sys.munmap", "params": {"pid": 1, "addr": 1, "len": 1}}]}),
-        ("machine.run", {"machine": "m", "atomic": True, "ops": [
             {"method": "machine.snapshot", "params": {"snapshot": "a"}},
-            {"method": "process.fork", "params": {"pid": 1}}]}),
-        ("machine.history", {"machine": "m", "since": 1}),
+            {"method": "sys.munmap", "params": {"pid": 1, "addr": 1, "len": 1},
+             "expect": {"ok": True}}]),
+        on("machine.run", atomic=True, ops=[
+            {"method": "machine.snapshot", "params": {"snapshot": "a"}},
+            {"method": "process.fork", "params": {"pid": 1}}]),
+        on("machine.run", stop_on="failure", ops=[
+            {"method": "sys.munmap", "params": {"pid": 1, "addr": 1, "len": 1}},
+            {"method": "process.fork", "params": {"pid": 1}}]),
+        on("machine.history", since=1),
     ],
     # More pages than a loop looks at: it is left there, and done elsewhere.
     "later": [
-        ("sys.mmap", {"machine": "m", "pid": 1, "len": "24M", "prot": "PROT_READ|PROT_WRITE",
-                      "flags": "MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED", "addr": "0x10000000"}),
-        ("mem.touch", {"machine": "m", "pid": 1, "addr": "0x10000000", "len": "24M",
-                       "access": "read"}),
-        ("mem.fill", {"machine": "m", "pid": 1, "addr": "0x10000000", "len": "20M", "byte": 1}),
-        ("process.exit", {"machine": "m", "pid": 1}),
+        by("sys.mmap", addr=AREA, len="24M", prot=RW, flags=FIXED),
+        by("mem.touch", addr=AREA, len="24M", access="read"),
+        by("mem.fill", addr=AREA, len="20M", byte=1),
+        by("mem.fill", addr=AREA, len="1M", byte=2, explain=True),
+        on("ram.map", first=0, count=4096, format="bytes"),
+        by("process.exit"),
+    ],
+    "explained": [
+        by("sys.mmap", addr=AREA, len="8K", prot=RW, flags=FIXED, explain=True),
+        by("mem.touch", addr=AREA, access="write", explain=True),
+        by("mem.touch", addr=1, access="exec", explain=True),
+        by("process.fork", explain=True),
+        by("sys.munmap", addr=1, len=1, explain=True),
+        by("sys.mremap", addr=AREA, old_len="8K", new_len="1M", flags="MREMAP_MAYMOVE",
+           explain=True),
+        by("mm.pagemap", addr=AREA, len="8K"),
+        on("page.rmap", pfn=4095),
+    ],
+    "proc": proc("", "self", "meminfo", "zoneinfo", "vmstat", "buddyinfo", "pagetypeinfo",
+                 "slabinfo", "stat", "cpuinfo", "loadavg", "uptime", "version", "swaps",
+                 "filesystems", "sys", "sys/vm", "sys/vm/swappiness", "sys/fs", "nothing"),
+    "process": [by("sys.mlockall", flags="MCL_CURRENT"), *proc(
+        "1", "1/maps", "1/smaps", "1/smaps_rollup", "1/status", "1/stat", "1/statm",
+        "1/cmdline", "1/comm", "1/limits", "1/fd", "1/pagemap", "meminfo")],
+    "pipes": [
+        by("sys.pipe"), by("sys.pipe"),
+        on("file.create", path="/f", data="hello", size="64K"),
+        by("sys.open", path="/f", flags="O_RDWR"),
+        by("sys.splice", fd_in=7, off_in=0, fd_out=4, len="20K"),
+        by("sys.tee", fd_in=3, fd_out=6, len="8K"),
+        by("pipe.info", fd=3),
+        by("sys.splice", fd_in=3, fd_out=6, len="2K"),
+        by("sys.splice", fd_in=3, fd_out=7, off_out="4K", len="4K", flags="SPLICE_F_MOVE"),
+        by("sys.splice", fd_in=5, fd_out=7, off_out="32K", len="64K"),
+        by("sys.mmap", addr=AREA, len="64K", prot=RW, flags=FIXED),
+        by("mem.fill", addr=AREA, len="64K", byte=1),
+        by("sys.vmsplice", fd=4, iov=[{"base": AREA, "len": "16K"}], flags="SPLICE_F_GIFT"),
+        by("sys.splice", fd_in=3, fd_out=7, off_out="16K", len="16K", flags="SPLICE_F_MOVE"),
+        by("sys.fcntl", fd=3, cmd="F_SETPIPE_SZ", arg=1048576),
+        by("sys.sendfile", fd_in=7, fd_out=4, offset=0, count="64K"),
+        by("sys.vmsplice", fd=3, iov=[{"base": AREA, "len": "16K"}]),
+        by("sys.read", fd=3, count="8K"),
+        by("sys.close", fd=3), by("sys.close", fd=4),
+    ],
+    "files": [
+        on("file.create", path="/f", data="hello", size="4M"),
+        by("sys.open", path="/f", flags="O_RDWR"),
+        by("sys.read", fd=3, count="256K"),
+        by("sys.mmap", addr=AREA, len="1M", prot=RW, flags="MAP_SHARED|MAP_FIXED", fd=3),
+        by("mem.touch", addr=AREA, len="1M", access="read"),
+        by("mem.fill", addr=AREA, len="64K", byte=1),
+        by("process.fork"),
+        by("sys.madvise", addr=AREA, len="1M", advice="MADV_WILLNEED"),
+        by("sys.madvise", addr=AREA, len="16K", advice="MADV_REMOVE"),
+        by("sys.lseek", fd=3, offset=0, whence="SEEK_DATA"),
+        by("sys.lseek", fd=3, offset=0, whence="SEEK_HOLE"),
+        by("sys.msync", addr=AREA, len="1M", flags="MS_SYNC"),
+        by("sys.ftruncate", fd=3, len=5000),
+        on("machine.sysctl", name="vm.dirty_ratio", value=1),
+        by("sys.write", fd=3, buf=AREA, count="1M"),
+        by("sys.fsync", fd=3),
+        on("machine.sysctl", name="vm.drop_caches", value=3),
+        on("file.pages", path="/f"),
+        by("sys.unlink", path="/f"),
+    ],
+    "memfd": [
+        by("sys.memfd_create", name="b", flags="MFD_ALLOW_SEALING"),
+        by("sys.write", fd=3, data="hello"),
+        by("sys.ftruncate", fd=3, len="64K"),
+        by("sys.mmap", addr=AREA, len="64K", prot=RW, flags="MAP_SHARED|MAP_FIXED", fd=3),
+        by("mem.touch", addr=AREA, len="32K", access="write"),
+        by("sys.lseek", fd=3, offset=0, whence="SEEK_HOLE"),
+        by("sys.lseek", fd=3, offset=1, whence="SEEK_DATA"),
+        by("sys.madvise", addr=AREA, len="8K", advice="MADV_REMOVE"),
+        by("sys.pipe"),
+        by("sys.splice", fd_in=3, off_in=0, fd_out=5, len="8K"),
+        by("sys.splice", fd_in=4, fd_out=3, off_out="8K", len="8K", flags="SPLICE_F_MOVE"),
+        by("sys.munmap", addr=AREA, len="64K"),
+        by("sys.fcntl", fd=3, cmd="F_ADD_SEALS", arg=8),
+        by("sys.ftruncate", fd=3, len=0),
     ],
 }
 
