@@ -20,7 +20,8 @@ char *put_dec(char *p, uint64_t value, unsigned int width)
 
 void text_put(struct text *t, const char *s)
 {
-	char *p = text_room(t, text_length(s));
+	/* Where nothing was written yet there may be no buffer. */
+	char *p = *s ? text_room(t, text_length(s)) : NULL;
 
 	if (p)
 		text_done(t, put_text(p, s));

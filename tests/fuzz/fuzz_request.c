@@ -57,7 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* What is answered is JSON, if with an id that jansson has no number for. */
 	if (outcome == RPC_ANSWER) {
 		json_error_t e;
-		json_t *answer = json_loadb(out.buf, out.len, 0, &e);
+		json_t *answer = json_loadb(out.buf, out.len,
+					    JSON_ALLOW_NUL, &e);
 
 		if (!answer && json_error_code(&e) != json_error_numeric_overflow)
 			abort();
