@@ -130,8 +130,7 @@ static uint64_t name_space(struct places *p, uint64_t first, uint64_t mm_id,
 			   uint32_t pid)
 {
 	for (; first < p->nr && p->out[first].mm_id == mm_id; first++)
-		if (!p->out[first].pid)
-			p->out[first].pid = pid;
+		p->out[first].pid = pid;
 	return first;
 }
 

@@ -84,6 +84,22 @@ pfn_t user_page(struct step *s, struct walker *w, uint64_t addr,
 
 /* ---- copies of a system call ---- */
 
+/*
+ * What a system call reads and what it writes may be the same page: a file is written
+ * from its own mapping, or from a pipe that holds its page. The CPU then copies byte by
+ * byte, upwards, and what it wrote may be what it reads next: "rep movsb" on x86 with
+ * FSRM, as Linux 6.18 was seen to do for read, write and splice.
+ */
+static void copy_upwards(uint8_t *to, const uint8_t *from, uint64_t n)
+{
+	const uint64_t apart = (uintptr_t)to - (uintptr_t)from;
+
+	for (; apart && apart < n; n -= apart, to += apart, from += apart)
+		memcpy(to, from, apart);
+	if (apart)
+		memmove(to, from, n);
+}
+
 /* Bytes from @addr to the end of what the VMA, or its object, has of it. */
 static uint64_t readable_in(const struct machine *m,
 			    const struct vm_area_struct *vma, uint64_t addr)
@@ -149,7 +165,7 @@ uint64_t copy_to_user(struct step *s, uint64_t to, const void *from, uint64_t n)
 		if (!pfn)
 			break;
 		len = piece(to + done, n - done);
-		memmove((uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
+		copy_upwards((uint8_t *)ram_mut(s, pfn_to_pa(pfn)) +
 			((to + done) & ~PAGE_MASK), bytes + done, len);
 	}
 	return n - done;
@@ -168,7 +184,7 @@ uint64_t copy_from_user(struct step *s, void *to, uint64_t from, uint64_t n)
 		if (!pfn)
 			break;
 		len = piece(from + done, n - done);
-		memmove(bytes + done, (const uint8_t *)
+		copy_upwards(bytes + done, (const uint8_t *)
 			ram_at(s->m, pfn_to_pa(pfn)) +
 			((from + done) & ~PAGE_MASK), len);
 	}
@@ -188,7 +204,7 @@ uint64_t copy_from_user_atomic(struct step *s, void *to, uint64_t from,
 		if (!pfn)
 			break;
 		len = piece(from + done, n - done);
-		memmove(bytes + done, (const uint8_t *)
+		copy_upwards(bytes + done, (const uint8_t *)
 			ram_at(s->m, pfn_to_pa(pfn)) +
 			((from + done) & ~PAGE_MASK), len);
 	}
@@ -254,7 +270,7 @@ uint64_t buffer_put(struct step *s, struct user_buffer *to, const void *from,
 	uint64_t left = 0;
 
 	if (to->bytes) {
-		memcpy(to->bytes, from, n);
+		copy_upwards(to->bytes, from, n);
 		to->bytes += n;
 	} else {
 		left = copy_to_user(s, to->addr, from, n);
@@ -269,7 +285,7 @@ uint64_t buffer_get(struct step *s, struct user_buffer *from, void *to,
 	uint64_t left = 0;
 
 	if (from->bytes) {
-		memcpy(to, from->bytes, n);
+		copy_upwards(to, from->bytes, n);
 		from->bytes += n;
 	} else {
 		left = copy_from_user(s, to, from->addr, n);

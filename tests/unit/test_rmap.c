@@ -8,6 +8,7 @@
 
 #include "mmcore/mm/page_alloc.h"
 #include "mmcore/mm/vma.h"
+#include "tests/lib/program.h"
 #include "tests/lib/space.h"
 
 #define MAX_FOUND 64
@@ -204,6 +205,21 @@ START_TEST(neighbours_written_one_after_the_other_share_an_anon_vma)
 }
 END_TEST
 
+/* A program of its own, in a new address space: behind those of others. */
+static void execute(uint32_t pid)
+{
+	struct op op = { .code = OP_FILE_CREATE, .path = "/p", .path_len = 2 };
+	struct program p;
+
+	op.file_create = (struct op_file_create){ 2 * PAGE_SIZE, 0755, false };
+	host_run(sp.m, &op);
+	program_begin(&p, "/p", "");
+	program_argument(&p, "p");
+	op = program_op(&p, pid);
+	ck_assert_int_eq(host_run(sp.m, &op).ret, 0);
+	program_end(&p);
+}
+
 /* Families come in the order of forks; who maps a file comes in any order. */
 START_TEST(a_page_of_a_file_that_processes_map_in_any_order)
 {
@@ -219,6 +235,8 @@ START_TEST(a_page_of_a_file_that_processes_map_in_any_order)
 	host_run(sp.m, &op);
 	for (int i = 1; i < 6; i++)
 		pids[i] = (uint32_t)host_fork(sp.m, sp.pid, i == 3 ? CLONE_VM : 0);
+	execute(pids[1]);
+	execute(pids[4]);
 	for (int i = 0; i < 40; i++) {
 		const uint64_t addr = page_addr(below(&chance, ARENA_PAGES));
 

@@ -852,6 +852,42 @@ START_TEST(sendfile_goes_through_a_pipe_of_its_own)
 END_TEST
 
 /* Nothing to send is 0 once somebody could take it, whatever it is from. */
+/* As the host does: byte by byte, upwards, whatever it overwrites on its way. */
+static void expect_upwards(uint64_t from, uint64_t to, uint64_t n)
+{
+	uint8_t page[PAGE_SIZE];
+
+	memcpy(page, out, sizeof(page));
+	for (uint64_t i = 0; i < n; i++)
+		page[to + i] = page[from + i];
+	ck_assert_int_eq(pread_fd(memfd, PAGE_SIZE, 0), PAGE_SIZE);
+	ck_assert_mem_eq(in, page, PAGE_SIZE);
+	ck_assert_int_eq(run_op((struct op){ .code = OP_PWRITE,
+		.pwrite = { memfd, 0, NO_BUFFER, 0 }, .data = out,
+		.data_len = PAGE_SIZE }), PAGE_SIZE);
+}
+
+START_TEST(a_page_copied_onto_itself_goes_upwards)
+{
+	static const struct { uint64_t from, to; } at[] = {
+		{ 0, 1024 }, { 1024, 0 }, { 0, 8 }, { 0, 100 }, { 5, 5 },
+	};
+	const uint64_t from = at[_i].from, to = at[_i].to, n = 2048;
+
+	ck_assert_int_eq(splice(memfd, (int64_t)from, p[1], NO_OFFSET, n, 0), (int64_t)n);
+	ck_assert_int_eq(splice(p[0], NO_OFFSET, memfd, (int64_t)to, n, 0), (int64_t)n);
+	expect_upwards(from, to, n);
+	ck_assert_int_eq(run_op((struct op){ .code = OP_MMAP, .mmap = { ARENA,
+		PAGE_SIZE, RW, MAP_SHARED | MAP_FIXED, memfd, 0 } }), (int64_t)ARENA);
+	ck_assert_int_eq(run_op((struct op){ .code = OP_PWRITE,
+		.pwrite = { memfd, to, ARENA + from, n } }), (int64_t)n);
+	expect_upwards(from, to, n);
+	ck_assert_int_eq(run_op((struct op){ .code = OP_PREAD,
+		.pread = { memfd, n, from, ARENA + to } }), (int64_t)n);
+	expect_upwards(from, to, n);
+}
+END_TEST
+
 START_TEST(sendfile_of_nothing)
 {
 	ck_assert_int_eq(sendfile(p[1], q[0], NO_OFFSET, 0), 0);
@@ -985,6 +1021,7 @@ Suite *suite_splice(void)
 	tcase_add_test(tc, pages_that_do_not_fit_were_touched_all_the_same);
 	tcase_add_test(tc, the_other_way_bytes_are_copied);
 	tcase_add_test(tc, sendfile_goes_through_a_pipe_of_its_own);
+	tcase_add_loop_test(tc, a_page_copied_onto_itself_goes_upwards, 0, 5);
 	tcase_add_test(tc, sendfile_of_nothing);
 	tcase_add_test(tc, nothing_changes_where_it_would_sleep);
 	tcase_add_loop_test(tc, no_frame_stays_of_what_was_in_flight, 0, 2);

@@ -546,6 +546,19 @@ static void a_file(void)
 	ck_assert_int_eq(host_run(sp.m, &op).ret, 3);
 }
 
+/* Sixteen pages far from each other in the file, beside each other in memory. */
+static void pages_of_a_file(void)
+{
+	struct op op = { .code = OP_MMAP, .pid = sp.pid };
+
+	a_file();
+	for (uint64_t i = 0; i < 16; i++) {
+		op.mmap = (struct op_mmap){ FAR(1) + i * PAGE_SIZE, PAGE_SIZE, RW,
+					    MAP_PRIVATE | MAP_FIXED, 3, i << 18 };
+		host_run(sp.m, &op);
+	}
+}
+
 #define AREA FAR(1), MEGABYTES(16)
 
 static const struct {
@@ -574,6 +587,7 @@ static const struct {
 		     .write = { 3, NO_BUFFER, sizeof(many_bytes) } } },
 	{ a_file, { .code = OP_READ, .buf = many_bytes,
 		    .read = { 3, 1ULL << 40, NO_BUFFER } } },
+	{ pages_of_a_file, CALL(MEM_TOUCH, mem_touch, FAR(1), 16 * PAGE_SIZE, 0) },
 	{ a_file, CALL(MMAP, mmap, FAR(1), sizeof(many_bytes), RW,
 		       MAP_PRIVATE | MAP_POPULATE, 3, 0) },
 };
