@@ -116,6 +116,24 @@ static const char *take_workers(struct server_config *c, const char *text)
 	return NULL;
 }
 
+static const char *take_memory(struct server_config *c, const char *text)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	char *end;
+
+	errno = 0;
+	c->memory = isdigit((unsigned char)*text) ? strtoull(text, &end, 10) : 0;
+	if (!c->memory || errno)
+		return "must be a size, such as 512M or 4G";
+	unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+	if (unit && !end[1] && c->memory < 1ULL << 20)
+		c->memory <<= 10 * (unit - units + 1);
+	else if (*end)
+		return "must be a size, such as 512M or 4G";
+	return c->memory < 16 << 20 ? "must be at least 16M" : NULL;
+}
+
 static const char *take_ephemeral(struct server_config *c, const char *text)
 {
 	if (!text || !strcmp(text, "true") || !strcmp(text, "yes") ||
@@ -185,6 +203,9 @@ static const struct setting settings[] = {
 	  false },
 	{ "workers", 'w', "N", "Event loops (one a core)", take_workers,
 	  false },
+	{ "memory", 'm', "SIZE",
+	  "Host memory that all machines may hold, such as 4G (half of what the host, "
+	  "the control group and ulimit -v leave)", take_memory, false },
 	{ "ephemeral", 'e', NULL, "Keep nothing: machines live in memory",
 	  take_ephemeral, false },
 	{ "data", 'd', "DIR",

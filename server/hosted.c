@@ -196,6 +196,34 @@ static void end_work(struct hosted *h)
 	h->m.poll = NULL;
 }
 
+/*
+ * A look needs no estimate of what it will cost: the core counts while it looks. On a
+ * loop, which others wait for, it is left where it has looked at so much, about a
+ * millisecond's worth, and begins again in the thread pool. What it wrote of its answer
+ * is taken back.
+ */
+#define LOOP_LOOK_MAX	4096
+
+static void takes_long(struct mm_poll *poll)
+{
+	(void)poll;
+	panic_later();
+}
+
+void hosted_watch_look(struct hosted *h)
+{
+	allow_work(h, 0);
+	if (rpc_may_wait())
+		return;
+	h->work.left = LOOP_LOOK_MAX;
+	h->work.due = takes_long;
+}
+
+void hosted_end_look(struct hosted *h)
+{
+	end_work(h);
+}
+
 /* False: it panicked, see @report. */
 static bool guarded_step(struct hosted *h, const struct op *op, uint64_t bound,
 			 struct op_result *res, struct trace *trace,
@@ -326,14 +354,18 @@ bool hosted_apply(struct hosted *h, const struct op *op,
 }
 
 struct visitor {
+	const struct machine *m;
 	void (*visit)(const struct history_entry *e, void *ctx);
 	void *ctx;
 };
+
+#define ENTRY_WORK	32	/* to unpack and show an operation, in mm_poll()'s units */
 
 static bool visit_all(const struct history_entry *e, void *ctx)
 {
 	const struct visitor *v = ctx;
 
+	mm_poll(v->m, ENTRY_WORK);
 	v->visit(e, v->ctx);
 	return true;
 }
@@ -343,7 +375,7 @@ uint64_t hosted_history(const struct hosted *h, uint64_t since,
 			void (*visit)(const struct history_entry *e, void *ctx),
 			void *ctx)
 {
-	struct visitor v = { visit, ctx };
+	struct visitor v = { &h->m, visit, ctx };
 
 	history_visit(&h->history, since, UINT64_MAX, limit, visit_all, &v);
 	return h->history.first_seq;

@@ -73,6 +73,10 @@ bool hosted_room(const struct hosted *h, uint64_t frames,
 void hosted_quarantine(struct hosted *h, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 const char *op_method(enum op_code code);
+/* From here on whoever looks inside is watched: a walk without an end is a panic, and
+ * on a loop a long one is left (panic_later()). Until hosted_end_look(). */
+void hosted_watch_look(struct hosted *h);
+void hosted_end_look(struct hosted *h);
 /* A method that held @h panicked: quarantine it, and say so in @error (-32603). */
 void hosted_panicked(struct hosted *h, const struct panic_report *report,
 		     const char *what, struct rpc_error *error);

@@ -61,6 +61,8 @@ struct http {
 	uint32_t nr_spare;
 	uint32_t suspended;
 	bool draining;
+	uint32_t connections, most;	/* now, and at most */
+	bool full, look_again;		/* as many as may be; one of them has gone */
 };
 
 /* One request, from its head to the end of its answer. */
@@ -824,10 +826,14 @@ static void on_connection(void *cls, struct MHD_Connection *c,
 						    info->connect_fd) : NULL;
 		if (info && !*socket_context)	/* nobody would end it */
 			shutdown(info->connect_fd, SHUT_RDWR);
-	} else if (*socket_context) {
-		guard_close(*socket_context);
-		*socket_context = NULL;
+		h->full |= ++h->connections >= h->most;
+		return;
 	}
+	h->connections--;
+	h->look_again |= h->full;
+	if (*socket_context)
+		guard_close(*socket_context);
+	*socket_context = NULL;
 }
 
 /* No decoding: a path is what its bytes are, and the guard takes no '%'. */
@@ -847,12 +853,28 @@ static void take_turn(struct http *h)
 	guard_turn_end(&h->guards);
 }
 
+/*
+ * A daemon that has as many connections as it may have takes its listening socket out
+ * of its epoll set, and puts it back at the beginning of a run after one has gone. In
+ * external mode nobody would call that run: no descriptor shows that there is anything
+ * to do (libmicrohttpd 0.9.75).
+ */
+static void accept_again(struct http *h)
+{
+	if (!h->look_again)
+		return;
+	h->look_again = false;
+	h->full = h->connections >= h->most;
+	take_turn(h);
+}
+
 static void on_run(void *ctx, uint64_t now_ms)
 {
 	struct http *h = ctx;
 
 	h->guards.now_ms = now_ms;
 	take_turn(h);
+	accept_again(h);
 }
 
 static int64_t on_timeout(void *ctx)
@@ -933,6 +955,7 @@ struct http *http_new(const struct http_setup *setup,
 	h->server = setup->server;
 	h->rules = h->guards.rules = setup->rules;
 	h->loop = setup->loop;
+	h->most = setup->connections;
 	h->daemon = start_daemon(h, setup);
 	if (h->daemon && fill_in_client(h, client))
 		return h;

@@ -8,6 +8,7 @@
  * gathered: one run answers all that finished in one turn of the loop.
  */
 #include "server/loop.h"
+#include "server/pool.h"
 
 #include <string.h>
 
@@ -152,6 +153,7 @@ static void do_work(uv_work_t *uv)
 {
 	struct loop_job *job = uv->data;
 
+	pool_give_way();
 	job->work(job);
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "server/host_memory.h"
 #include "server/hosted.h"
 
 #define BUCKETS 1024
@@ -29,13 +30,12 @@ struct machines {
 
 struct machine_limits machine_limits_default(void)
 {
-	const uint64_t host_pages = (uint64_t)sysconf(_SC_PHYS_PAGES);
-	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	const uint64_t half = (host_memory("") >> PAGE_SHIFT) / 2;
 
 	return (struct machine_limits){
 		.machines = 1024,
-		.resident_frames = 262144,
-		.total_resident_frames = host_pages * (page >> PAGE_SHIFT) / 2,
+		.resident_frames = half < 262144 ? half : 262144,
+		.total_resident_frames = half,
 		.history_bytes = 4ULL << 20,
 		.snapshots = 64,
 		.snapshot_frames = 262144,
@@ -148,7 +148,11 @@ void machines_free(struct machines *all)
  */
 #define HELD_MAX 8
 
-static _Thread_local struct { struct hosted *h[HELD_MAX]; uint32_t nr; } held;
+static _Thread_local struct {
+	struct hosted *h[HELD_MAX];
+	uint32_t nr;
+	bool look;		/* the method that runs changes nothing */
+} held;
 
 static void note_region(void)
 {
@@ -322,10 +326,12 @@ void machines_destroy(struct hosted *h)
 
 /* ---- locking ---- */
 
-static bool let_go_of_all_above(uint32_t nr, const struct panic_report *report,
+static void let_go_of_all_above(uint32_t nr, const struct panic_report *report,
 				const char *what, struct rpc_error *error)
 {
-	if (held.nr > nr)
+	if (report->later)
+		rpc_defer(error);
+	else if (held.nr > nr)
 		hosted_panicked(held.h[held.nr - 1], report, what, error);
 	else if (nr)
 		hosted_panicked(held.h[nr - 1], report, what, error);
@@ -334,20 +340,25 @@ static bool let_go_of_all_above(uint32_t nr, const struct panic_report *report,
 			 report->expr, report->file, report->line);
 	while (held.nr > nr)
 		machines_unlock(held.h[held.nr - 1]);
-	return false;
 }
 
 bool machines_guard(bool (*method)(void *ctx), void *ctx, const char *what,
-		    struct rpc_error *error)
+		    bool look, struct rpc_error *error)
 {
 	const uint32_t nr = held.nr;
+	const bool outer_look = held.look;
 	struct panic_guard guard;
 	bool done;
 
 	panic_guard_enter(&guard, false);
-	if (_setjmp(guard.env))
-		return let_go_of_all_above(nr, &guard.report, what, error);
+	held.look = look;
+	if (_setjmp(guard.env)) {
+		let_go_of_all_above(nr, &guard.report, what, error);
+		held.look = outer_look;
+		return false;
+	}
 	done = method(ctx);
+	held.look = outer_look;
 	panic_guard_leave(&guard);
 	return done;
 }
@@ -377,6 +388,8 @@ static struct hosted *still_there(struct hosted *h, const char *name,
 				  struct rpc_error *error)
 {
 	note_locked(h);
+	if (held.look)
+		hosted_watch_look(h);
 	if (likely(!h->gone))
 		return h;
 	machines_unlock(h);
@@ -420,6 +433,8 @@ struct hosted *machines_lock(struct machines *all, const char *name,
 void machines_unlock(struct hosted *h)
 {
 	note_unlocked(h);
+	if (held.look)
+		hosted_end_look(h);
 	pthread_mutex_unlock(&h->lock);
 	unref(h);
 }

@@ -22,7 +22,7 @@ struct hosted;			/* one machine, as the daemon holds it */
 struct machine_limits {
 	uint32_t machines;		/* hosted at once: 1024 */
 	uint64_t resident_frames;	/* host memory of one machine: 262144 (1 GiB) */
-	uint64_t total_resident_frames;	/* of all: half of the host's RAM */
+	uint64_t total_resident_frames;	/* of all: half of host_memory() */
 	uint64_t history_bytes;		/* of one machine: 4 MiB, oldest goes */
 	uint32_t snapshots;		/* of one machine: 64 */
 	uint64_t snapshot_frames;	/* held by one machine's snapshots: 262144 */
@@ -76,13 +76,14 @@ void machines_unlock(struct hosted *h);
  * @method: does the work; what it locks above what is held already is let go of
  *          where it panics
  * @what:   its name
+ * @look:   it changes nothing: on a loop it is deferred where it turns out to be long
  *
  * Where an invariant breaks, or a wild pointer leaves a machine's memory, the machine
  * locked last is quarantined. What @method had allocated is lost then.
  * Returns: what @method returned; false with *error = -32603 where it panicked.
  */
 bool machines_guard(bool (*method)(void *ctx), void *ctx, const char *what,
-		    struct rpc_error *error);
+		    bool look, struct rpc_error *error);
 
 /* Remove from the registry; @h stays locked, and is freed when the last holder
  * lets go. Whoever waits for its lock is told -32001. */

@@ -83,6 +83,13 @@ static int serve(struct server *server, const sigset_t *stop)
 	return announced ? EXIT_SUCCESS : EX_CANTCREAT;
 }
 
+static void limit_memory(struct machine_limits *limits, uint64_t bytes)
+{
+	limits->total_resident_frames = bytes >> PAGE_SHIFT;
+	if (limits->resident_frames > limits->total_resident_frames)
+		limits->resident_frames = limits->total_resident_frames;
+}
+
 int main(int argc, char **argv)
 {
 	struct machine_limits limits = machine_limits_default();
@@ -91,6 +98,8 @@ int main(int argc, char **argv)
 	sigset_t stop;
 
 	config_read(&server.config, argc, argv);
+	if (server.config.memory)
+		limit_memory(&limits, server.config.memory);
 	hold_signals(&stop);
 	json_memory_install();	/* before there are threads */
 	methods_guard();

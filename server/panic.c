@@ -41,6 +41,7 @@ void panic_guard_enter(struct panic_guard *guard, bool core_only)
 	if (unlikely(!has_stack))
 		use_own_stack();
 	guard->core_only = core_only;
+	guard->report.later = false;
 	guard->outer = innermost;
 	innermost = guard;
 }
@@ -67,6 +68,16 @@ _Noreturn void mm_panic(const char *expr, const char *file, int line)
 	snprintf(guard->report.expr, sizeof(guard->report.expr), "%s", expr);
 	snprintf(guard->report.file, sizeof(guard->report.file), "%s", file);
 	guard->report.line = line;
+	_longjmp(guard->env, 1);
+}
+
+_Noreturn void panic_later(void)
+{
+	struct panic_guard *guard = innermost;
+
+	MM_ASSERT(guard);
+	innermost = guard->outer;
+	guard->report.later = true;
 	_longjmp(guard->env, 1);
 }
 

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 struct panic_report {
+	bool later;		/* nothing is wrong: it takes too long here */
 	char expr[96];
 	char file[48];
 	int line;
@@ -40,6 +41,10 @@ struct panic_guard {
  */
 void panic_guard_enter(struct panic_guard *guard, bool core_only);
 void panic_guard_leave(struct panic_guard *guard);
+
+/* Leave for the guard of this thread: what runs takes longer than it may here. Nothing
+ * may have been changed. */
+_Noreturn void panic_later(void);
 
 /* Where this thread may come upon wild pointers: a machine's memory, and what lies near
  * it. @bytes is 0 where it looks at none. */

@@ -12,6 +12,7 @@ struct server_config {
 	char listen_host[64];		/* "127.0.0.1" */
 	uint16_t listen_port;		/* 8642; 0 picks a free one */
 	uint32_t workers;		/* loops; default: the cores */
+	uint64_t memory;		/* bytes of all machines; 0: half of the host's */
 	bool ephemeral;
 	const char *data_dir, *store, *port_file, *token_file, *config_file;
 	const char *dump_dir;		/* of machines that we broke; NULL: none */

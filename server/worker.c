@@ -12,9 +12,10 @@
 #include "server/listen.h"
 #include "server/log.h"
 #include "server/loop.h"
+#include "server/pool.h"
 
-#define CONNECTIONS	2048		/* of all workers together */
-#define POOL_THREADS	"16"		/* they mostly wait for each other */
+#define CONNECTIONS	2048		/* of all workers together, at most */
+#define OWN_DESCRIPTORS	24		/* of the daemon itself, and 6 of each worker */
 
 struct worker {
 	pthread_t thread;
@@ -75,6 +76,21 @@ static void raise_descriptor_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/*
+ * Connections of each of @workers. A worker that has as many as it may have leaves the
+ * others in the queue of its socket; one that runs out of descriptors could not even
+ * accept them, so there must be one for each.
+ */
+static uint32_t connections_each(uint32_t workers)
+{
+	struct rlimit limit;
+	uint64_t most = CONNECTIONS, own = OWN_DESCRIPTORS + 6 * (uint64_t)workers;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < most + own)
+		most = limit.rlim_cur > own + workers ? limit.rlim_cur - own : workers;
+	return (uint32_t)((most + workers - 1) / workers);
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
@@ -88,7 +104,7 @@ static bool start_one(struct workers *all, struct worker *w, int fd)
 	uint32_t n = all->server->config.workers;
 	struct http_setup setup = {
 		.server = all->server, .rules = &all->rules, .loop = &w->loop,
-		.listen_fd = fd, .connections = (CONNECTIONS + n - 1) / n,
+		.listen_fd = fd, .connections = connections_each(n),
 	};
 	struct loop_client client;
 
@@ -133,8 +149,7 @@ struct workers *workers_start(struct server *server)
 	}
 	all->server = server;
 	raise_descriptor_limit();
-	setenv("UV_THREADPOOL_SIZE", POOL_THREADS, 0);
-	if (make_rules(all) && start_all(all))
+	if (pool_start() && make_rules(all) && start_all(all))
 		return all;
 	workers_stop(all);
 	return NULL;

@@ -128,6 +128,7 @@ bool exec_file_pages(struct rpc_call *call)
 	for (; mm_file_next_page(hosted_machine(h), ino, &index, &pfn); index++) {
 		const struct page page = page_read(hosted_machine(h), pfn);
 
+		mm_poll(hosted_machine(h), VIEW_ENTRY_WORK);
 		json_object_begin(out);
 		json_pair_uint(out, "index", index);
 		json_pair_uint(out, "pfn", pfn);
@@ -159,6 +160,7 @@ static void list_directory(struct listing *list, uint64_t dir, size_t len)
 	while (mm_dir_next(list->m, dir, &pos, &entry)) {
 		const size_t end = len + 1 + entry.len;
 
+		mm_poll(list->m, VIEW_ENTRY_WORK);
 		if (end > sizeof(list->path) || list->out->failed)
 			return;
 		list->path[len] = '/';

@@ -14,7 +14,9 @@ static bool run(void *ctx)
 
 static bool run_guarded(struct rpc_call *call)
 {
-	return machines_guard(run, call, call->method->name, &call->error);
+	return machines_guard(run, call, call->method->name,
+			      !(call->method->flags & RPC_METHOD_MUTATES),
+			      &call->error);
 }
 
 void methods_guard(void)

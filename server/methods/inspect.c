@@ -8,6 +8,7 @@
 #include "server/view/view.h"
 
 #define PAGEMAP_PAGES_MAX 65536
+#define RMAP_ON_A_LOOP 512	/* mappings; it owns memory, so it cannot be left */
 #define RAM_BYTES_FRAMES_MAX (16u << 20)
 
 static struct hosted *lock_machine(struct rpc_call *call, const char *name)
@@ -233,6 +234,11 @@ bool exec_page_rmap(struct rpc_call *call)
 
 	if (!h)
 		return false;
+	if (!rpc_may_wait() &&
+	    mm_rmap_room(hosted_machine(h), (pfn_t)a->pfn) > RMAP_ON_A_LOOP) {
+		machines_unlock(h);
+		return rpc_defer(&call->error);
+	}
 	look = (struct rmap_look){ hosted_machine(h), (pfn_t)a->pfn,
 				   malloc(rmap_bytes(h, (pfn_t)a->pfn)), 0 };
 	done = look.found ? hosted_read(h, look_rmap, &look, &call->error)

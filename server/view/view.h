@@ -11,6 +11,9 @@
 #include "server/machines.h"
 #include "server/rpc.h"
 
+/* What an entry of an answer costs to write, in the units of mm_poll(). */
+#define VIEW_ENTRY_WORK	16
+
 /* ---- view_result.c ---- */
 
 /* Members of an operation's result: ok, ret, errno, signal, faults … */

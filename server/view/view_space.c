@@ -238,6 +238,7 @@ void view_map_line(struct json_writer *out, const struct machine *m,
 	uint64_t ino;
 	char dev[24], path[MM_PATH_MAX];
 
+	mm_poll(m, VIEW_ENTRY_WORK);
 	smap_gather_stats(m, ref, &mss);
 	mm_vma_backing(m, ref, &major, &minor, &ino);
 	snprintf(dev, sizeof(dev), "%02x:%02x", major, minor);
@@ -308,6 +309,7 @@ void view_pagemap(struct json_writer *out, const struct machine *m, mm_ref mm,
 {
 	const struct mm_pagemap e = mm_pagemap_entry(m, mm, addr);
 
+	mm_poll(m, VIEW_ENTRY_WORK);
 	json_object_begin(out);
 	json_pair_hex(out, "addr", addr);
 	json_pair_bool(out, "present", e.present);

@@ -22,6 +22,7 @@ static void task_members(struct json_writer *out, const struct machine *m,
 void view_task_line(struct json_writer *out, const struct machine *m,
 		    task_ref task)
 {
+	mm_poll(m, VIEW_ENTRY_WORK);
 	json_object_begin(out);
 	task_members(out, m, task_at(m, task));
 	json_object_close(out);

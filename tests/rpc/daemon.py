@@ -91,14 +91,15 @@ def described(schema, root):
 class Daemon:
     """Starts on construction; stop() drains it and gives the exit status."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, before=None):
+        """@before: what the child does before it becomes mmapd, such as to lower a limit."""
         self.folder = tempfile.TemporaryDirectory()
         self.document = None            # openrpc.json, once it is needed
         port_file = os.path.join(self.folder.name, "port")
         self.process = subprocess.Popen(
             [MMAPD, "--listen", "127.0.0.1:0", "--port-file", port_file,
              "--ephemeral", "--workers", "2", *options],
-            stderr=subprocess.DEVNULL)
+            stderr=subprocess.DEVNULL, preexec_fn=before)
         for _ in range(600):
             if os.path.exists(port_file) and os.path.getsize(port_file):
                 break

@@ -17,6 +17,7 @@
 	X(exec_image)	\
 	X(rpc)		\
 	X(view)		\
+	X(host_memory)	\
 	X(wild)		\
 	X(machines)
 

@@ -12,6 +12,7 @@
 #include "mmcore/mm/mm.h"
 #include "server/hosted.h"
 #include "server/methods/guard.h"
+#include "server/rpc.h"
 
 #define AT	0x10000000ULL
 #define RW	3u
@@ -238,6 +239,42 @@ static bool panics_with_lock(void *ctx)
 	return true;
 }
 
+static bool looks_long(void *ctx)
+{
+	struct hosted *h = machines_lock(all, ctx, &error);
+
+	ck_assert_ptr_nonnull(h);
+	for (int i = 0; i < 100000; i++)
+		mm_poll(hosted_machine(h), 1);
+	machines_unlock(h);
+	return true;
+}
+
+static bool look_guarded(void *ctx)
+{
+	return machines_guard(looks_long, ctx, "mm.maps", true, &error);
+}
+
+START_TEST(a_long_look_leaves_the_loop_and_comes_to_its_end_elsewhere)
+{
+	struct machine_limits limits = machine_limits_default();
+	struct mm_config config = mm_config_default();
+	struct hosted *h;
+
+	config.ram = 32ULL << 20;
+	all = machines_new(&limits);
+	machines_unlock(machines_create(all, "a", &config, &error));
+	ck_assert(!rpc_run(false, look_guarded, (void *)"a"));
+	ck_assert_int_eq(error.code, RPC_DEFERRED);
+	h = machines_lock(all, "a", &error);
+	ck_assert_ptr_null(hosted_read_only(h));
+	ck_assert_ptr_null(h->m.poll);
+	machines_unlock(h);
+	ck_assert(rpc_run(true, look_guarded, (void *)"a"));
+	machines_free(all);
+}
+END_TEST
+
 static bool runs_away(void *ctx)
 {
 	volatile const uint8_t *memory = hosted_machine(ctx)->ram;
@@ -256,7 +293,7 @@ START_TEST(a_method_that_panics_lets_go_of_its_machine)
 	all = machines_new(&limits);
 	machines_unlock(machines_create(all, "a", &config, &error));
 	machines_unlock(machines_create(all, "b", &config, &error));
-	ck_assert(!machines_guard(panics_with_lock, (void *)"a", "mm.maps", &error));
+	ck_assert(!machines_guard(panics_with_lock, (void *)"a", "mm.maps", true, &error));
 	ck_assert_int_eq(error.code, RPC_INTERNAL_ERROR);
 	ck_assert_ptr_nonnull(strstr(error.why, "mm.maps"));
 	h = machines_lock(all, "a", &error);
@@ -306,6 +343,7 @@ Suite *suite_wild(void)
 	tcase_add_loop_test(tc, a_wild_word_costs_one_machine, 0, NR_KINDS);
 	tcase_add_test(tc, a_method_that_panics_lets_go_of_its_machine);
 	tcase_add_test(tc, a_fault_near_a_machine_is_its_own);
+	tcase_add_test(tc, a_long_look_leaves_the_loop_and_comes_to_its_end_elsewhere);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
