@@ -546,6 +546,16 @@ static void a_file(void)
 	ck_assert_int_eq(host_run(sp.m, &op).ret, 3);
 }
 
+static void a_file_mapped(void)
+{
+	struct op op = { .code = OP_MMAP, .pid = sp.pid };
+
+	a_file();
+	op.mmap = (struct op_mmap){ FAR(1), sizeof(many_bytes), RW,
+				    MAP_PRIVATE | MAP_FIXED, 3, 0 };
+	host_run(sp.m, &op);
+}
+
 /* Sixteen pages far from each other in the file, beside each other in memory. */
 static void pages_of_a_file(void)
 {
@@ -587,6 +597,7 @@ static const struct {
 		     .write = { 3, NO_BUFFER, sizeof(many_bytes) } } },
 	{ a_file, { .code = OP_READ, .buf = many_bytes,
 		    .read = { 3, 1ULL << 40, NO_BUFFER } } },
+	{ a_file_mapped, CALL(MEM_FILL, mem_fill, FAR(1), sizeof(many_bytes), 2) },
 	{ pages_of_a_file, CALL(MEM_TOUCH, mem_touch, FAR(1), 16 * PAGE_SIZE, 0) },
 	{ a_file, CALL(MMAP, mmap, FAR(1), sizeof(many_bytes), RW,
 		       MAP_PRIVATE | MAP_POPULATE, 3, 0) },
