@@ -111,8 +111,12 @@ struct vm_area_struct {
 				 * vm_start >> 12 at creation */
 	file_ref vm_file;	/* none if anonymous private */
 	uint64_t vm_private_data;
-	uint64_t vm_truncate_count;	/* unused: an operation truncates as a whole,
-					 * nobody has to notice and begin again */
+	/*
+	 * The truncate_count of the mapping when pages of this VMA were last
+	 * unmapped. It is written and never read: an operation truncates as a
+	 * whole, so that nobody has to notice and begin again.
+	 */
+	uint64_t vm_truncate_count;
 	/* ours */
 	vma_ref vm_prev;	/* the list, backwards */
 	uint64_t reserved0;

@@ -4,6 +4,8 @@
 #include <time.h>
 
 #include "schema/generated/args.h"
+#include "server/http_head.h"
+#include "server/json_scan.h"
 #include "server/machines.h"
 #include "server/proc_file.h"
 #include "server/server.h"
@@ -29,10 +31,10 @@ static void view_limits(struct json_writer *out, const struct machine_limits *l)
 	json_pair_uint(out, "snapshots", l->snapshots);
 	json_pair_uint(out, "snapshot_frames", l->snapshot_frames);
 	json_pair_uint(out, "op_frames", l->op_frames);
-	json_pair_uint(out, "body_bytes", 4u << 20);
-	json_pair_uint(out, "nesting", 32);
-	json_pair_uint(out, "json_values", 131072);
-	json_pair_uint(out, "batch", 10000);
+	json_pair_uint(out, "body_bytes", HTTP_BODY_MAX);
+	json_pair_uint(out, "nesting", JSON_SCAN_DEPTH);
+	json_pair_uint(out, "json_values", JSON_SCAN_VALUES);
+	json_pair_uint(out, "batch", JSON_SCAN_BATCH);
 	json_pair_uint(out, "answer_bytes", RPC_ANSWER_MAX);
 	json_object_close(out);
 }

@@ -266,6 +266,27 @@ def schema():
     return problems
 
 
+def twice():
+    """The generator refuses a key that stands twice in one object of the schema."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = os.path.join(folder, "schema")
+        shutil.copytree(os.path.join(TOP, "schema"), copy)
+        for name, key in (("types.json", "open"), ("errors.json", None)):
+            path = os.path.join(copy, name)
+            with open(path, encoding="utf-8") as f:
+                sound = f.read()
+            key = key or re.search(r'"([^"]+)"\s*:', sound)[1]
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(re.sub(f'("{re.escape(key)}"\\s*:)', rf'"{key}": {{}}, \1', sound, count=1))
+            done = run([sys.executable, os.path.join(copy, "gen"), "--schema", copy,
+                        "--reference", os.path.join(folder, "page")])
+            if not done.returncode or "twice" not in done.stderr:
+                return [f"{name}: the key {key} may be there twice"]
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(sound)
+    return []
+
+
 def coverage():
     """What is called exact is a deed of the oracle; a D-number named exists."""
     problems = []
@@ -324,7 +345,7 @@ def mutants():
 
 
 CHECKS = {c.__name__: c for c in (layers, checker, tour, envelope, symbols, alone, functions, divergences,
-                                  unfinished, schema, coverage, adding, mutants)}
+                                  unfinished, schema, twice, coverage, adding, mutants)}
 
 
 def main():

@@ -512,6 +512,39 @@ START_TEST(a_stack_grows_right_down_to_an_inaccessible_neighbour)
 }
 END_TEST
 
+/* A neighbour that may grow away itself needs no gap: expand_downwards(), 6.18. */
+START_TEST(a_stack_grows_right_down_to_a_neighbour_that_grows)
+{
+	uint64_t neighbour = STACK - 1000 * PAGE_SIZE;
+
+	map_stack(RW, 0);
+	host_mmap(sp.m, sp.pid, neighbour, PAGE_SIZE, PROT_READ,
+		  PRIVATE | MAP_FIXED | MAP_GROWSDOWN);
+	ck_assert_int_eq(touch(neighbour + PAGE_SIZE).outcome, OUT_OK);
+	space_verify(&sp);
+}
+END_TEST
+
+/* It keeps its vm_pgoff of 0x12 where it moves to, since it has been written. */
+START_TEST(a_stack_does_not_grow_beyond_the_start_of_its_object)
+{
+	const uint64_t low = 0x12000, first = STACK - 0x12 * PAGE_SIZE;
+	struct op op = { .code = OP_MREMAP, .pid = sp.pid };
+
+	host_mmap(sp.m, sp.pid, low, PAGE_SIZE, RW,
+		  PRIVATE | MAP_FIXED | MAP_GROWSDOWN);
+	ck_assert_int_eq(host_touch(sp.m, sp.pid, low, 1, ACCESS_WRITE).outcome,
+			 OUT_OK);
+	op.mremap = (struct op_mremap){ low, PAGE_SIZE, PAGE_SIZE,
+					MREMAP_MAYMOVE | MREMAP_FIXED, STACK };
+	ck_assert_int_eq(host_run(sp.m, &op).ret, STACK);
+	ck_assert(MAPERR(touch(first - 1)));
+	ck_assert_int_eq(touch(first).outcome, OUT_OK);
+	ck_assert(MAPERR(touch(first - 1)));
+	space_verify(&sp);
+}
+END_TEST
+
 START_TEST(a_stack_does_not_grow_below_the_lowest_address)
 {
 	host_mmap(sp.m, sp.pid, 0x12000, PAGE_SIZE, RW,
@@ -638,6 +671,8 @@ static void add_stack_tests(Suite *suite)
 	tcase_add_test(t, a_stack_of_rlimit_stack_is_allowed_and_a_page_more_is_not);
 	tcase_add_test(t, a_stack_keeps_256_pages_from_an_accessible_neighbour);
 	tcase_add_test(t, a_stack_grows_right_down_to_an_inaccessible_neighbour);
+	tcase_add_test(t, a_stack_grows_right_down_to_a_neighbour_that_grows);
+	tcase_add_test(t, a_stack_does_not_grow_beyond_the_start_of_its_object);
 	tcase_add_test(t, a_stack_does_not_grow_below_the_lowest_address);
 	tcase_add_test(t, a_stack_obeys_the_limits_of_address_space_and_locked_memory);
 	tcase_add_test(t, an_unpromised_stack_grows_without_a_charge);
