@@ -15,7 +15,8 @@
 #include "mmcore/mm/memory.h"
 #include "mmcore/mm/page_alloc.h"
 
-/* What kinds of files do differently below the page cache; by a_ops. */
+/* The functions that differ between kinds of files, below the page cache. mapping->a_ops
+ * picks the entry. Errors are returned without refuse(). */
 struct address_space_operations {
 	const char *name;
 	/*
@@ -23,12 +24,14 @@ struct address_space_operations {
 	 * zeros where the file has a hole. 0, or -EIO. NULL: there is no disk.
 	 */
 	int64_t (*readpage)(struct step *s, mapping_ref mapping, pfn_t page);
-	/* The page's bytes go to the disk; its block is there. 0, or -EIO. */
+	/* Write the page to its block of the disk, which exists. 0, or -EIO. NULL: the
+	 * pages have no place on a disk. */
 	int64_t (*writepage)(struct step *s, mapping_ref mapping, pfn_t page);
-	/* Before a page becomes dirty: the file has a block at @index from now
-	 * on. 0, -ENOSPC or -EDQUOT. */
+	/* Give the file a block for its page @index, before that page becomes dirty.
+	 * 0, -ENOSPC or -EDQUOT. */
 	int64_t (*get_block)(struct step *s, mapping_ref mapping,
 			     uint64_t index);
+	/* Has the file a block for its page @index, or a hole? */
 	bool (*has_block)(const struct machine *m, mapping_ref mapping,
 			  uint64_t index);
 };
@@ -36,6 +39,7 @@ struct address_space_operations {
 extern const struct address_space_operations
 	address_space_operations[NR_A_OPS];
 
+/* The functions of a mapping, which must have a valid a_ops. O(1). */
 static inline const struct address_space_operations *
 aops(const struct machine *m, mapping_ref mapping)
 {
@@ -45,20 +49,21 @@ aops(const struct machine *m, mapping_ref mapping)
 	return &address_space_operations[a_ops];
 }
 
-/* Is what is written to its pages to reach a disk? */
+/* Do dirty pages of the mapping have to be written to a disk? */
 static inline bool mapping_can_writeback(const struct machine *m,
 					 mapping_ref mapping)
 {
 	return aops(m, mapping)->writepage != NULL;
 }
 
-/* Pages that a file of @size bytes has, the last one perhaps in part. */
+/* How many pages a file of @size bytes has; the last one may be a part of a page. */
 static inline uint64_t size_pages(uint64_t size)
 {
 	return (size >> PAGE_SHIFT) + !!(size & ~PAGE_MASK);
 }
 
-/* The page at @index, or 0; no reference is taken. O(height). */
+/* The page with number @index of the mapping, or 0 where none is cached. The caller gets
+ * no reference. O(height of the radix tree). Linux: mm/filemap.c, 2.6.17. */
 static inline pfn_t find_get_page(const struct machine *m, mapping_ref mapping,
 				  uint64_t index)
 {
@@ -71,89 +76,96 @@ static inline uint64_t folio_index(const struct machine *m, pfn_t pfn)
 	return folio_at(m, pfn)->index;
 }
 
-/* That of the page behind it. */
+/* The index of the page that follows that folio. */
 static inline uint64_t folio_next_index(const struct machine *m, pfn_t pfn)
 {
 	return folio_index(m, pfn) + folio_nr_pages(m, pfn);
 }
 
 /**
- * add_to_page_cache - a folio becomes the file's
- * @index: of its first page
- * @pfn: freshly allocated; its one reference is the cache's from now on, which has
- *       one for each page. None of the indices is taken
- * Sets mapping and index, puts it on the inactive list. Returns: 0, or -ENOMEM,
- * and then nothing has changed. Linux: mm/filemap.c, 2.6.17; filemap_add_folio(), 6.18.
+ * add_to_page_cache - put a new folio into the page cache of a file
+ * @mapping: the file's pages, none of which has an index of the folio's
+ * @index:   index of the folio's first page
+ * @pfn:     first frame of the folio, just allocated. The cache takes over its one
+ *           reference and adds one for each further page
+ *
+ * Sets mapping and index and puts the folio on the inactive list. May reclaim.
+ * Returns: 0, or -ENOMEM without refuse(), and nothing has changed.
+ * O(pages * height). Linux: mm/filemap.c, 2.6.17; filemap_add_folio(), 6.18.
  */
 int64_t add_to_page_cache(struct step *s, mapping_ref mapping, uint64_t index,
 			  pfn_t pfn);
 
-/* The folio that @pfn lies in leaves its file, dirty or not; the cache's references
- * are dropped. The inode may go with its last page, unless the caller holds a
- * reference. */
+/* Remove the folio that @pfn lies in from the page cache, dirty or not, and drop the
+ * cache's references. Without a reference of the caller's the inode may be freed together
+ * with its last page. Cannot fail. O(pages * height). Linux: mm/filemap.c, 2.6.17. */
 void remove_from_page_cache(struct step *s, pfn_t pfn);
 
 /**
- * read_cache_page - the page at @index, brought in alone if need be
- * @pfn: set to it
- * Returns: 0, -ENOMEM or -EIO, not told. Reads nothing else ahead.
+ * read_cache_page - get one page of a file, and read it where it is not cached
+ * @mapping: the file's pages
+ * @index:   number of the page
+ * @pfn:     set to the page, without a reference for the caller
+ *
+ * Does not read ahead. Returns: 0, -ENOMEM or -EIO, without refuse().
+ * Linux: mm/filemap.c, 2.6.17.
  */
 int64_t read_cache_page(struct step *s, mapping_ref mapping, uint64_t index,
 			pfn_t *pfn);
 
-/* The same for a folio of 2^@order pages at @index, where nothing is cached. */
+/* read_cache_page() of a folio of 2^@order pages from @index on. None of them is cached,
+ * and @index is a multiple of their number. */
 int64_t read_cache_folio(struct step *s, mapping_ref mapping, uint64_t index,
 			 unsigned int order, pfn_t *pfn);
 
-/* Bring a folio up to date: what is not newer than its block is read. 0 or -EIO. */
+/* Make the folio that @pfn lies in PG_uptodate: read each page of it that has not newer
+ * bytes than its block. Returns: 0, or -EIO without refuse(). O(pages). */
 int64_t read_folio(struct step *s, pfn_t pfn);
 
 /* ---- folio.c ---- */
 
 #define MAX_PAGECACHE_ORDER 9	/* 2 MiB */
 
-/* The order of the folio for @pages pages at @index, as large as may be: what
- * is aligned, not above @max, and free of cached pages. */
+/* The largest order of a folio that begins at @index, is aligned, has at most @pages pages
+ * and covers no cached page; at most MAX_PAGECACHE_ORDER. O(height). */
 unsigned int filemap_folio_order(const struct machine *m, mapping_ref mapping,
 				 uint64_t index, uint64_t pages);
 
-/* How many PTEs map its pages, all together. O(pages). */
-uint64_t folio_mapcount(const struct machine *m, pfn_t pfn);
-
-/* Does any other address space than @mm map a folio of a file? O(its mappings). */
+/* Does an address space other than @mm map a page of the folio that @pfn lies in, a folio
+ * of a file? O(VMAs that cover it). */
 bool folio_mapped_elsewhere(const struct machine *m, pfn_t pfn, mm_ref mm);
 
 /**
- * folio_split - a folio of a file becomes several
- * @pfn: in it; it has more than one page
- * @at:  a page of it, which becomes a folio alone, and its surroundings as few as
- *       there can be; or 0: each page becomes a folio
- * It is unmapped everywhere. Parts behind the end of the file leave the cache.
+ * folio_split - cut a folio of a file into several
+ * @pfn: any page of the folio, which has at least two
+ * @at:  a page of it that becomes a folio of one page, the rest as few folios as
+ *       possible; 0: each page becomes a folio
  *
- * Returns: 0; -EBUSY (a block of it is to be written) or -EAGAIN (somebody else has
- * a reference), not told, and then nothing has changed. Linux: mm/huge_memory.c
- * __folio_split(), 6.18, on ext4.
+ * Removes all PTEs that map it. Parts behind the end of the file leave the cache.
+ * Returns: 0; -EAGAIN where somebody but the cache and PTEs has a reference; -EBUSY where
+ * the folio is dirty, or became so as a dirty PTE was removed. Both are without refuse();
+ * the folio is whole then, but in the last case its PTEs are gone.
+ * O(pages * VMAs that cover it). Linux: mm/huge_memory.c __folio_split(), 6.18, as ext4
+ * uses it.
  */
 int64_t folio_split(struct step *s, pfn_t pfn, pfn_t at);
 
 /**
- * filemap_read_page - a page of a file for read() and splice(), its bytes there
- * @index: the page
+ * filemap_read_page - get an up-to-date page of a file for read() and splice()
+ * @file:  open file, whose window of readahead is used and moved
+ * @index: number of the page
  * @last:  the index behind the last page that the call wants
  * @end:   the index behind the batch that the last call found; 0 to begin with
  * @pfn:   set to the page, which comes without a reference
  *
  * Reads ahead as the window says, a batch of up to 31 folios at a time.
- * Returns: 0, -ENOMEM or -EIO, not told. Linux: filemap_get_pages(), mm/filemap.c, 6.18.
+ * Returns: 0, -ENOMEM or -EIO, without refuse(). Linux: mm/filemap.c
+ * filemap_get_pages(), 6.18.
  */
 int64_t filemap_read_page(struct step *s, file_ref file, uint64_t index,
 			  uint64_t last, uint64_t *end, pfn_t *pfn);
 int64_t generic_adopt_page(struct step *s, file_ref file, uint64_t index,
 			   pfn_t page);
-
-/* A page was used: unreferenced, referenced, active (mm/swap.c, 2.6.17). What a locked
- * mapping maps is on no list that would order it by use: it stays referenced. */
-void mark_page_accessed(struct step *s, pfn_t pfn);
 
 /* ---- read and write ---- */
 
@@ -174,33 +186,38 @@ int64_t generic_file_fsync(struct step *s, file_ref file, uint64_t first,
 /* ---- truncate.c ---- */
 
 /**
- * vmtruncate - another size for a file with a page cache
- * @inode: of the disk; its i_size and the pages beyond it change, in mappings and
- *         private copies too; the rest of the last page becomes zero
- * The blocks beyond are the caller's to give back, afterwards. 0, or -ENOMEM or
- * -ENOSPC, told, and then nothing has changed. Linux: mm/memory.c, 2.6.17.
+ * vmtruncate - give a file of the disk another size
+ * @inode: the file
+ * @size:  its new i_size, in bytes
+ *
+ * Pages behind the new end leave the cache and every mapping, private copies included,
+ * and the rest of the last page becomes zero. The caller frees the blocks behind the
+ * end afterwards. Returns: 0; -ENOMEM or -ENOSPC by refuse(), and nothing has changed.
+ * Linux: mm/memory.c, 2.6.17; mm/truncate.c truncate_setsize(), 6.18.
  */
 int64_t vmtruncate(struct step *s, inode_ref inode, uint64_t size);
 
 /*
- * The file grows to @size and has zeros from its old end up to @pos: what programs
- * stored behind the end is not part of it. As in Linux nobody is told when there is no
- * memory to say so on the disk.
+ * A write at byte @pos makes the file grow to @size bytes. The bytes from the old end to
+ * @pos become zero, since what programs stored there through mappings is no part of the
+ * file. As in Linux no error is returned where there is no memory to do so.
  */
 void extend_file(struct step *s, inode_ref inode, uint64_t pos, uint64_t size);
 
-/* All pages from the byte @lstart on leave the cache. They are mapped nowhere, and
- * what a folio keeps of them is zero. */
+/* Remove all pages from byte @lstart on from the cache. The caller has unmapped them. Where
+ * a folio cannot be split at @lstart its bytes behind it become zero. Linux: mm/truncate.c,
+ * 2.6.17 and 6.18. */
 void truncate_inode_pages(struct step *s, mapping_ref mapping, uint64_t lstart);
-/* Those in [@first, @end), also from mappings; private copies stay. A hole. */
+/* Remove the pages [@first, @end) (page numbers) from the cache and from mappings; private
+ * copies stay. This is how a hole is punched. */
 void truncate_inode_pages_range(struct step *s, mapping_ref mapping,
 				uint64_t first, uint64_t end);
 
-/* Drop what nobody needs: clean, not mapped, not referenced by others. Returns
- * how many pages went. Linux: mm/truncate.c, 2.6.17. */
+/* Remove the pages [@first, @end) that are clean, mapped nowhere and referenced by nobody
+ * but the cache. Returns: how many pages went. Linux: mm/truncate.c, 2.6.17. */
 uint64_t invalidate_mapping_pages(struct step *s, mapping_ref mapping,
 				  uint64_t first, uint64_t end);
-/* The same for every file of the disk (fs/drop_caches.c). */
+/* invalidate_mapping_pages() for every file of the disk. Linux: fs/drop_caches.c. */
 void drop_pagecache(struct step *s);
 
 /* ---- faults ---- */
@@ -208,8 +225,8 @@ void drop_pagecache(struct step *s);
 /* vm_operations[VM_OPS_FILE]. */
 vm_fault_t filemap_fault(struct step *s, const struct vm_fault *vmf);
 vm_fault_t filemap_nopage(struct step *s, const struct vm_fault *vmf, pfn_t *pfn);
-/* The first store to a page of a shared mapping: the file has a block there and
- * the page is dirty. False: the disk is full. */
+/* A shared mapping stores to page @pfn for the first time: gives the file a block there and
+ * makes the page dirty. Returns: false where the disk is full. */
 bool filemap_page_mkwrite(struct step *s, const struct vm_fault *vmf, pfn_t pfn);
 
 /**
@@ -224,29 +241,35 @@ void filemap_map_pages(struct step *s, const struct vm_fault *vmf);
 
 /* ---- readahead.c ---- */
 
-/* Linux: mm/readahead.c, 6.18. @index: wanted now; @count: pages wanted. */
+/* Page @index is wanted, with @count pages in all, and is not cached: read what the window
+ * says. No errors are returned; whoever needs a page looks for it again. Linux:
+ * mm/readahead.c, 6.18. */
 void page_cache_sync_ra(struct step *s, file_ref file, uint64_t index,
 			uint64_t count);
-/* The folio @pfn has PG_readahead and was met at @index: the next window is due. */
+/* A reader met the folio @pfn, which has PG_readahead, at page @index and wants @count
+ * pages: read the next window. Linux: mm/readahead.c, 6.18. */
 void page_cache_async_ra(struct step *s, file_ref file, pfn_t pfn, uint64_t index,
 			 uint64_t count);
-/* A fault found nothing: read around it, as the VMA advises. */
+/* A fault found page @index not cached: read pages around it, as the VMA's advice says.
+ * Linux: mm/filemap.c, 6.18. */
 void do_sync_mmap_readahead(struct step *s, const struct vm_area_struct *vma,
 			    uint64_t index);
-/* A fault found the page. True: a window was read meanwhile, so the fault starts
- * again. */
+/* A fault found page @index cached as @page. Returns: true where it had PG_readahead and
+ * the next window was read, so that the fault begins again. Linux: mm/filemap.c, 6.18. */
 bool do_async_mmap_readahead(struct step *s, const struct vm_area_struct *vma,
 			     pfn_t page, uint64_t index);
-/* Read [@first, @first + @count) of a file in, as MADV_WILLNEED does. */
+/* Read @count pages from page @first on that are not cached, as MADV_WILLNEED does.
+ * O(pages). Linux: mm/readahead.c, 6.18. */
 void force_page_cache_readahead(struct step *s, file_ref file, uint64_t first,
 				uint64_t count);
 
 /* ---- writeback.c ---- */
 
-/* The bytes of the folio that @pfn lies in differ from the disk's: all of its blocks
- * are to be written. Any page; idempotent. folio_mark_dirty(), 6.18. */
+/* Mark the folio that @pfn lies in dirty: all of its blocks are to be written. Any page may
+ * be given, also of a dirty folio. O(pages). Linux: folio_mark_dirty(), 6.18. */
 void set_page_dirty(struct step *s, pfn_t pfn);
-/* The same of the page's own block alone (mark_buffer_dirty()). It has one. */
+/* Mark the block of page @pfn alone, which has one, as to be written. O(height). Linux:
+ * fs/buffer.c mark_buffer_dirty(), 6.18. */
 void mark_block_dirty(struct step *s, pfn_t pfn);
 /* Is the page's own block to be written? */
 static inline bool block_is_dirty(const struct machine *m, pfn_t pfn)
@@ -254,18 +277,24 @@ static inline bool block_is_dirty(const struct machine *m, pfn_t pfn)
 	return page_has(m, pfn, page_has(m, pfn, PG_compound) ? PG_block_dirty
 							      : PG_dirty);
 }
-/* The folio's bytes do not differ any more, or nobody will ask. */
+/* Make the folio that @pfn lies in clean: it was written, or its bytes will never be asked
+ * for. O(pages). */
 void clear_page_dirty(struct step *s, pfn_t pfn);
-/* Nobody will ask for the page's own (discard_buffer()). */
+/* The block of page @pfn need not be written any more. Linux: fs/buffer.c
+ * discard_buffer(), 6.18. */
 void clear_block_dirty(struct step *s, pfn_t pfn);
-/* Write the dirty pages of [@first, @end) to the disk. 0, or -EIO. */
+/* Write the dirty pages of [@first, @end) (page numbers) to the disk. Returns: 0, or -EIO
+ * without refuse(). Linux: mm/filemap.c, 6.18. */
 int64_t filemap_fdatawrite_range(struct step *s, mapping_ref mapping,
 				 uint64_t first, uint64_t end);
-/* Pages were dirtied: where there are too many, some are written. */
+/* The caller has made pages dirty: where more are dirty than vm.dirty_ratio permits, write
+ * some. Linux: mm/page-writeback.c, 6.18. */
 void balance_dirty_pages(struct step *s);
-/* Pages that @percent of what may be dirty are (domain_dirty_limits(), 6.18). */
+/* How many pages are @percent of those that could be dirty. O(zones). Linux:
+ * mm/page-writeback.c domain_dirty_limits(), 6.18. */
 uint64_t global_dirty_limit(const struct machine *m, uint64_t percent);
-/* What the flusher does when jiffies went from @from to now. */
+/* The time went from @from (jiffies) to now: write what the kernel's flusher would have
+ * written in between. Linux: mm/pdflush.c, 2.6.17; fs/fs-writeback.c, 6.18. */
 void pdflush(struct step *s, uint64_t from);
 
 #endif

@@ -9,7 +9,7 @@
 #include "mmcore/mm/rmap.h"
 #include "mmcore/mm/swap.h"
 
-/* What came of a fault. Linux: enum vm_fault_reason, 6.18. */
+/* The outcome of a fault. Linux: enum vm_fault_reason, 6.18. */
 enum vm_fault_reason {
 	VM_FAULT_MINOR,		/* the page was in RAM */
 	VM_FAULT_MAJOR,		/* the disk was asked for it */
@@ -44,16 +44,16 @@ struct vm_fault {
 	bool fresh_table;	/* this fault made the table that the entry is in */
 };
 
-/* What a kind of memory area does about a fault; by vma->vm_ops. */
+/* How a kind of memory area handles faults. vma->vm_ops picks the entry. */
 struct vm_operations_struct {
 	const char *name;
-	/* Bring the page of a none entry in and map it. NULL: the area is anonymous. */
+	/* The entry is none: bring the page in and map it. NULL: the area is anonymous. */
 	vm_fault_t (*fault)(struct step *s, const struct vm_fault *vmf);
-	/* Only find the page, which will be copied. It comes without a reference. NULL:
-	 * nobody ever asks. */
+	/* Only find the page, which will be copied, and set *@pfn to it, without a
+	 * reference. NULL: the area has no private mappings. */
 	vm_fault_t (*nopage)(struct step *s, const struct vm_fault *vmf, pfn_t *pfn);
-	/* A shared mapping stores to a page for the first time. False: SIGBUS. NULL: the
-	 * mapping is writable from the start. */
+	/* A shared mapping stores to page @pfn for the first time. Returns: false where the
+	 * store ends in SIGBUS. NULL: new entries are writable from the start. */
 	bool (*page_mkwrite)(struct step *s, const struct vm_fault *vmf, pfn_t pfn);
 };
 
@@ -64,6 +64,7 @@ static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
 
 extern const struct vm_operations_struct vm_operations[NR_VM_OPS];
 
+/* The functions of the VMA, which must have a valid vm_ops. O(1). */
 static inline const struct vm_operations_struct *
 vma_ops(const struct vm_area_struct *vma)
 {
@@ -71,12 +72,14 @@ vma_ops(const struct vm_area_struct *vma)
 	return &vm_operations[vma->vm_ops];
 }
 
-/* One more PTE for each of @nr pages of one folio of a file, from the entry @pte_pa
- * on: counted, with vm_page_prot and @bits. set_pte_range(), 6.18. */
+/* Map @nr pages of one folio of a file, from frame @pfn on, by the entries from @pte_pa on,
+ * which are none and lie in one table. They get vm_page_prot and @bits. Takes a reference
+ * for each, counts rmap and rss. O(pages). Linux: mm/memory.c set_pte_range(), 6.18. */
 void map_file_pages(struct step *s, mm_ref mm, const struct vm_area_struct *vma,
 		    uint64_t pte_pa, pfn_t pfn, uint32_t nr, uint64_t bits);
 
-/* The fault methods of vm_operations[] (shmem.c, exec.c; those of files: filemap.h). */
+/* Functions for vm_operations[], defined in shmem.c and exec.c. filemap.h declares those
+ * for files. */
 vm_fault_t shmem_fault(struct step *s, const struct vm_fault *vmf);
 vm_fault_t shmem_nopage(struct step *s, const struct vm_fault *vmf, pfn_t *pfn);
 vm_fault_t special_mapping_fault(struct step *s, const struct vm_fault *vmf);
@@ -96,17 +99,17 @@ vm_fault_t special_mapping_fault(struct step *s, const struct vm_fault *vmf);
  */
 vm_fault_t handle_mm_fault(struct step *s, struct vm_fault *vmf);
 
-/* Count a fault that was repaired for the current process, whoever's memory it was
- * in. @flags: those of the fault (FAULT_FLAG_KERNEL_COPY counts). */
+/* Count a fault that was repaired in min_flt or maj_flt of the current process, whoever's
+ * memory it was in. @flags: the fault's; FAULT_FLAG_KERNEL_COPY matters. O(1). */
 void count_fault(struct step *s, vm_fault_t fault, unsigned int flags);
-/* Count one that waited for the disk, gave up its locks and found the page afterwards:
- * to the process it is minor, as mm_account_fault() has it. */
+/* Count a fault that waited for the disk, gave up its locks and found the page afterwards.
+ * For the process it is minor. Linux: mm/memory.c mm_account_fault(), 6.18. */
 void count_waited_fault(struct step *s, vm_fault_t fault);
-/* Count one that was tried again with FAULT_FLAG_TRIED after a wait: to the process it is
- * major, even where it waited for a window and not for the page. */
+/* Count a fault that was tried again with FAULT_FLAG_TRIED after a wait. For the process it
+ * is major, even where it waited for readahead and not for the page. */
 void count_tried_fault(struct step *s, vm_fault_t fault);
 
-/* What a user-mode access led to. */
+/* The end of an access of a program: it may go on, or there is a signal. */
 struct access_fault {
 	int signo;		/* 0: the access may go on */
 	int si_code;
@@ -127,56 +130,67 @@ struct access_fault do_page_fault(struct step *s, uint64_t addr,
 				  unsigned int flags);
 
 /*
- * gup.c. Fault in [start, end) as mlock and MAP_POPULATE do: writable private memory
- * by write faults, the rest by reads, inaccessible VMAs not at all. Errors end
- * it quietly. Linux: mm/gup.c __mm_populate().
+ * Fault in [@start, @end), page aligned, as mlock and MAP_POPULATE do: writable private
+ * memory by write faults, other memory by read faults, inaccessible VMAs not at all. An
+ * error in a VMA skips what is left of that VMA. O(pages). Linux: mm/gup.c
+ * __mm_populate(), 6.18.
  */
 void make_pages_present(struct step *s, mm_ref mm, uint64_t start,
 			uint64_t end);
-/* The same of one VMA, by who holds the address space locked and waits so. */
+/* make_pages_present() of one VMA where the caller keeps the address space locked: a fault
+ * that waits for the disk does not end the walk, and counts as major. */
 void populate_vma_in_place(struct step *s, mm_ref mm, vma_ref vma,
 			   uint64_t start, uint64_t end);
-/* The same; unless @ignore_errors the first error ends it: -EFAULT (no access,
- * or beyond the object's end) or -ENOMEM, not told. Else 0. */
+/* make_pages_present() that, without @ignore_errors, ends at the first error. Returns: 0;
+ * -EFAULT (no access, or behind the end of the object) or -ENOMEM, without refuse(). */
 int64_t __mm_populate(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
 		      bool ignore_errors);
 
-/* As MADV_POPULATE_READ and _WRITE do, up to the first page that cannot be had:
- * -ENOMEM (a hole, or no RAM), -EINVAL (no permission) or -EFAULT, not told. */
+/* Fault in [@start, @end), page aligned, for reading or for writing, up to the first page
+ * that cannot be had, as MADV_POPULATE_READ and _WRITE do. Returns: 0; -ENOMEM (a hole, or
+ * no frame), -EINVAL (no permission) or -EFAULT, without refuse(). O(pages). Linux:
+ * mm/gup.c, 6.18. */
 int64_t faultin_page_range(struct step *s, mm_ref mm, uint64_t start,
 			   uint64_t end, bool write);
 
 /**
- * pin_user_pages_remote - hold on to pages of an address space
+ * pin_user_pages_remote - take references to pages of an address space
+ * @mm:    the address space
  * @addr:  page aligned; any pattern
  * @nr:    pages wanted
  * @write: they will be written to
  * @pages: filled in with their frames
  *
  * Faults pages in as their VMAs permit; an anonymous page that is only read is
- * unshared first. A stack does not grow. Each frame gains a reference, which
- * unpin_user_pages() takes back; then what was @written is dirty.
+ * unshared first. A stack does not grow. Each frame gains a reference, which the caller
+ * gives back by unpin_user_pages().
  *
- * Returns: how many it could get in a row; 0: not even the first.
+ * Returns: how many pages in a row it could get, from the first on. O(pages).
  * Linux: mm/gup.c pin_user_pages_remote() without FOLL_FORCE, 6.18.
  */
 uint64_t pin_user_pages_remote(struct step *s, mm_ref mm, uint64_t addr,
 			       uint64_t nr, bool write, pfn_t *pages);
+/* Give the references to @nr frames back; where they were @written to they become dirty.
+ * O(pages). */
 void unpin_user_pages(struct step *s, const pfn_t *pages, uint64_t nr,
 		      bool written);
 
 /**
- * folio_pte_batch - how many entries of a table map one folio, page by page
- * @ptes: the table, or what of it begins at an address
- * @i:    an entry that maps a counted page
- * @end:  the entry at which to stop
- * @bits: set to the first one, with what any of them has of dirty, accessed, write
+ * folio_pte_batch - count consecutive entries that map one folio, page after page
+ * @ptes: host's address of an entry of a table
+ * @i:    number of the first entry to look at, counted from @ptes; it maps a page that is
+ *        reference-counted
+ * @end:  number of the entry at which to stop
+ * @bits: set to the first entry, with the dirty, accessed and write bits that any of the
+ *        counted ones has
+ *
  * Linux: mm/internal.h, 6.18, FPB_MERGE_*. O(entries).
  */
 uint32_t folio_pte_batch(const struct machine *m, const void *ptes, uint32_t i,
 			 uint32_t end, pte_t *bits);
 
-/* Take the pages of [start, end) of one VMA away: PTEs none, rss down. */
+/* Unmap the pages of [@start, @end) of one VMA, page aligned: entries become none, rss falls,
+ * references are dropped. @zap_flags: ZAP_*. Cannot fail. O(entries). Linux: mm/memory.c. */
 void zap_page_range(struct step *s, vma_ref vma, uint64_t start, uint64_t end,
 		    unsigned int zap_flags);
 
@@ -185,39 +199,48 @@ void zap_page_range(struct step *s, vma_ref vma, uint64_t start, uint64_t end,
 #define ZAP_RECLAIM_TABLES	4u	/* a PTE table whose whole span lies in
 					 * the range is freed if it is empty */
 
-/* New protection for the present PTEs of [start, end) of one VMA. */
+/* Give the present entries of [@start, @end) of one VMA the protection bits @newprot. Cannot
+ * fail. O(entries). Linux: mm/mprotect.c, 2.6.17. */
 void change_protection(struct step *s, vma_ref vma, uint64_t start,
 		       uint64_t end, uint64_t newprot);
 
-/* fork: copy the PTEs of @src's VMA into @dst. 0 or -ENOMEM. */
+/* fork(): copy the entries of @vma, an area of @src, into @dst, and make both sides of what is
+ * private read-only. May reclaim. Returns: 0 or -ENOMEM. O(entries). Linux: mm/memory.c. */
 int64_t copy_page_range(struct step *s, mm_ref dst, mm_ref src, vma_ref vma);
 
 /*
- * Take the pages of [@begin, @end) of an object, in pages, out of every mapping
- * of it, with @even_cows private copies as well; guard pages stay. Linux:
- * mm/memory.c, 6.18.
+ * Unmap the pages [@begin, @end) (page numbers) of an object from every VMA that maps it;
+ * with @even_cows their private copies as well. Guard pages stay. Cannot fail.
+ * O(VMAs that cover them + entries). Linux: mm/memory.c, 6.18.
  */
 void unmap_mapping_pages(struct step *s, mapping_ref mapping, uint64_t begin,
 			 uint64_t end, bool even_cows);
 
 /**
- * get_user_pages - take hold of pages of the current process, to be read
+ * get_user_pages - take references to pages of the current process, to read them
  * @addr:  page aligned
  * @nr:    pages
  * @pages: set to their frames; each is the caller's to put_user_page()
- * Unlike a pin it leaves shared pages shared: a later store by the program goes to
- * a copy then. Does not grow the stack. Returns: how many of them it could get,
- * or if none -EFAULT or -ENOMEM, not told. Linux: mm/gup.c, FOLL_GET.
+ *
+ * Unlike pin_user_pages_remote() it leaves shared pages shared, so that a later store by
+ * the program goes to a copy. It does not grow a stack. Returns: how many pages it could
+ * get; where there is none, -EFAULT or -ENOMEM, without refuse(). O(pages). Linux:
+ * mm/gup.c with FOLL_GET, 6.18.
  */
 int64_t get_user_pages(struct step *s, uint64_t addr, uint64_t nr,
 		       pfn_t *pages);
+/* Give back a reference that get_user_pages() took. */
 void put_user_page(struct step *s, pfn_t page);
 
-/* fork.c, exit.c: address spaces. */
+/* Make an empty address space with one user. Returns: none when no frame can be had. Linux:
+ * kernel/fork.c, 2.6.17. */
 mm_ref mm_alloc(struct step *s);
-void mmput(struct step *s, mm_ref mm);	/* the last user unmaps everything */
+/* One user fewer; the last one unmaps all memory and frees the address space. Linux:
+ * kernel/fork.c, 2.6.17. */
+void mmput(struct step *s, mm_ref mm);
 
-/* Let go of a task's descriptors (none is fine). */
+/* Drop a task's reference to its descriptors, if it has one; the last one closes them. Linux:
+ * kernel/exit.c, 2.6.17. */
 void exit_files(struct step *s, task_ref t);
 
 #endif

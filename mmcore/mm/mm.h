@@ -31,7 +31,8 @@ static inline uint64_t page_rest_pa(const struct machine *m, pfn_t pfn)
 	       pfn % PAGES_PER_GROUP * sizeof(struct page_rest);
 }
 
-/* The stored parts of a page that is in use (allocated or heading a block). */
+/* The stored parts of a page that is in use (allocated or heading a block), to read
+ * and to write. Any frame of the machine; O(1). */
 static inline const struct page_counts *page_counts_at(const struct machine *m,
 						       pfn_t pfn)
 {
@@ -54,14 +55,17 @@ static inline struct page_rest *page_mut(struct step *s, pfn_t pfn)
 	return ram_mut(s, page_rest_pa(s->m, pfn));
 }
 
-/* The address of page->lru, and the page a list entry belongs to. */
+/* The physical address of the page's lru, by which it is linked into lists. */
 static inline uint64_t page_lru_pa(const struct machine *m, pfn_t pfn)
 {
 	return page_rest_pa(m, pfn) + offsetof(struct page_rest, lru);
 }
 
+/* The reverse of page_lru_pa(): the frame whose lru lies at @lru_pa, which must be one
+ * (pa_in_mem_map()). O(1). */
 pfn_t lru_to_pfn(const struct machine *m, uint64_t lru_pa);
 
+/* Does the page itself have the flag @bit (PG_*)? Its folio may have others. */
 static inline bool page_has(const struct machine *m, pfn_t pfn, int bit)
 {
 	return page_at(m, pfn)->flags >> bit & 1;
@@ -69,10 +73,10 @@ static inline bool page_has(const struct machine *m, pfn_t pfn, int bit)
 
 /*
  * Compound pages: 2^order frames that are one page. Each of them has PG_compound, its
- * lru.next is the head's list head (the seed), its private the head's number
- * (2.6.17); the second one's lru.prev is the order. Only the head is counted, and
- * only it lies on an LRU list, where its lru is the list's.
- * Both want a page with PG_compound.
+ * lru.next is the address of the head's lru, its private the number of the head
+ * (2.6.17); the lru.prev of the second frame is the order. References are counted at
+ * the head alone, and only the head lies on an LRU list, linked by its lru.
+ * Both functions take any frame that has PG_compound.
  */
 static inline pfn_t compound_head(const struct machine *m, pfn_t pfn)
 {
@@ -104,7 +108,7 @@ static inline uint32_t folio_nr_pages(const struct machine *m, pfn_t pfn)
 	return 1u << folio_order(m, pfn);
 }
 
-/* What the folio that @pfn lies in knows. */
+/* The stored part of the folio that @pfn lies in: its flags, mapping and index. */
 static inline const struct page_rest *folio_at(const struct machine *m, pfn_t pfn)
 {
 	const struct page_rest *page = page_at(m, pfn);
@@ -113,11 +117,13 @@ static inline const struct page_rest *folio_at(const struct machine *m, pfn_t pf
 		       ? page_at(m, (pfn_t)page->private) : page;
 }
 
+/* Does the folio that @pfn lies in have the flag @bit (PG_*)? */
 static inline bool folio_has(const struct machine *m, pfn_t pfn, int bit)
 {
 	return folio_at(m, pfn)->flags >> bit & 1;
 }
 
+/* Set, or clear, the flag @bit of the folio that @pfn lies in. */
 static inline void folio_set(struct step *s, pfn_t pfn, int bit)
 {
 	page_mut(s, page_folio(s->m, pfn))->flags |= 1ULL << bit;
@@ -128,14 +134,14 @@ static inline void folio_clear(struct step *s, pfn_t pfn, int bit)
 	page_mut(s, page_folio(s->m, pfn))->flags &= ~(1ULL << bit);
 }
 
-/* Of a page without a count of its own, the head's; of a free page, its own. */
+/* The counts of the head of the compound page that @pfn is a tail of; where the page is
+ * free, its own counts, which are 0. */
 const struct page_counts *head_counts_at(const struct machine *m, pfn_t pfn);
 struct page_counts *head_counts_mut(struct step *s, pfn_t pfn);
 
 /*
- * The count of references of a page in use, which is its folio's. A tail has none of
- * its own: so it is known by that, and the dense counts are all that is looked at of
- * other pages.
+ * The count of references of a page in use, which is its folio's. A tail is recognised
+ * by its own count of 0, so that of other pages nothing but the dense counts is read.
  */
 static inline struct page_counts *folio_counts_mut(struct step *s, pfn_t pfn)
 {
@@ -169,20 +175,22 @@ static inline void get_page(struct step *s, pfn_t pfn)
  */
 struct page page_read(const struct machine *m, pfn_t pfn);
 
-/* True for frame 0, the kernel's own, the zero page and mem_map. */
+/* Is it frame 0, the kernel's own, the zero page or mem_map? @pfn may be any number. */
 bool page_is_boot_reserved(const struct machine *m, uint64_t pfn);
 
-/* A frame of the machine that boot did not reserve: some zone's, in use or not. */
+/* Does a zone manage the frame, in use or free? False for what boot reserved and for
+ * numbers behind the RAM. */
 bool page_is_managed(const struct machine *m, uint64_t pfn);
 
-/* Does this address lie in mem_map, in a struct page? */
+/* Does @pa lie in mem_map, inside a struct page? @pa may be any number. */
 bool pa_in_mem_map(const struct machine *m, uint64_t pa);
 
-/* The zone a frame belongs to. */
+/* The zone that a frame of the machine belongs to. O(zones). */
 enum zone_type page_zone(const struct machine *m, pfn_t pfn);
+/* Its name as /proc/zoneinfo writes it: "DMA", "DMA32", "Normal", "HighMem". */
 const char *zone_name(enum zone_type type);
 
-/* PTEs that map the pages of the folio that @pfn lies in. O(pages of the folio). */
+/* How many PTEs map pages of the folio that @pfn lies in, added up. O(its pages). */
 uint64_t folio_mapcount(const struct machine *m, pfn_t pfn);
 
 /* ---- an address space's resident pages ---- */
@@ -199,7 +207,8 @@ static inline uint64_t *rss_counter(struct step *s, mm_ref mm, pfn_t pfn)
 	return &mm_mut(s, mm)->_file_rss;
 }
 
-/* The most that was ever resident is kept before pages go (6.18). */
+/* Raises hiwater_rss to the present sum, which is about to fall. Linux:
+ * include/linux/mm.h update_hiwater_rss(), 6.18. O(1). */
 static inline void update_hiwater_rss(struct step *s, mm_ref mm)
 {
 	const uint64_t rss = get_mm_rss(mm_at(s->m, mm));

@@ -2,7 +2,7 @@
 /*
  * mmap and munmap: a new mapping in eleven steps, and the end of old ones.
  *
- * The steps are those the seed tells of Linux 2.6; what happens when, and
+ * The eleven steps are those of do_mmap_pgoff() in Linux 2.6.17; what happens when, and
  * which errno wins, is 6.18's. Two things moved since: the file's own checks
  * (step 1) come with the flags (step 6), and a range that is in the way goes
  * (step 7) only after every limit has been asked, so that a refused MAP_FIXED

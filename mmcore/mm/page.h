@@ -8,7 +8,7 @@
  * exit raise and lower counts of pages by the hundred thousand and touch
  * nothing else of them, so the counts are dense (8 bytes a page) and the rest
  * stays out of the cache. Whoever wants to see a page whole reads it with
- * page_read(), which gives the seed's struct page by value.
+ * page_read(), which gives the struct page of 2.6.17 by value.
  *
  * A struct page whose bytes are all zero has never been used or is free again;
  * it is presented as initialised (_mapcount -1), see page_read(). Boot writes
@@ -22,8 +22,8 @@
 #include "mmcore/lib/list.h"
 #include "mmcore/ram.h"
 
-/* page->flags: bit numbers. 0-19 are the seed's; 20 and up are ours (D-002). */
-#define PG_locked	 0	/* Page is locked. Don't touch. */
+/* page->flags: bit numbers. 0-19 are 2.6.17's; 20 and up are ours (D-002). */
+#define PG_locked	 0	/* the page is locked */
 #define PG_error	 1
 #define PG_referenced	 2
 #define PG_uptodate	 3
@@ -46,11 +46,11 @@
 #define PG_pgtable	20	/* a page-table frame */
 #define PG_swapbacked	21	/* anonymous or shared memory (as today's Linux) */
 #define PG_kernel	22	/* another frame of the kernel's own (vdso, …) */
-#define PG_readahead	23	/* meeting it, the next window is read; and what 6.18
-				 * has PG_reclaim for, the same bit there */
-#define PG_pipe		24	/* only pipes hold it */
-#define PG_block_dirty	25	/* of a part of a compound page: its block is to be
-				 * written; PG_dirty is the whole page's */
+#define PG_readahead	23	/* who meets it reads the next window; in 6.18 it has
+				 * the bit of PG_reclaim, and both meanings */
+#define PG_pipe		24	/* only pipes refer to the page */
+#define PG_block_dirty	25	/* set on a frame of a compound page whose own block is
+				 * to be written; PG_dirty is the whole page's */
 #define NR_PAGE_FLAGS	26
 
 #define PAGE_MAPPING_ANON 1ULL	/* page->mapping is an anon_vma | 1 */
@@ -78,7 +78,7 @@ struct page_group {
 _Static_assert(sizeof(struct page_group) <= PAGE_SIZE,
 	       "one frame of mem_map describes one group of pages");
 
-/* A page as the seed declares it: the value page_read() makes. */
+/* A page as 2.6.17 declares it: the value that page_read() makes. */
 struct page {
 	uint64_t flags;
 	int32_t _count;

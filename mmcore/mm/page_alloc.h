@@ -5,7 +5,7 @@
 
 #include "mmcore/mm/mm.h"
 
-/* Allocation flags (2.6.17's values). */
+/* Allocation flags, with the values of 2.6.17. The first three choose zones. */
 #define __GFP_DMA	0x01u
 #define __GFP_HIGHMEM	0x02u
 #define __GFP_DMA32	0x04u
@@ -21,7 +21,8 @@
 /* Sets up zones, free lists and watermarks of a machine at boot. */
 void mem_init(struct step *s);
 
-/* Recompute the watermarks from min_free_kbytes (setup_per_zone_pages_min). */
+/* Compute the watermarks of all zones anew from min_free_kbytes. O(zones). Linux:
+ * mm/page_alloc.c, 2.6.17. */
 void setup_per_zone_pages_min(struct step *s);
 
 /*
@@ -47,6 +48,7 @@ void setup_per_zone_pages_min(struct step *s);
  * allocates first, or looks again: pte_same() for an entry, find_get_page() for a page
  * of a cache. Tests take all of this away at every n-th allocation (tests/lib/evil.h).
  */
+/* The place at which tests take things away; else it costs one comparison. */
 static inline void might_reclaim(struct step *s)
 {
 	if (unlikely(s->m->evil != NULL))
@@ -67,6 +69,7 @@ static inline void might_reclaim(struct step *s)
  */
 pfn_t alloc_pages(struct step *s, unsigned int gfp, unsigned int order);
 
+/* alloc_pages() of one frame. Returns: the frame, or 0. */
 static inline pfn_t alloc_page(struct step *s, unsigned int gfp)
 {
 	return alloc_pages(s, gfp, 0);
@@ -74,25 +77,30 @@ static inline pfn_t alloc_page(struct step *s, unsigned int gfp)
 
 /**
  * split_compound - one compound page becomes several
- * @head: of it; of its order and above 0
- * @at:   a frame of it: the halves that it lies in are halved again until it is
- *        alone (folio_split(), 6.18); or 0, and all frames are alone
- * It is on no list. The parts have no references; what else each frame had, it
- * still has. O(frames).
+ * @head: first frame of the compound page, whose order is at least 1 and which is on
+ *        no list
+ * @at:   a frame of it that shall be alone: the half that contains it is halved again
+ *        and again, the other halves stay whole (6.18 folio_split()); 0: every frame
+ *        shall be alone
+ *
+ * Afterwards the parts have no references, which the caller sets; all else that was
+ * stored for a frame is unchanged. Cannot fail. O(frames).
  */
 void split_compound(struct step *s, pfn_t head, pfn_t at);
 
-/* Give 2^order frames back, as they were taken: cleared, merged with free buddies. */
+/* Give 2^@order frames back to the buddy allocator, with the order that they were taken
+ * with. The frames are cleared, and merged with free buddies. @pfn is on no list and
+ * mapped nowhere. O(frames + MAX_ORDER). Linux: mm/page_alloc.c, 2.6.17. */
 void __free_pages(struct step *s, pfn_t pfn, unsigned int order);
 
-/* The same for one frame whose bytes are known to be zero (an empty table). */
+/* __free_pages() of one frame whose bytes are zero already, such as an empty table. */
 void free_zeroed_page(struct step *s, pfn_t pfn);
 
-/* Free frames over all zones (nr_free_pages(), 2.6.17). O(zones). */
+/* How many frames are free in all zones together. O(zones). Linux: 2.6.17. */
 uint64_t nr_free_pages(const struct machine *m);
 
-/* Frames that allocations for programs and for the page cache leave alone
- * (calculate_totalreserve_pages(), 6.18). O(zones). */
+/* How many frames are kept from programs and from the page cache. O(zones). Linux:
+ * mm/page_alloc.c calculate_totalreserve_pages(), 6.18. */
 uint64_t totalreserve_pages(const struct machine *m);
 
 #endif

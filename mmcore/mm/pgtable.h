@@ -6,6 +6,8 @@
 #include "mmcore/arch/arch.h"
 #include "mmcore/mm/page_alloc.h"
 
+/* The entry of a table at the physical address @entry_pa: 8 bytes or 4, as the architecture
+ * has them. set_pte() writes one. O(1). */
 static inline pte_t entry_read(const struct machine *m, uint64_t entry_pa)
 {
 	return m->arch->entry_shift == 3 ? *(const uint64_t *)ram_at(m, entry_pa)
@@ -42,13 +44,14 @@ static inline bool is_swap_pte(const struct machine *m, pte_t pte)
 
 #define SWP_TYPE_BITS	5
 
-/* What such an entry says; the architecture packs it its own way. */
+/* The type and the offset in a swap entry. Each architecture packs them in its own way. */
 typedef struct {
 	uint32_t type;		/* 0 … 31; the last ones are no swap areas */
 	uint64_t offset;	/* below 1 << swp_offset_bits */
 } swp_entry_t;
 
-/* Never none, but for type 0 with offset 0 (inverted: the last one). */
+/* The entry is never none, but for type 0 with offset 0 (with the last offset, where the
+ * architecture inverts offsets). */
 static inline pte_t swp_entry_to_pte(const struct machine *m, swp_entry_t entry)
 {
 	const struct arch *a = m->arch;
@@ -61,8 +64,8 @@ static inline pte_t swp_entry_to_pte(const struct machine *m, swp_entry_t entry)
 }
 
 /*
- * A guard page's entry (MADV_GUARD_INSTALL): a marker, neither none nor
- * present, that no frame stands behind. Linux: PTE_MARKER_GUARD, 6.18.
+ * The entry of a guard page (MADV_GUARD_INSTALL) is a marker: it is neither none nor
+ * present, and it names no frame. Linux: PTE_MARKER_GUARD, 6.18.
  */
 #define SWP_PTE_MARKER	  ((1u << SWP_TYPE_BITS) - 1)
 #define PTE_MARKER_GUARD  4
@@ -111,7 +114,8 @@ static inline bool pte_special(const struct machine *m, pte_t pte)
 	return pte & m->arch->special;
 }
 
-/* Entry @i of a table or run whose first entry is at @first, borrowed. */
+/* Read, or write, entry @i of a table whose first entry is at the host's address @first. An
+ * entry has 1 << @shift bytes. */
 static inline pte_t table_load(const void *first, uint32_t i, uint8_t shift)
 {
 	return shift == 3 ? ((const uint64_t *)first)[i]
@@ -127,30 +131,35 @@ static inline void table_store(void *first, uint32_t i, uint8_t shift,
 		((uint32_t *)first)[i] = (uint32_t)pte;
 }
 
-/* PTE bits of a fresh mapping with these vm_flags (2.6.17 protection_map). */
+/* The bits of a new PTE in a mapping with these vm_flags. O(1). Linux: protection_map[],
+ * 2.6.17. */
 uint64_t vm_get_page_prot(const struct machine *m, uint64_t vm_flags);
 
-/* The top-level table of an mm, and on PAE all tables below it. False: no RAM. */
+/* Give an address space its top-level table, and on PAE the tables below it. May reclaim.
+ * Returns: false when no frame can be had; then it has no table. */
 bool pgd_alloc(struct step *s, mm_ref mm);
-/* The reverse; all other tables are gone. */
+/* Free what pgd_alloc() made; no other table is left. */
 void pgd_free(struct step *s, mm_ref mm);
 
-/* What VmPTE counts, in pages: P4D tables are not in it. */
+/* The tables that VmPTE counts, in pages: all but P4D tables. */
 static inline uint64_t mm_pgtable_pages(const struct mm_struct *mm)
 {
 	return mm->nr_tables - mm->nr_p4ds;
 }
 
 /**
- * pte_lookup - where the PTE of an address is
- * Returns: the physical address of the entry, or 0 if a table on the way is
- * missing. Reads only. O(levels).
+ * pte_lookup - find the PTE of an address
+ * @mm:   the address space
+ * @addr: below mm->task_size
+ *
+ * Returns: the physical address of the entry, or 0 where a table on the way is missing.
+ * O(levels).
  */
 uint64_t pte_lookup(const struct machine *m, const struct mm_struct *mm,
 		    uint64_t addr);
 
-/* The entry will be needed: let the host's processor fetch it while the VMA is
- * looked for. Changes nothing. */
+/* Let the host's processor fetch the PTE of @addr, which will be needed soon. Changes
+ * nothing. */
 static inline void pte_prefetch(const struct machine *m,
 				const struct mm_struct *mm, uint64_t addr)
 {
@@ -162,8 +171,12 @@ static inline void pte_prefetch(const struct machine *m,
 }
 
 /**
- * pte_alloc_map - the same, making the tables on the way
- * Counts them in nr_ptes, nr_tables. Returns 0 when RAM is gone.
+ * pte_alloc_map - find the PTE of an address, and make missing tables
+ * @mm:   the address space, whose nr_ptes and nr_tables count the new tables
+ * @addr: below mm->task_size
+ *
+ * May reclaim where it makes a table. Returns: the physical address of the entry, or 0
+ * when no frame can be had. O(levels). Linux: include/linux/mm.h, 2.6.17.
  */
 uint64_t pte_alloc_map(struct step *s, mm_ref mm, uint64_t addr);
 
@@ -177,6 +190,7 @@ struct pte_run {
 
 /**
  * next_pte_run - walk the PTE tables that exist in a range
+ * @mm:   the address space
  * @addr: where to look; moved past the run found
  * @end:  page aligned
  * @run:  the next run of entries within [*addr, end)
@@ -188,20 +202,27 @@ bool next_pte_run(const struct machine *m, const struct mm_struct *mm,
 		  uint64_t *addr, uint64_t end, struct pte_run *run);
 
 /*
- * The same, but tells of the spans without a PTE table, too (nr 0): how many
- * of the tables on the way to it are there is in run->depth.
+ * next_pte_run() that also reports each span without a PTE table: run->nr is 0, and
+ * run->depth says how many of the tables on the way to it exist.
  */
 bool next_table_span(const struct machine *m, const struct mm_struct *mm,
 		     uint64_t *addr, uint64_t end, struct pte_run *run);
 
-/* Make the @depth tables below the top one for an address. False: no RAM. */
+/* Make those of the first @depth tables below the top one that @addr lacks. May reclaim.
+ * Returns: false when no frame can be had. O(levels). */
 bool upper_tables_alloc(struct step *s, mm_ref mm, uint64_t addr, int depth);
 
 /**
  * free_pgtables - free the tables of an unmapped range
- * @floor, @ceiling: ends of the surviving neighbours (0 as ceiling: the top).
- * A table goes when the whole span it covers lies in [floor, ceiling) and
- * belongs to [start, end) (2.6.17 mm/memory.c free_pgd_range()).
+ * @mm:      the address space
+ * @start:   first address of the range, page aligned
+ * @end:     first address behind it
+ * @floor:   end of the VMA below that stays, or 0
+ * @ceiling: start of the VMA above that stays; 0: the top of the address space
+ *
+ * Frees each table that covers a part of [@start, @end) and whose whole span lies in
+ * [@floor, @ceiling). Its entries are none. O(tables). Linux: mm/memory.c
+ * free_pgd_range(), 2.6.17.
  */
 void free_pgtables(struct step *s, mm_ref mm, uint64_t start, uint64_t end,
 		   uint64_t floor, uint64_t ceiling);

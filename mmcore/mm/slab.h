@@ -30,21 +30,27 @@ void kmem_cache_init(struct step *s);
  *
  * Takes from the partial slabs first, then the free ones, else a new frame.
  *
- * Returns: the address of a zeroed object, or 0 when RAM is gone. O(1).
+ * Returns: the physical address of a zeroed object, or 0 when no frame can be had.
+ * May reclaim (see alloc_pages()). O(1).
  * Linux: mm/slab.c kmem_cache_alloc(), 2.6.17, without the per-CPU arrays
  * (D-001).
  */
 uint64_t kmem_cache_alloc(struct step *s, enum kmem_cache_id cache);
 
-/* Give an object back; it is zeroed. One free slab a cache is kept. O(1). */
+/* Give back the object at @pa, which kmem_cache_alloc() gave out of the same cache. It is
+ * zeroed. A cache keeps one slab without objects and frees others. O(1). Linux: mm/slab.c,
+ * 2.6.17. */
 void kmem_cache_free(struct step *s, enum kmem_cache_id cache, uint64_t pa);
 
-/* Give the free slabs of every cache back; returns how many frames that were. */
+/* Free the slabs without objects of every cache. Returns: how many frames that were.
+ * O(caches). */
 uint64_t kmem_cache_shrink_all(struct step *s);
 
+/* The name of a cache as /proc/slabinfo writes it. */
 const char *kmem_cache_name(enum kmem_cache_id cache);
 
-/* Walk the objects of a cache that are handed out. 0: the end. O(objects). */
+/* The object in use that follows the one at @pa; @pa 0: the first one. Returns: its
+ * physical address, or 0 at the end. A whole walk is O(objects of the cache's slabs). */
 uint64_t kmem_cache_next(const struct machine *m, enum kmem_cache_id cache,
 			 uint64_t pa);
 

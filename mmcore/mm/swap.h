@@ -5,12 +5,16 @@
 
 #include "mmcore/mm/mm.h"
 
-/* Drop a reference; the last one frees the folio (put_page, 2.6.17 mm/swap.c). */
+/* Drop one reference to the folio that @pfn lies in. With the last one the folio leaves
+ * its LRU list and its frames are free; an anonymous page that nothing maps any more and
+ * that pipes still hold leaves the list too (PG_pipe). O(1), or O(frames) where it frees.
+ * Linux: mm/swap.c, 2.6.17. */
 void put_page(struct step *s, pfn_t pfn);
 
 /*
- * put_page() of a page that others hold, too. False: this was the last reference,
- * or the last that keeps it on its LRU list, and nothing has been done.
+ * put_page() where that is no more than to count down. Returns: false where the
+ * reference is the last one, or the last that keeps the page on its LRU list; then
+ * nothing has been done.
  */
 static inline bool put_shared_page(struct step *s, pfn_t pfn)
 {
@@ -26,24 +30,29 @@ static inline bool put_shared_page(struct step *s, pfn_t pfn)
 }
 
 /*
- * LRU lists, of folios; a zone counts their pages. New anonymous pages start on the
- * active list (2.6.17's lru_cache_add_active), without the pagevec that would delay
- * it. The zone counts pages without PG_swapbacked apart: it is set before, and does
- * not change while the page is on a list.
+ * Put a folio on its zone's active or inactive list, at the head. It is given by its
+ * first frame and is on no list. New anonymous pages begin on the active list, pages of
+ * files on the inactive one. The lists hold folios, a zone counts their pages, and those
+ * without PG_swapbacked once more; so the caller sets that flag before, and it does not
+ * change while the folio is on a list. O(1). Linux: mm/swap.c, 2.6.17.
  */
 void lru_cache_add_active(struct step *s, pfn_t pfn);
 void lru_cache_add(struct step *s, pfn_t pfn);
-/* Of a page on a list: to the head of the other, or of the same. */
+/* Move a folio that is on a list to the head of the active or of the inactive list, also
+ * where it is on that list already. O(1). */
 void activate_page(struct step *s, pfn_t pfn);
 void deactivate_page(struct step *s, pfn_t pfn);
+/* Take a folio off the list that it is on; clears PG_lru and PG_active. O(1). */
 void del_page_from_lru(struct step *s, pfn_t pfn);
 
 /**
- * mark_page_accessed - a page of a file or of shared memory was used by a call
+ * mark_page_accessed - a call has used a page of a file or of shared memory
  * @pfn: any page of the folio
  *
  * The first use sets PG_referenced, the second moves the folio to the active list
- * unless a locked VMA maps it. Linux: 2.6.17 and 6.18 mm/swap.c.
+ * unless a locked VMA maps it: locked pages are on no list that use would order.
+ * O(1); where the folio may be activated, O(VMAs that cover the page).
+ * Linux: mm/swap.c, 2.6.17 and 6.18.
  */
 void mark_page_accessed(struct step *s, pfn_t pfn);
 

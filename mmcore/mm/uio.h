@@ -21,16 +21,18 @@ struct walker {
 	uint64_t addr, pte_pa;	/* page aligned; 0: nowhere yet */
 };
 
+/* A walker for accesses of a kind by the program itself, which has made none yet. */
 struct walker walker_for(const struct arch *a, enum access_kind kind);
 
 /**
  * user_page - one access of the current process
  * @w:     walker of this run of accesses
  * @addr:  byte address
- * @fault: filled in where the access is not to be
+ * @fault: filled in where the access cannot be repaired
  *
  * Sets the accessed and dirty bits; faults, and tries again, where the entry does not
- * permit the access. Returns: the frame accessed, or 0.
+ * permit the access. Returns: the frame accessed, or 0. O(1) where the walker's last entry
+ * was a neighbour, else O(levels).
  */
 pfn_t user_page(struct step *s, struct walker *w, uint64_t addr,
 		struct access_fault *fault);
@@ -46,31 +48,36 @@ static inline uint64_t piece(uint64_t addr, uint64_t left)
 /* ---- copies of a system call ---- */
 
 /*
- * A system call's way to the caller's memory, with its faults. Each gives the number of
- * bytes it could *not* reach; access_ok() has found the range to be in user space. What
- * they give must be looked at. Linux: lib/usercopy.c.
+ * Copies between the kernel and the memory of the current process, with the faults that
+ * they cause. The caller has checked that the range lies in user space. Returns: how many
+ * of the @n bytes could not be copied, which callers must not ignore. O(bytes). Linux:
+ * lib/usercopy.c, 6.18.
  */
 uint64_t copy_to_user(struct step *s, uint64_t to, const void *from,
 		      uint64_t n);
 uint64_t copy_from_user(struct step *s, void *to, uint64_t from, uint64_t n);
-/* As far as no access faults. Returns: what is left. */
+/* copy_from_user() up to the first access that would fault. Returns: bytes left. */
 uint64_t copy_from_user_atomic(struct step *s, void *to, uint64_t from,
 			       uint64_t n);
-/* Page by page, until one cannot be had. Returns: what is left (mm/gup.c, 6.18). */
+/* Access each page of the range for reading, up to the first one that cannot be had.
+ * Returns: bytes left. O(pages). Linux: mm/gup.c, 6.18. */
 uint64_t fault_in_readable(struct step *s, uint64_t from, uint64_t n);
-/* How much of it copy_from_user() would reach, if RAM suffices; no faults. */
+/* How many of the @n bytes from @addr on copy_from_user() could copy if there are enough free
+ * frames. Changes nothing. O(VMAs, and entries, of the range). */
 uint64_t user_readable(const struct step *s, uint64_t addr, uint64_t n);
 
 /**
- * import_iovec - look an array of ranges of the caller's over
- * @iov: at most UIO_MAXIOV entries, or it is refused
+ * import_iovec - check an array of ranges of the caller's memory
+ * @iov: the ranges; more than UIO_MAXIOV are refused
  *
- * Returns: the bytes of all of them, at most MAX_RW_COUNT; -EINVAL or -EFAULT, told.
+ * Returns: how many bytes they have together, at most MAX_RW_COUNT; -EINVAL or -EFAULT by
+ * refuse().
  * O(entries). Linux: lib/iov_iter.c, 6.18.
  */
 int64_t import_iovec(struct step *s, const struct op_iov *iov);
-/* What any array of ranges has to be, wherever its ranges lie: 0, or -EINVAL, told.
- * Linux: iovec_from_user(). */
+/* Check what holds for an array of ranges in any address space: their number, and that no
+ * length is negative. Returns: 0, or -EINVAL by refuse(). O(entries). Linux:
+ * lib/iov_iter.c iovec_from_user(), 6.18. */
 int64_t check_iov(struct step *s, const struct op_iov *iov);
 
 /* ---- buffers ---- */
@@ -82,18 +89,22 @@ struct user_buffer {
 	uint64_t more;		/* bytes that the same write will bring afterwards */
 };
 
-/* Put @n bytes into the buffer, or take them. Returns: bytes it could not. */
+/* Copy @n bytes to, or from, the buffer and advance it. Returns: how many bytes could not be
+ * copied. O(bytes). */
 uint64_t buffer_put(struct step *s, struct user_buffer *to, const void *from,
 		    uint64_t n);
 uint64_t buffer_get(struct step *s, struct user_buffer *from, void *to,
 		    uint64_t n);
-/* What of @n bytes can be read without a fault; how many were taken. */
+/* Copy from the buffer up to the first access that would fault. Returns: how many of the @n
+ * bytes were copied. */
 uint64_t buffer_get_atomic(struct step *s, struct user_buffer *from, void *to,
 			   uint64_t n);
-/* Fault the next @n bytes in, as far as it goes. False: there are none. */
+/* Fault in the pages of the next @n bytes, up to the first that cannot be had. Returns:
+ * false where not even the next byte could be reached. */
 bool buffer_fault_in(struct step *s, const struct user_buffer *from, uint64_t n);
-/* Bytes of a page go to a buffer, whose faults may not take the page away meanwhile.
- * Returns: bytes that could not go. */
+/* Copy @n bytes from @offset of page @pfn on to the buffer. Holds a reference to the page
+ * meanwhile, since the buffer's faults may reclaim. Returns: how many bytes could not be
+ * copied. */
 uint64_t buffer_put_page(struct step *s, struct user_buffer *to, pfn_t pfn,
 			 uint64_t offset, uint64_t n);
 

@@ -5,10 +5,11 @@
 
 #include "mmcore/mm/mm.h"
 
-/* Pages of swap in use or free: none before there is a swap device. */
+/* How many pages all swap devices have: 0, since there is none yet. */
 uint64_t total_swap_pages(const struct machine *m);
 
-/* CommitLimit, in pages: what may be promised under strict overcommit. */
+/* CommitLimit in pages: how much may be promised where vm.overcommit_memory is 2. O(1).
+ * Linux: mm/util.c, 6.18. */
 uint64_t vm_commit_limit(const struct machine *m);
 
 /**
@@ -19,15 +20,15 @@ uint64_t vm_commit_limit(const struct machine *m);
  *
  * Mode 0 refuses what is more than all RAM and swap, mode 1 nothing, mode 2 what would
  * exceed CommitLimit less the reserves (vm.overcommit_memory).
- * Returns: 0, and the pages are charged; or -ENOMEM, not told. O(1).
+ * Returns: 0, and the pages are charged; or -ENOMEM without refuse(). O(1).
  * Linux: mm/util.c, 6.18.
  */
 int64_t __vm_enough_memory(struct step *s, mm_ref mm, uint64_t pages,
 			   const char **why);
-/* The same, for a call that answers with it: -ENOMEM, told. */
+/* __vm_enough_memory() whose -ENOMEM is the call's answer, by refuse(). */
 int64_t security_vm_enough_memory(struct step *s, mm_ref mm, uint64_t pages);
 
-/* Take @pages of what was promised back. They must have been charged. */
+/* Take back a promise of @pages, which were charged before. O(1). */
 void vm_unacct_memory(struct step *s, uint64_t pages);
 
 #endif

@@ -12,8 +12,8 @@
 
 /* ---- reading ---- */
 
-/* Where a VMA begins for those who look for room below it: a stack keeps
- * stack_guard_gap free. Linux: include/linux/mm.h vm_start_gap(), 6.18. */
+/* The lowest address that a VMA keeps others from: a stack keeps stack_guard_gap free below
+ * its start. Linux: include/linux/mm.h vm_start_gap(), 6.18. */
 static inline uint64_t vm_start_gap(const struct machine *m,
 				    const struct vm_area_struct *vma)
 {
@@ -24,7 +24,8 @@ static inline uint64_t vm_start_gap(const struct machine *m,
 	return vma->vm_start > gap ? vma->vm_start - gap : 0;
 }
 
-/* The classes of today's accounting; a mapping is of one at most. */
+/* To which class of mm's statistics (exec_vm, stack_vm, data_vm) do the flags belong? At
+ * most one of the three is true. Linux: mm/vma.h, 6.18. */
 static inline bool is_exec_mapping(uint64_t vm_flags)
 {
 	return (vm_flags & (VM_EXEC | VM_WRITE | VM_GROWSDOWN)) == VM_EXEC;
@@ -40,55 +41,66 @@ static inline bool is_data_mapping(uint64_t vm_flags)
 	return (vm_flags & (VM_WRITE | VM_SHARED | VM_GROWSDOWN)) == VM_WRITE;
 }
 
-/* vma_lookup(), which also gives the VMA before the answer (or the last). */
+/* The first VMA that ends above @addr, or none. Sets *@prev to the VMA before it, or to the
+ * last one where there is none. O(log VMAs). Linux: mm/mmap.c, 2.6.17. */
 vma_ref find_vma_prev(const struct machine *m, mm_ref mm, uint64_t addr,
 		      vma_ref *prev);
 
-/* The first VMA that intersects [start, end), or none. */
+/* The first VMA that intersects [@start, @end), or none. O(log VMAs). */
 vma_ref find_vma_intersection(const struct machine *m, mm_ref mm,
 			      uint64_t start, uint64_t end);
 
-/* Lowest address that a search or a hint gives, and a stack grows to. */
+/* The lowest address at which a search or a hint may place a mapping, and to which a stack
+ * may grow: vm.mmap_min_addr, but at least the floor that security modules set. O(1). */
 uint64_t mmap_lowest(const struct machine *m);
 
 /* ---- list and tree ---- */
 
-/* As vma_lookup(), and remembers the answer in mmap_cache (2.6.17). */
+/* The first VMA that ends above @addr, or none; keeps the answer in mm->mmap_cache.
+ * O(log VMAs), or O(1) where the cache has it. Linux: mm/mmap.c, 2.6.17. */
 vma_ref find_vma(struct step *s, mm_ref mm, uint64_t addr);
 
 /**
- * vm_area_alloc - a VMA, and a place for it
+ * vm_area_alloc - allocate a VMA, and reserve its place in the index
+ * @mm:   the address space that it is for
  * @addr: where it will start
  *
- * Returns: a zeroed vm_area_struct, or none when RAM is gone. Linking it into
- * @mm as the next thing that changes the list cannot fail for lack of RAM.
+ * May reclaim. Returns: a zeroed vm_area_struct, or none when no frame can be had.
+ * Linking it into @mm cannot fail if it is the next change to @mm's list. O(log VMAs).
  */
 vma_ref vm_area_alloc(struct step *s, mm_ref mm, uint64_t addr);
 
 /*
- * Put a filled-in VMA into list and tree, its file's i_mmap and its anon_vma's
- * list; map_count++. vma_append() is for fork, which adds in order at the end.
- * O(log n).
+ * Link a VMA whose members are filled in: into the list, the tree and the index, into its
+ * file's i_mmap and its anon_vma's list; map_count++. Its range is free. vma_append() is
+ * for fork, which adds VMAs in order at the end. Cannot fail. O(log VMAs).
  */
 void vma_link(struct step *s, mm_ref mm, vma_ref vma);
 void vma_append(struct step *s, mm_ref mm, vma_ref vma);
-/* The same where the neighbours are known (none: an end of the list). */
+/* vma_link() between two neighbours that the caller knows; none stands for an end of the
+ * list. */
 void vma_link_between(struct step *s, mm_ref mm, vma_ref vma, vma_ref prev,
 		      vma_ref next);
 
-/* Take it out of list and tree; the object stays. map_count--. O(log n). */
+/* Take the VMA out of the list, the tree and the index; map_count--. The object, and what it
+ * refers to, stay. O(log VMAs). */
 void vma_unlink(struct step *s, mm_ref mm, vma_ref vma);
 
-/* Drop what a VMA refers to (file, anon_vma) and free it; already unlinked. */
+/* Drop an unlinked VMA's references to its file and its anon_vma, and free it. The file may
+ * be closed by that. */
 void remove_vma(struct step *s, vma_ref vma);
 
 /* ---- splitting and merging ---- */
 
 /**
  * split_vma - cut a VMA in two
- * @addr: where, page aligned, strictly inside
- * Returns: 0, or -ENOMEM (no vm_area_struct), -EINVAL (special mapping).
- * After it the VMA given is the lower part. map_count is the caller's to check.
+ * @mm:   its address space
+ * @vma:  the VMA, which becomes the lower part
+ * @addr: where the upper part begins; page aligned, strictly inside
+ *
+ * The caller has compared map_count with the limit. Returns: 0; -ENOMEM (no memory for a
+ * vm_area_struct) or -EINVAL (special mapping), and nothing has changed. O(log VMAs).
+ * Linux: mm/mmap.c, 2.6.17.
  */
 int64_t split_vma(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr);
 
@@ -138,7 +150,7 @@ vma_ref vma_modify_flags(struct step *s, mm_ref mm, vma_ref vma,
 			 uint64_t start, uint64_t end, uint64_t new_flags,
 			 int64_t *err);
 
-/* Give a VMA its flags; what sticks to it from a merge stays. */
+/* Set the flags of a VMA; flags of VM_STICKY that it has stay set. */
 static inline void vm_flags_reset(struct vm_area_struct *vma, uint64_t vm_flags)
 {
 	vma->vm_flags = vm_flags | (vma->vm_flags & VM_STICKY);
@@ -178,23 +190,26 @@ int64_t expand_stack(struct step *s, mm_ref mm, vma_ref vma, uint64_t addr,
 		     const char **why);
 
 /*
- * vma_set_page_prot(): the PTE bits of a fresh mapping. A shared writable mapping of
- * a file begins read-only, so that the first store to each page is noticed.
+ * The bits of a new PTE in the VMA. A shared writable mapping of a file begins read-only,
+ * so that the first store to each page is noticed. Linux: vma_set_page_prot(), 6.18.
  */
 uint64_t vma_page_prot(const struct machine *m,
 		       const struct vm_area_struct *vma);
 
 /* ---- accounting ---- */
 
-/* total_vm and its classes change by @pages (negative: fewer). */
+/* Add @pages, which may be negative, to total_vm and to the class of @vm_flags. O(1).
+ * Linux: mm/mmap.c, 6.18. */
 void vm_stat_account(struct step *s, mm_ref mm, uint64_t vm_flags,
 		     file_ref file, int64_t pages);
-/* RLIMIT_AS and RLIMIT_DATA leave room for @pages more with these flags? */
+/* Do RLIMIT_AS and RLIMIT_DATA permit @pages more with these flags? O(1). Linux:
+ * mm/mmap.c, 6.18. */
 bool may_expand_vm(struct step *s, mm_ref mm, uint64_t vm_flags,
 		   uint64_t pages);
-/* Which of the two had not, in words; of one that may_expand_vm() refused. */
+/* Where may_expand_vm() has said no: a sentence that names the limit. */
 const char *exceeded_limit(const struct step *s, mm_ref mm, uint64_t pages);
-/* Would @bytes more with these flags keep RLIMIT_MEMLOCK? */
+/* Does RLIMIT_MEMLOCK permit @bytes more with these flags? Without VM_LOCKED among them:
+ * always. O(1). Linux: mm/mmap.c, 6.18. */
 bool mlock_future_ok(const struct step *s, mm_ref mm, uint64_t vm_flags,
 		     uint64_t bytes);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The index of an address space: what is where, and where nothing is. */
+/* The index of an address space: a B+ tree of its VMAs and of the gaps between them. */
 #ifndef MMCORE_VMA_INDEX_H
 #define MMCORE_VMA_INDEX_H
 
@@ -9,7 +9,7 @@
  * vma_index_find - the first VMA that ends above @addr
  * @prev: set to the VMA before it, or the last one if there is none
  *
- * Returns: it (it may start above @addr), or none. O(log n).
+ * Returns: that VMA, which may start above @addr, or none. O(log VMAs).
  */
 vma_ref vma_index_find(const struct machine *m, mm_ref mm, uint64_t addr,
 		       vma_ref *prev);
@@ -22,24 +22,26 @@ vma_ref vma_index_find(const struct machine *m, mm_ref mm, uint64_t addr,
  */
 bool vma_index_prealloc(struct step *s, mm_ref mm, uint64_t addr);
 
-/* Enter a VMA; its range must be free and its place preallocated. */
+/* Enter a VMA, whose range is free and whose place vma_index_prealloc() has made. Cannot
+ * fail. O(log VMAs). */
 void vma_index_insert(struct step *s, mm_ref mm, vma_ref vma);
 
 /*
- * The entry of @lower is cut at @addr: what is above it becomes @upper's. Needs
- * a place preallocated at the start of the entry.
+ * Cut the entry of @lower at @addr; the part above becomes the entry of @upper. A place at
+ * the start of the entry has been preallocated. Cannot fail. O(log VMAs).
  */
 void vma_index_split(struct step *s, mm_ref mm, vma_ref lower, vma_ref upper,
 		     uint64_t addr);
 
-/* Take the entry that ends at @end away. */
+/* Remove the entry that ends at @end. O(log VMAs). */
 void vma_index_erase(struct step *s, mm_ref mm, uint64_t end);
 
-/* The entry that ends at @old_end is now [start, end), in the same place. */
+/* The entry that ends at @old_end becomes [@start, @end), with the same neighbours.
+ * O(log VMAs). */
 void vma_index_move(struct step *s, mm_ref mm, uint64_t old_end,
 		    uint64_t start, uint64_t end);
 
-/* Forget all entries at once (exit_mmap). */
+/* Free all nodes, when an address space goes (exit_mmap()). O(VMAs). */
 void vma_index_free(struct step *s, mm_ref mm);
 
 /**
@@ -57,8 +59,8 @@ uint64_t vma_index_lowest_gap(const struct machine *m, mm_ref mm, uint64_t low,
 			      uint64_t high, uint64_t len, vma_ref *above);
 
 /*
- * Does the index say what the list of VMAs says? NULL, or a sentence on what
- * is wrong. O(n).
+ * Compare the index with the list of VMAs. Returns: NULL, or a sentence that says what is
+ * wrong. O(VMAs).
  */
 const char *vma_index_check(const struct machine *m, mm_ref mm);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reclaim: memory is taken back from those who can do without it (2.6.17 mm/vmscan.c). */
+/* Reclaim: freeing memory that can be done without (2.6.17 mm/vmscan.c). Only slabs yet. */
 #include "mmcore/mm/slab.h"
 #include "mmcore/upcall.h"
 
