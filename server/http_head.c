@@ -461,12 +461,12 @@ static enum http_progress too_long(struct http_head *head)
 		       HTTP_LONG_HEAD);
 }
 
-static enum http_progress incomplete(struct http_head *head, size_t len)
+/* Of the line that the scan has come to: is it, with @len bytes of the head in front of
+ * its end, longer than any that is served? The same whether that end is here or not. */
+static bool is_too_long(const struct http_head *head, size_t len)
 {
-	if (len > HTTP_HEAD_MAX ||
-	    (in_request_line(head) && len > HTTP_TARGET_MAX + 64))
-		return too_long(head);
-	return HTTP_MORE;
+	return len > HTTP_HEAD_MAX ||
+	       (in_request_line(head) && len > HTTP_TARGET_MAX + 64);
 }
 
 static enum http_fault read_line(struct http_head *head, const char *text,
@@ -491,9 +491,10 @@ enum http_progress http_head_scan(struct http_head *head, const char *text,
 		size_t n;
 
 		if (!lf)
-			return incomplete(head, len);
+			return is_too_long(head, len) ? too_long(head) : HTTP_MORE;
 		n = (size_t)(lf - line);
-		if (head->pos + n + 1 > HTTP_HEAD_MAX)
+		if (head->pos + n + 1 > HTTP_HEAD_MAX ||
+		    is_too_long(head, head->pos + n))
 			return too_long(head);
 		if (!n || lf[-1] != '\r')
 			return refused(head, HTTP_BARE_LF);

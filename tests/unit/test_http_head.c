@@ -249,6 +249,26 @@ START_TEST(heads_are_bounded)
 }
 END_TEST
 
+/* Whatever else is wrong with it: in pieces nobody would have read so far. */
+START_TEST(a_long_line_is_too_long_wherever_it_ends)
+{
+	char text[400] = "G@T /";
+	enum http_progress how;
+	struct http_head head;
+
+	memset(text + 5, 'a', 380);
+	text[385] = '\n';
+	for (size_t len = 321; len <= 386; len++) {
+		head = read_head(text, len, &rules, &how);
+		ck_assert_int_eq(how, HTTP_REFUSED);
+		ck_assert_int_eq(head.fault, HTTP_LONG_TARGET);
+	}
+	text[320] = '\n';
+	head = read_head(text, 321, &rules, &how);
+	ck_assert_int_eq(head.fault, HTTP_BARE_LF);
+}
+END_TEST
+
 START_TEST(every_fault_has_a_status_and_a_sentence)
 {
 	for (int fault = HTTP_FINE + 1; fault <= HTTP_NO_TOKEN; fault++) {
@@ -278,6 +298,7 @@ Suite *suite_http_head(void)
 			    sizeof(types) / sizeof(types[0]));
 	tcase_add_test(tc, a_token_must_be_the_whole_token);
 	tcase_add_test(tc, heads_are_bounded);
+	tcase_add_test(tc, a_long_line_is_too_long_wherever_it_ends);
 	tcase_add_test(tc, every_fault_has_a_status_and_a_sentence);
 	suite_add_tcase(suite, tc);
 	return suite;
