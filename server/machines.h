@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "mmcore/mmcore.h"
-#include "server/rpc.h"
+#include "server/may_wait.h"
 
 #define MACHINE_NAME_MAX 64
 

@@ -7,8 +7,6 @@
  */
 #include "server/rpc.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,42 +20,6 @@
 #define LOOP_BATCH_MAX	64		/* requests it runs itself */
 /* Errors still fit where results no longer do: a full batch of them. */
 #define ANSWER_HARD_MAX	(2UL * RPC_ANSWER_MAX)
-
-static _Thread_local bool may_wait_here = true;
-
-bool rpc_may_wait(void)
-{
-	return may_wait_here;
-}
-
-bool rpc_defer(struct rpc_error *error)
-{
-	error->code = RPC_DEFERRED;
-	return false;
-}
-
-bool rpc_run(bool may_wait, bool (*work)(void *ctx), void *ctx)
-{
-	bool before = may_wait_here, done;
-
-	may_wait_here = may_wait;
-	done = work(ctx);
-	may_wait_here = before;
-	return done;
-}
-
-bool rpc_fail(struct rpc_error *error, int code, const char *param,
-	      const char *format, ...)
-{
-	va_list ap;
-
-	error->code = code;
-	snprintf(error->param, sizeof(error->param), "%s", param);
-	va_start(ap, format);
-	vsnprintf(error->why, sizeof(error->why), format, ap);
-	va_end(ap);
-	return false;
-}
 
 const struct rpc_method *rpc_find_method(const char *name)
 {
@@ -470,9 +432,9 @@ enum rpc_outcome rpc_handle(void *server, const char *body, size_t len,
 	json_memory_begin();
 	value = parse_body(body, len, out);
 	ids = json_ids_begin(body, len);
-	may_wait_here = may_wait;
+	rpc_set_may_wait(may_wait);
 	outcome = value ? run_body(server, value, &ids, out, progress) : RPC_ANSWER;
-	may_wait_here = true;
+	rpc_set_may_wait(true);
 	json_memory_end(value);
 	return outcome;
 }

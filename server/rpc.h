@@ -16,32 +16,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "server/error.h"
 #include "server/json_writer.h"
-
-#define RPC_PARSE_ERROR		(-32700)
-#define RPC_INVALID_REQUEST	(-32600)
-#define RPC_METHOD_NOT_FOUND	(-32601)
-#define RPC_INVALID_PARAMS	(-32602)
-#define RPC_INTERNAL_ERROR	(-32603)
-#define RPC_NO_SUCH_MACHINE	(-32001)
-#define RPC_NO_SUCH_PROCESS	(-32002)
-#define RPC_MACHINE_EXISTS	(-32003)
-#define RPC_LIMIT		(-32004)
-#define RPC_READ_ONLY		(-32005)
-#define RPC_NO_SUCH_THING	(-32006)
-#define RPC_NOT_ALLOWED		(-32007)
-#define RPC_BUSY		(-32008)
-
-/* A JSON-RPC error: kind two of design.md 1.4; nothing has changed. */
-struct rpc_error {
-	int code;		/* 0: none */
-	char param[64];		/* the parameter at fault, or "" */
-	char why[192];		/* a sentence */
-};
-
-/* Fill in an error; returns false, so that "return rpc_fail(…)" reads well. */
-bool rpc_fail(struct rpc_error *error, int code, const char *param,
-	      const char *format, ...) __attribute__((format(printf, 4, 5)));
+#include "server/may_wait.h"
 
 enum param_type {
 	PARAM_BOOL,	/* bool */
@@ -208,19 +185,6 @@ void rpc_scratch_free(struct rpc_scratch *scratch);
 bool rpc_call_method(void *server, const char *name, const json_t *params,
 		     struct json_writer *out, struct rpc_error *error);
 
-/*
- * A loop serves many connections and must not wait. While rpc_may_wait() is
- * false, whoever finds that a call would take long (a lock that is held, an
- * operation on many frames) changes nothing and says "return rpc_defer(error)"
- * instead; the envelope then stops in front of that call, and the rest of the
- * body runs in the thread pool, where rpc_may_wait() is true. A method flagged
- * RPC_METHOD_SLOW is only ever run there.
- */
-bool rpc_may_wait(void);
-/* Fills in an error that no client ever sees; returns false. */
-bool rpc_defer(struct rpc_error *error);
-#define RPC_DEFERRED	1	/* error->code of that */
-
 enum rpc_outcome {
 	RPC_ANSWER,		/* the answer is complete */
 	RPC_SILENCE,		/* nothing to answer: notifications alone */
@@ -246,10 +210,6 @@ struct rpc_progress {
 enum rpc_outcome rpc_handle(void *server, const char *body, size_t len,
 			    struct json_writer *out,
 			    struct rpc_progress *progress, bool may_wait);
-/* The same for work without an envelope, such as a file of /proc: runs @work
- * with rpc_may_wait() as given. Returns what it returned. */
-bool rpc_run(bool may_wait, bool (*work)(void *ctx), void *ctx);
-
 #define RPC_ANSWER_MAX	(32U << 20)	/* bytes; then -32004 */
 
 /* Writes {"code", "message", "data"?} as one value. */

@@ -7,6 +7,7 @@
 #include "schema/generated/args.h"
 #include "server/exec_image.h"
 #include "server/machines.h"
+#include "server/methods/operation.h"
 #include "server/server.h"
 #include "server/view/view.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "server/exec_image.h"
-#include "server/methods/operation.h"
+#include "server/op_args.h"
 #include "server/view/view.h"
 
 static void view_enum(struct json_writer *out, const struct rpc_param *param,

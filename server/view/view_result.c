@@ -6,7 +6,7 @@
 #include "mmcore/arch/arch.h"
 #include "mmcore/mm/page_alloc.h"
 #include "mmcore/mm/slab.h"
-#include "server/methods/operation.h"
+#include "server/op_args.h"
 #include "server/view/view.h"
 
 /* Is the value of this call an address? */

@@ -36,11 +36,25 @@ def run(command):
 CYCLE = 5       # files: the largest call cycle that there may be; it only falls
 
 
-def ranks():
-    """The layer of each file of mmcore by its stem: the number of its line in layers.txt."""
+def ranks(part):
+    """The layer of each file of mmcore or server by its stem: the number of its line in layers.txt."""
     lines = [line.split() for line in text("tests/house/layers.txt").splitlines()
              if line and not line.startswith("#")]
-    return {stem: level for level, (_, *stems) in enumerate(lines) for stem in stems}
+    begin = lines.index([part]) + 1
+    end = next((i for i in range(begin, len(lines)) if len(lines[i]) == 1), len(lines))
+    return {stem: level for level, (_, *stems) in enumerate(lines[begin:end]) for stem in stems}
+
+
+def included(part, rank):
+    """(file, what it includes, its stem) for the files of a part; and files without a layer."""
+    missing, includes = [], []
+    for path in sources(part, suffixes=(".c", ".h", ".def")):
+        stem = os.path.basename(path).rsplit(".", 1)[0]
+        if stem not in rank:
+            missing.append(f"{path}: not in tests/house/layers.txt")
+        includes += [(stem, os.path.basename(i), os.path.basename(i).rsplit(".", 1)[0])
+                     for i in re.findall(rf'#include "({part}/[\w./]+)"', text(path))]
+    return missing, includes
 
 
 def upward(rank, uses, allowed=()):
@@ -80,7 +94,7 @@ def calls(listing):
     defined, wanted, member = {}, [], ""
     for line in listing.splitlines():
         if line.endswith(":"):
-            member = re.sub(r"^lib\w+_a-|\.o:$", "", line)
+            member = re.sub(r"^\w*?lib\w+_a-|\.o:$", "", line)
         elif line:
             kind, name = line.split()[-2:]
             if kind == "U":
@@ -92,13 +106,8 @@ def calls(listing):
 
 def layers():
     """In mmcore an include and a call go to the same layer or one below; upcall.h has the rest."""
-    rank, problems, includes = ranks(), [], []
-    for path in sources("mmcore", suffixes=(".c", ".h", ".def")):
-        stem = os.path.basename(path).rsplit(".", 1)[0]
-        if stem not in rank:
-            problems.append(f"{path}: not in tests/house/layers.txt")
-        includes += [(stem, os.path.basename(i), os.path.basename(i).rsplit(".", 1)[0])
-                     for i in re.findall(r'#include "(mmcore/[\w./]+)"', text(path))]
+    rank = ranks("mmcore")
+    problems, includes = included("mmcore", rank)
     if problems:
         return problems
     made = calls(run([NM, os.path.join(BUILD, "mmcore/libmmcore.a")]).stdout)
@@ -110,6 +119,21 @@ def layers():
     ring = max(cycles([c for c in made if c[1] not in upcalls]), key=len, default=())
     if len(ring) > CYCLE:
         problems.append(f"{len(ring)} files call each other in a ring: {sorted(ring)}")
+    return problems
+
+
+def floors():
+    """In the server the same; the machines and all below them know no JSON."""
+    rank = ranks("server")
+    problems, includes = included("server", rank)
+    if problems:
+        return problems
+    problems += upward(rank, includes)
+    problems += upward(rank, calls(run([NM, os.path.join(BUILD, "server/libserver.a")]).stdout))
+    for path in sources("server"):
+        stem = os.path.basename(path).rsplit(".", 1)[0]
+        if rank[stem] <= rank["machines"] and "jansson.h" in text(path):
+            problems.append(f"{path}: includes jansson.h")
     return problems
 
 
@@ -344,7 +368,7 @@ def mutants():
     return done.stdout.splitlines() + done.stderr.splitlines()
 
 
-CHECKS = {c.__name__: c for c in (layers, checker, tour, envelope, symbols, alone, functions, divergences,
+CHECKS = {c.__name__: c for c in (layers, floors, checker, tour, envelope, symbols, alone, functions, divergences,
                                   unfinished, schema, twice, coverage, adding, mutants)}
 
 
