@@ -9,7 +9,8 @@
 #include "mmcore/mmcore.h"
 #include "mmcore/uapi.h"
 
-/* "return refuse(s, EINVAL, "len is 0");": the simulated kernel says no. */
+/* Refuse the call, as in "return refuse(s, EINVAL, "len is 0");": keeps the sentence @why for
+ * the result, traces it, and gives the negative of the errno @err. */
 #define refuse(s, err, why) refuse_in((s), (err), (why), __func__)
 static inline int64_t refuse_in(struct step *s, int err, const char *why,
 				const char *fn)
@@ -21,8 +22,8 @@ static inline int64_t refuse_in(struct step *s, int err, const char *why,
 }
 
 /*
- * The call would sleep, and does nothing instead; @room bytes it could have
- * moved before. Returns what the call has to return.
+ * The call would sleep, so it does nothing instead. @room: how many bytes it could have
+ * moved before it slept. Returns: the value that the call has to return.
  */
 static inline int64_t would_block(struct step *s, const char *why,
 				  uint64_t room)
@@ -84,7 +85,7 @@ static inline int64_t would_block(struct step *s, const char *why,
 #undef FILL_BUF
 #undef FILL_DATA
 
-/* Entries that a mincore may fill in; 0 if it will be refused. O(1). */
+/* How many bytes, one a page, the mincore @a may fill in; 0 if it will be refused. O(1). */
 uint64_t mincore_pages(const struct machine *m, const struct op_mincore *a);
 
 #endif

@@ -24,8 +24,8 @@
 enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, ZONE_HIGHMEM, MAX_NR_ZONES };
 
 struct free_area {
-	struct list_head free_list;	/* by page lru, head first */
-	uint64_t nr_free;	/* blocks: the list's and the frontier's */
+	struct list_head free_list;	/* first pages of the blocks, by their lru */
+	uint64_t nr_free;	/* blocks on the list and in the frontier */
 };
 
 /*
@@ -50,8 +50,9 @@ struct zone {
 	uint64_t managed_pages;		/* present less reserved at boot */
 	uint64_t frontier_start;	/* pfn, multiple of 1024 */
 	uint64_t frontier_end;		/* pfn, multiple of 1024; == start: used up */
-	uint64_t nr_active_file, nr_inactive_file;	/* of nr_active, nr_inactive:
-							 * not PG_swapbacked */
+	uint64_t nr_active_file, nr_inactive_file;	/* the part of nr_active and of
+							 * nr_inactive that is without
+							 * PG_swapbacked */
 };
 
 /* The kernel's object caches; one line adds one. */
@@ -171,7 +172,7 @@ static inline struct zone *zone_mut(struct step *s, enum zone_type type)
 	return &kernel_mut(s)->zones[type];
 }
 
-/* The head of a zone's LRU list. */
+/* The physical address of the head of a zone's active or inactive list. O(1). */
 static inline uint64_t lru_list_pa(enum zone_type type, bool active)
 {
 	return KERNEL_MEMBER(zones) + type * sizeof(struct zone) +

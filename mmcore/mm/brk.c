@@ -91,7 +91,7 @@ static int64_t shrink(struct step *s, mm_ref mm, uint64_t from, uint64_t to)
 	return do_munmap(s, mm, to, from - to);
 }
 
-/* A free page must stay above the heap, and a stack's guard gap. */
+/* Above the heap a page must stay free, and the guard gap of a stack. */
 static bool hits_mapping(const struct machine *m, mm_ref mm, uint64_t from,
 			 uint64_t to)
 {

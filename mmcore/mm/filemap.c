@@ -602,7 +602,7 @@ struct around {
 	uint64_t index;
 };
 
-/* Those of the entries from @pte_pa on, for pages from @pfn on. */
+/* Map pages @from to @to of a folio that begins at @pfn, by the entries from @pte_pa on. */
 static void map_run(struct step *s, const struct around *a, uint64_t pte_pa,
 		    pfn_t pfn, uint32_t from, uint32_t to)
 {

@@ -506,7 +506,7 @@ static uint64_t zap_anon_run(struct step *s, const struct pte_run *run,
 	return zapped;
 }
 
-/* What PTEs knew of a folio of a file, told to it as they go. */
+/* Entries of a folio of a file go: the folio takes over their dirty and accessed bits. */
 static void note_pte_bits(struct step *s, const struct vm_area_struct *vma,
 			  pte_t bits, pfn_t pfn)
 {

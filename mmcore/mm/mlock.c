@@ -15,7 +15,7 @@ static bool can_do_mlock(const struct step *s)
 	return rlimit(s, RLIMIT_MEMLOCK) || capable(s);
 }
 
-/* What is never locked: it is silently left as it is (6.18 mlock_fixup()). */
+/* Can the VMA be locked? mlock() silently leaves others as they are (6.18 mlock_fixup()). */
 static bool vma_supports_mlock(const struct vm_area_struct *vma)
 {
 	return !(vma->vm_flags & (VM_SPECIAL | VM_HUGETLB | VM_DROPPABLE));

@@ -156,8 +156,8 @@ struct mm_struct {
 	uint64_t unmap_area;	/* enum mmap_layout */
 	uint64_t mmap_base;	/* top of the top-down search */
 	uint64_t task_size;	/* first address above user space */
-	uint64_t cached_hole_size;	/* 2.6.17's caches: today's search has */
-	uint64_t free_area_cache;	/* none; kept as 2.6.17 would, not used */
+	uint64_t cached_hole_size;	/* kept as 2.6.17 does; 6.18's search has no cache */
+	uint64_t free_area_cache;	/* likewise */
 	uint64_t pgd;		/* physical address of the top table */
 	int32_t mm_users;	/* tasks with this address space */
 	int32_t mm_count;	/* references to this structure */

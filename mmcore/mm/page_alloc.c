@@ -250,7 +250,7 @@ static void free_block(struct step *s, pfn_t pfn, unsigned int order)
 	push_block(s, type, pfn, order);
 }
 
-/* What must be true of a page that is freed (free_pages_check(), 2.6.17). */
+/* Check that a page may be freed (free_pages_check(), 2.6.17), and reset it. */
 static void reset_page(struct step *s, pfn_t pfn, int32_t count)
 {
 	const uint64_t bad = 1ULL << PG_lru | 1ULL << PG_private |

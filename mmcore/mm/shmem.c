@@ -66,7 +66,7 @@ void shmem_release_page(struct step *s, pfn_t pfn)
 			page->index);
 }
 
-/* Those in [@index, @end). */
+/* Remove the pages [@index, @end) (page numbers) of the object. */
 static void shmem_drop_pages(struct step *s, inode_ref ref, uint64_t index,
 			     uint64_t end)
 {

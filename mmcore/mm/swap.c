@@ -8,7 +8,7 @@
 #include "mmcore/mm/page_alloc.h"
 #include "mmcore/mm/rmap.h"
 
-/* So many pages go to a list, or leave it. */
+/* Add @change pages, which may be a negative number, to the counters of a list. */
 static void count_lru(struct zone *z, const struct page_rest *page,
 		      bool active, uint64_t change)
 {

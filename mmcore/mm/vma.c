@@ -109,7 +109,7 @@ static bool shared_maywrite(uint64_t vm_flags)
 	return (~vm_flags & (VM_SHARED | VM_MAYWRITE)) == 0;
 }
 
-/* What refers back to a VMA: its file's i_mmap, its anon_vma's list. */
+/* Two structures refer back to a VMA: its file's i_mmap, its anon_vma's list. */
 static void link_backing(struct step *s, vma_ref ref)
 {
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
@@ -407,7 +407,7 @@ static void move_border(struct step *s, mm_ref mm, vma_ref lower,
 	}
 }
 
-/* What sticks to whoever grows. */
+/* The VMA that grows takes over the flags of VM_STICKY. */
 static uint64_t sticky_flags(const struct machine *m,
 			     const struct vma_merge *mg, bool left, bool right)
 {
