@@ -40,6 +40,7 @@ uint64_t file_size(const struct machine *m, file_ref file)
 
 void get_file(struct step *s, file_ref file)
 {
+	MM_ASSERT(file_at(s->m, file)->f_count > 0);
 	file_mut(s, file)->f_count++;
 }
 

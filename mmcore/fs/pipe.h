@@ -135,7 +135,7 @@ static inline void pipe_push(struct step *s, pipe_ref pipe,
 	struct pipe_inode_info *p = pipe_mut(s, pipe);
 	struct pipe_buffer *slot = ram_mut(s, pipe_buf_pa(p, pipe, p->nrbufs));
 
-	MM_ASSERT(p->nrbufs < p->max_usage);
+	MM_ASSERT(p->nrbufs < p->max_usage && !(p->max_usage & (p->max_usage - 1)));
 	slot->page = buf->page;
 	slot->offset = buf->offset;
 	slot->len = buf->len;

@@ -35,6 +35,7 @@ static void mmdrop(struct step *s, mm_ref mm)
 {
 	const struct mm_struct *mms = mm_at(s->m, mm);
 
+	MM_ASSERT(mms->mm_count > 0);
 	if (--mm_mut(s, mm)->mm_count)
 		return;
 	MM_ASSERT(mms->nr_ptes == 0);

@@ -66,9 +66,11 @@ static inline void list_add_tail(struct step *s, uint64_t entry, uint64_t head)
 static inline void list_del(struct step *s, uint64_t entry)
 {
 	struct list_head *e = list_mut(s, entry);
+	struct list_head *next = list_mut(s, e->next), *prev = list_mut(s, e->prev);
 
-	list_mut(s, e->next)->prev = e->prev;
-	list_mut(s, e->prev)->next = e->next;
+	MM_ASSERT(next->prev == entry && prev->next == entry);
+	next->prev = e->prev;
+	prev->next = e->next;
 	e->next = 0;
 	e->prev = 0;
 }

@@ -41,6 +41,7 @@ pfn_t radix_tree_lookup(const struct machine *m, mapping_ref mapping,
 	const struct address_space *as = mapping_at(m, mapping);
 	uint64_t at = as->page_tree;
 
+	MM_ASSERT(as->height <= MAX_HEIGHT);
 	if (!fits(index, as->height))
 		return 0;
 	for (uint32_t above = as->height; at && above-- > 0;)
@@ -80,6 +81,7 @@ static uint32_t nodes_missing(const struct machine *m, mapping_ref mapping,
 	uint64_t at = as->page_tree;
 	uint32_t above = as->height;
 
+	MM_ASSERT(above <= MAX_HEIGHT);	/* spare_nodes has room for as many */
 	if (!at)
 		return height_for(index, 1);
 	/* A new top leads to the old tree by its first slot, to @index by another. */
@@ -196,6 +198,7 @@ pfn_t radix_tree_delete(struct step *s, mapping_ref mapping, uint64_t index)
 	uint32_t depth = 0;
 	pfn_t pfn = 0;
 
+	MM_ASSERT(height <= MAX_HEIGHT);
 	if (!at || !fits(index, height))
 		return 0;
 	for (int tag = 0; tag < NR_RADIX_TAGS; tag++)
@@ -255,6 +258,7 @@ static bool find_path(const struct machine *m, mapping_ref mapping,
 	const struct address_space *as = mapping_at(m, mapping);
 	uint64_t at = as->page_tree;
 
+	MM_ASSERT(as->height <= MAX_HEIGHT);	/* @path has room for as many */
 	if (!at || !fits(index, as->height))
 		return false;
 	for (uint32_t above = as->height; above-- > 0;) {

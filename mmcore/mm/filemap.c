@@ -63,6 +63,7 @@ void remove_from_page_cache(struct step *s, pfn_t pfn)
 	const mapping_ref mapping = mapping_make(page_at(s->m, folio)->mapping);
 	const inode_ref inode = mapping_at(s->m, mapping)->host;
 
+	MM_ASSERT(mapping_at(s->m, mapping)->nrpages >= nr);
 	clear_page_dirty(s, folio);
 	for (uint32_t i = 0; i < nr; i++) {
 		struct page_rest *page = page_mut(s, folio + i);

@@ -27,6 +27,7 @@ static pfn_t table_alloc(struct step *s)
 /* The table is empty: all of its entries are none. */
 static void table_free(struct step *s, pfn_t pfn)
 {
+	MM_ASSERT(page_has(s->m, pfn, PG_pgtable));
 	page_mut(s, pfn)->flags &= ~(1ULL << PG_pgtable);
 	kernel_mut(s)->nr_page_table_pages--;
 	free_zeroed_page(s, pfn);

@@ -42,6 +42,7 @@ void anon_vma_unlink(struct step *s, vma_ref ref)
 	struct vm_area_struct *vma = vma_mut(s, ref);
 	anon_vma_ref av = vma->anon_vma;
 
+	MM_ASSERT(anon_vma_at(s->m, av)->nr_vmas > 0);
 	list_del(s, anon_node_pa(ref));
 	vma->anon_vma = anon_vma_make(0);
 	vma->anon_vma_ident = 0;
@@ -139,6 +140,7 @@ void page_add_new_anon_rmap(struct step *s, pfn_t pfn, vma_ref ref,
 	const struct vm_area_struct *vma = vma_at(s->m, ref);
 	struct page_rest *page = page_mut(s, pfn);
 
+	MM_ASSERT(!anon_vma_none(vma->anon_vma) && !page->mapping);
 	/* What may be dropped at any time needs no place in swap. */
 	page->flags |= (uint64_t)!(vma->vm_flags & VM_DROPPABLE)
 			       << PG_swapbacked |

@@ -130,6 +130,7 @@ static void slab_destroy(struct step *s, enum kmem_cache_id id, uint64_t pa)
 	struct kmem_cache *c = cache_mut(s, id);
 	pfn_t pfn = (pfn_t)(pa >> PAGE_SHIFT);
 
+	MM_ASSERT(page_has(s->m, pfn, PG_slab) && !slab_mut(s, pa)->inuse);
 	list_del(s, pa);
 	c->nr_slabs--;
 	c->nr_free_slabs--;
@@ -163,7 +164,7 @@ uint64_t kmem_cache_alloc(struct step *s, enum kmem_cache_id id)
 		return 0;
 	slab = slab_mut(s, pa);
 	object = slab->free;
-	MM_ASSERT(object < c->num);
+	MM_ASSERT(slab->cache == (uint32_t)id && object < c->num);
 	slab->free = bufctl(slab)[object];
 	bufctl(slab)[object] = BUFCTL_ACTIVE;
 	if (slab->inuse++ == 0)
@@ -184,6 +185,7 @@ void kmem_cache_free(struct step *s, enum kmem_cache_id id, uint64_t pa)
 	uint32_t object = (uint32_t)((pa & ~PAGE_MASK) - slab->s_mem) / c->objsize;
 
 	MM_ASSERT(slab->cache == (uint32_t)id && object < c->num);
+	MM_ASSERT(slab->s_mem + object * c->objsize == (uint32_t)(pa & ~PAGE_MASK));
 	MM_ASSERT(bufctl(slab)[object] == BUFCTL_ACTIVE);
 	memset(ram_mut(s, pa), 0, c->objsize);
 	bufctl(slab)[object] = slab->free;

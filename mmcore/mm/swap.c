@@ -45,6 +45,7 @@ void del_page_from_lru(struct step *s, pfn_t pfn)
 	struct page_rest *page = page_mut(s, pfn);
 	const bool active = page->flags >> PG_active & 1;
 
+	MM_ASSERT(page->flags >> PG_lru & 1);
 	list_del(s, page_lru_pa(s->m, pfn));
 	count_lru(z, page, active, -(uint64_t)folio_nr_pages(s->m, pfn));
 	page->flags &= ~(1ULL << PG_lru | 1ULL << PG_active);

@@ -200,6 +200,7 @@ void vma_unlink(struct step *s, mm_ref mm, vma_ref ref)
 	struct mm_struct *mms = mm_mut(s, mm);
 	vma_ref prev = vma->vm_prev, next = vma->vm_next;
 
+	MM_ASSERT(mm_same(vma->vm_mm, mm) && mms->map_count > 0);
 	if (vma_none(prev))
 		mms->mmap = next;
 	else

@@ -33,6 +33,7 @@ def run(command):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+ASSERTS = (93, 1470)     # assertions and functions of mmcore: the share that there is at least; it only rises
 CYCLE = 5       # files: the largest call cycle that there may be; it only falls
 
 
@@ -244,6 +245,18 @@ def functions():
     return problems
 
 
+def asserts():
+    """mmcore has at least as many assertions a function as ASSERTS says."""
+    functions = asserted = 0
+    for path in sources("mmcore"):
+        body = text(path)
+        functions += len(re.findall(r"^\t?{[ \t]*\\?$", body, re.M))
+        asserted += len(re.findall(r"^[ \t]*MM_ASSERT\(", body, re.M))
+    if asserted * ASSERTS[1] < functions * ASSERTS[0]:
+        return [f"{asserted} assertions in {functions} functions: there were {ASSERTS[0]} in {ASSERTS[1]}"]
+    return []
+
+
 def divergences():
     """Every D-number stands in the code and in docs/divergences.md."""
     listed = set(re.findall(r"^## (D-\d{3})", text("docs/divergences.md"), re.M))
@@ -368,7 +381,8 @@ def mutants():
     return done.stdout.splitlines() + done.stderr.splitlines()
 
 
-CHECKS = {c.__name__: c for c in (layers, floors, checker, tour, envelope, symbols, alone, functions, divergences,
+CHECKS = {c.__name__: c for c in (layers, floors, checker, tour, envelope, symbols, alone, functions, asserts,
+                                  divergences,
                                   unfinished, schema, twice, coverage, adding, mutants)}
 
 

@@ -4,6 +4,7 @@
  * deletions and tags at indices where the tree's height changes.
  */
 #include <check.h>
+#include <signal.h>
 #include <string.h>
 
 #include "mmcore/mm/filemap.h"
@@ -195,6 +196,29 @@ START_TEST(a_first_page_far_out_takes_one_node_a_level)
 }
 END_TEST
 
+/* A walk keeps its path on the host's stack: a wild height must not choose how long. */
+START_TEST(a_wild_height_is_refused)
+{
+	const uint32_t height[] = { 10, 20, UINT32_MAX };
+
+	ck_assert_int_eq(radix_tree_insert(s, mapping, 5, 6), 0);
+	mapping_mut(s, mapping)->height = height[_i];
+	radix_tree_tag_get(s->m, mapping, 5, PAGECACHE_TAG_DIRTY);
+}
+END_TEST
+
+START_TEST(an_entry_that_its_neighbours_deny_is_not_unlinked)
+{
+	const uint64_t head = kmem_cache_alloc(s, CACHE_ANON_VMA);
+	const uint64_t entry = kmem_cache_alloc(s, CACHE_ANON_VMA);
+
+	INIT_LIST_HEAD(s, head);
+	list_add(s, entry, head);
+	list_mut(s, head)->prev = head;
+	list_del(s, entry);
+}
+END_TEST
+
 Suite *suite_radix(void);
 Suite *suite_radix(void)
 {
@@ -205,6 +229,9 @@ Suite *suite_radix(void)
 	tcase_add_test(tc, a_tree_is_what_a_list_is);
 	tcase_add_test(tc, nothing_behind_the_last_one);
 	tcase_add_test(tc, a_first_page_far_out_takes_one_node_a_level);
+	tcase_add_loop_test_raise_signal(tc, a_wild_height_is_refused, SIGABRT, 0, 3);
+	tcase_add_test_raise_signal(tc, an_entry_that_its_neighbours_deny_is_not_unlinked,
+				    SIGABRT);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

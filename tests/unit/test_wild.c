@@ -172,12 +172,14 @@ static uint64_t wild(int nr, uint64_t self, const struct machine *m)
 		return m->ram_bytes - 8;	/* an object that ends behind RAM */
 	case 4:
 		return self & ~0xfffULL;	/* the head of a slab */
+	case 5:
+		return 20ULL << 32 | 20;	/* two small numbers, heights or counts */
 	default:
 		return KERNEL_PA + 13;		/* another kind of object, and crooked */
 	}
 }
 
-#define NR_WILD 6
+#define NR_WILD 7
 
 static void neighbour_is_served(struct hosted *other)
 {
