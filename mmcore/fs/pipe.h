@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pipes: rings of pieces of pages. See pipe.c for what they are, splice.c for
- * the calls that put other people's pages into them.
+ * Pipes. A pipe is a ring of pieces of pages. pipe.c describes the ring; the calls of
+ * splice.c put pages of files and of programs into it. An error is "reported" as fs.h
+ * defines it.
  */
 #ifndef MMCORE_PIPE_H
 #define MMCORE_PIPE_H
@@ -13,26 +14,27 @@
 #define PIPE_BUF_FLAG_LRU	0x01	/* the page was on an LRU list (steal) */
 #define PIPE_BUF_FLAG_ATOMIC	0x02	/* unused: it was mapped atomically */
 #define PIPE_BUF_FLAG_GIFT	0x04	/* the program gave the page away */
-#define PIPE_BUF_FLAG_PACKET	0x08	/* read as a whole, what is left is lost */
+#define PIPE_BUF_FLAG_PACKET	0x08	/* a read takes it as a whole and loses the rest */
 #define PIPE_BUF_FLAG_CAN_MERGE	0x10	/* the next write may append to it */
 
 /*
- * What kinds of pages in a ring do differently; by buf->ops. Linux:
- * include/linux/pipe_fs_i.h, 2.6.17 (map, unmap, pin, steal) and 6.18. Its get
- * does the same for every kind: pipe_buf_get().
+ * The methods of a piece, by buf->ops: they depend on where its page came from. Linux:
+ * include/linux/pipe_fs_i.h, 2.6.17 (map, unmap, pin, steal) and 6.18. Linux' method
+ * "get" would do the same for every kind here and is pipe_buf_get().
  */
 struct pipe_buf_operations {
 	const char *name;
-	/* Are its bytes valid? 0, -ENODATA (truncated meanwhile) or -EIO. */
+	/* Returns 0 if the bytes of the piece are valid, -ENODATA if the file was
+	 * truncated meanwhile, or -EIO. */
 	int (*pin)(const struct machine *m, const struct pipe_buffer *buf);
-	/* The bytes of the piece, until unmap. */
+	/* Returns the bytes of the piece; they stay valid until unmap. */
 	const uint8_t *(*map)(const struct machine *m,
 			      const struct pipe_buffer *buf);
 	void (*unmap)(const struct machine *m, const struct pipe_buffer *buf);
 	/* The buffer lets go of its page. */
 	void (*release)(struct step *s, pipe_ref pipe, struct pipe_buffer *buf);
-	/* May its page be taken over? Then the buffer's is the only reference
-	 * and no list has it. Else why says why not. */
+	/* Returns whether the caller may take the page over. If so the buffer holds
+	 * its only reference and the page is on no list; if not *@why is the reason. */
 	bool (*steal)(struct step *s, struct pipe_buffer *buf,
 		      const char **why);
 };
@@ -71,7 +73,7 @@ bool user_page_pipe_buf_steal(struct step *s, struct pipe_buffer *buf,
 bool zero_pipe_buf_steal(struct step *s, struct pipe_buffer *buf,
 			const char **why);
 
-/* The ring of an open file; none: it is no pipe. Linux: get_pipe_info(). */
+/* Return the ring of an open file; none if the file is no pipe. Linux: fs/pipe.c. */
 pipe_ref get_pipe_info(const struct machine *m, file_ref file);
 
 static inline bool pipe_empty(const struct machine *m, pipe_ref pipe)
@@ -86,7 +88,7 @@ static inline bool pipe_full(const struct machine *m, pipe_ref pipe)
 	return p->nrbufs >= p->max_usage;
 }
 
-/* Free slots. */
+/* Return the number of free slots. */
 static inline uint64_t pipe_room(const struct machine *m, pipe_ref pipe)
 {
 	const struct pipe_inode_info *p = pipe_at(m, pipe);
@@ -94,13 +96,14 @@ static inline uint64_t pipe_room(const struct machine *m, pipe_ref pipe)
 	return p->nrbufs < p->max_usage ? p->max_usage - p->nrbufs : 0;
 }
 
-/* The slot of buffer @i, 0 being the oldest. Sizes are powers of two. */
+/* Return the slot of buffer @i, where 0 is the oldest. Rings have a power of two of
+ * slots. */
 static inline uint32_t pipe_slot(const struct pipe_inode_info *p, uint32_t i)
 {
 	return (p->curbuf + i) & (p->max_usage - 1);
 }
 
-/* Where that slot lies. */
+/* Return the physical address of that slot. */
 static inline uint64_t pipe_buf_pa(const struct pipe_inode_info *p,
 				   pipe_ref pipe, uint32_t i)
 {
@@ -124,10 +127,10 @@ static inline struct pipe_buffer *pipe_buf_mut(struct step *s, pipe_ref pipe,
 }
 
 /*
- * Queue a buffer, whose reference the pipe takes over; there is a free slot.
- * Member by member, which keeps a buffer that the caller has just made in
- * registers: made in memory, it would be read back wider than it was written, and
- * the processor waits for that.
+ * Queue a buffer; the pipe has a free slot and takes over the reference to the page.
+ * The members are copied one by one, which keeps a buffer that the caller has just made
+ * in registers. In memory the processor would read it back wider than it was written
+ * and would have to wait.
  */
 static inline void pipe_push(struct step *s, pipe_ref pipe,
 			     const struct pipe_buffer *buf)
@@ -145,7 +148,7 @@ static inline void pipe_push(struct step *s, pipe_ref pipe,
 	p->nrbufs++;
 }
 
-/* Forget the oldest buffer, which is @buf: its reference went elsewhere. */
+/* Remove the oldest buffer, which is @buf. The caller has the reference to its page. */
 static inline void pipe_pop(struct step *s, pipe_ref pipe,
 			    struct pipe_buffer *buf)
 {
@@ -157,20 +160,20 @@ static inline void pipe_pop(struct step *s, pipe_ref pipe,
 	p->nrbufs--;
 }
 
-/* @n bytes of the oldest buffer are used up; it goes with its last one. */
+/* Remove the first @n bytes of the oldest buffer, and with its last byte the buffer. */
 void pipe_consume(struct step *s, pipe_ref pipe, uint32_t n);
-/* At most @len bytes are forgotten; returns how many. */
+/* Throw at most @len bytes away. Returns how many there were. */
 uint64_t pipe_drop(struct step *s, pipe_ref pipe, uint64_t len);
 
-/* One more reference, for a second buffer. The zero page is nobody's to count. */
+/* Take a reference to the page for a second buffer. The zero page is not counted. */
 static inline void pipe_buf_get(struct step *s, const struct pipe_buffer *buf)
 {
 	if (buf->page != kernel_at(s->m)->zero_pfn)
 		get_page(s, (pfn_t)buf->page);
 }
 
-/* Queue a second buffer with the first @len bytes of @buf, another pipe's: what
- * a copy may not inherit is off. There is a free slot. */
+/* Queue a second buffer with the first @len bytes of @buf, which belongs to another
+ * pipe. @pipe has a free slot. The copy is neither a gift nor may a write append to it. */
 static inline void pipe_share(struct step *s, pipe_ref pipe,
 			      const struct pipe_buffer *buf, uint32_t len)
 {
@@ -186,25 +189,31 @@ static inline void pipe_share(struct step *s, pipe_ref pipe,
 	p->nrbufs++;
 }
 
-/* A ring of @slots (16, or 2 for who has too many), without ends; none: no RAM. */
+/* Make a ring without readers and writers. It has 16 slots, fewer
+ * where fs.pipe-max-size is smaller, or 2 where the user has too many pipe buffers
+ * already (fs.pipe-user-pages-soft). Returns none where there is no RAM. */
 pipe_ref alloc_pipe_info(struct step *s);
-/* It and everything in it. */
+/* Free the ring and release every buffer in it. */
 void free_pipe_info(struct step *s, pipe_ref pipe);
 
-/* -EPIPE, told, with SIGPIPE: nobody will read. */
+/* Send SIGPIPE and return -EPIPE, reported: the pipe has no readers. */
 int64_t broken_pipe(struct step *s);
 
 /*
- * May something be put in? 0; -EPIPE; -EAGAIN or "blocked" where it is full,
- * as @nonblock says. Linux: fs/splice.c wait_for_space().
+ * Check that the pipe has room. Returns 0, or -EPIPE without readers. Where the pipe is
+ * full it returns -EAGAIN if @nonblock; else the call is blocked, as would_block()
+ * describes. Errors are reported. Linux: fs/splice.c.
  */
 int64_t wait_for_space(struct step *s, pipe_ref pipe, bool nonblock);
-/* Is there something to take? 1; 0: nobody will write; -EAGAIN; "blocked". */
+/* Check that the pipe has bytes. Returns 1; 0 where it is empty and has no writers; else
+ * -EAGAIN, reported, if @nonblock, or the call is blocked. */
 int64_t wait_for_data(struct step *s, pipe_ref pipe, bool nonblock);
 
-/* What F_SETPIPE_SZ makes of a size in bytes; 0: it is too large. */
+/* Round a size in bytes as F_SETPIPE_SZ does, to pages and a power of two. Returns 0
+ * where it is above 2 GiB. */
 uint64_t round_pipe_size(uint64_t size);
-/* F_SETPIPE_SZ, F_GETPIPE_SZ: the size in bytes, or a negative errno, told. */
+/* fcntl(F_SETPIPE_SZ) and fcntl(F_GETPIPE_SZ). Return the size in bytes, or a negative
+ * errno, reported. */
 int64_t pipe_fcntl(struct step *s, file_ref file, uint64_t cmd, uint32_t arg);
 
 #endif
