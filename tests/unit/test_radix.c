@@ -6,6 +6,7 @@
 #include <check.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "mmcore/mm/filemap.h"
 #include "mmcore/mm/slab.h"
@@ -204,6 +205,7 @@ START_TEST(a_wild_height_is_refused)
 	ck_assert_int_eq(radix_tree_insert(s, mapping, 5, 6), 0);
 	mapping_mut(s, mapping)->height = height[_i];
 	radix_tree_tag_get(s->m, mapping, 5, PAGECACHE_TAG_DIRTY);
+	_exit(0);	/* or the check of the whole machine behind each test would abort, too */
 }
 END_TEST
 
@@ -216,6 +218,7 @@ START_TEST(an_entry_that_its_neighbours_deny_is_not_unlinked)
 	list_add(s, entry, head);
 	list_mut(s, head)->prev = head;
 	list_del(s, entry);
+	_exit(0);	/* or the check of the whole machine behind each test would abort, too */
 }
 END_TEST
 
