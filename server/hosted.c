@@ -5,6 +5,7 @@
  * operations see them.
  */
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -160,6 +161,11 @@ void hosted_quarantine(struct hosted *h, const char *format, ...)
 static bool panicked(struct hosted *h, const struct panic_report *report,
 		     const char *what, struct rpc_error *error)
 {
+	/* Left in the middle: what is there now is no state of the machine. */
+	if (report->later) {
+		h->unwanted = true;
+		return hosted_no_more(h, error);
+	}
 	hosted_quarantine(h, "in %s, \"%s\" was not true (%s:%d)", what,
 			  report->expr, report->file, report->line);
 	return rpc_fail(error, RPC_INTERNAL_ERROR, "", "%s", h->read_only);
@@ -172,21 +178,28 @@ static bool panicked(struct hosted *h, const struct panic_report *report,
  */
 #define WORK_PER_FRAME	(512LL * 64)	/* its entries, each met so often */
 
-static void walk_without_end(struct mm_poll *poll)
+/* Work between two looks at whether anybody still wants it: about a millisecond's. */
+#define ASK_EVERY	65536
+
+static void still_wanted(struct mm_poll *poll)
 {
-	(void)poll;
-	mm_panic("a walk comes to its end", __FILE__, __LINE__);
+	struct hosted *h = (void *)((char *)poll - offsetof(struct hosted, work));
+
+	if (h->unwanted || machines_stopping(h->all))
+		panic_later();
+	h->allowed -= ASK_EVERY - poll->left;
+	if (h->allowed <= 0)
+		mm_panic("a walk comes to its end", __FILE__, __LINE__);
+	poll->left = ASK_EVERY;
 }
 
 /* @frames: those that the operation may bring in. */
 static void allow_work(struct hosted *h, uint64_t frames)
 {
-	h->work = (struct mm_poll){
-		.left = (int64_t)(machines_limits(h->all)->walk_at_least +
-				  64 * machine_frames(&h->m)) +
-			(int64_t)(h->m.nr_written + frames) * WORK_PER_FRAME,
-		.due = walk_without_end,
-	};
+	h->allowed = (int64_t)(machines_limits(h->all)->walk_at_least +
+			       64 * machine_frames(&h->m)) +
+		     (int64_t)(h->m.nr_written + frames) * WORK_PER_FRAME;
+	h->work = (struct mm_poll){ .left = ASK_EVERY, .due = still_wanted };
 	h->m.poll = &h->work;
 	panic_region(h->m.ram, h->m.ram_bytes + h->m.disk_bytes);
 }

@@ -27,6 +27,8 @@ struct hosted {
 	/* under the machine's lock */
 	pthread_mutex_t lock;		/* recursive */
 	bool gone;			/* destroyed: whoever waited is told so */
+	_Atomic bool unwanted;		/* set without the lock: to be destroyed as soon as
+					 * whoever works on it has left */
 	struct machine m;
 	uint64_t seq;
 	char read_only[192];		/* why; "" if it is not */
@@ -36,6 +38,7 @@ struct hosted {
 	uint64_t keyframe_at;		/* history.allocated at the last regular one */
 	bool in_run;			/* between begin and commit or rollback */
 	struct mm_poll work;		/* what the core may do in one go, see hosted.c */
+	int64_t allowed;		/* work, until it is a walk without an end */
 	struct history_mark run_mark;	/* where the run began */
 };
 
@@ -114,6 +117,10 @@ void dump_machine(const struct hosted *h, const char *dir);
 /* ---- machines.c ---- */
 
 const char *machines_dump_dir(const struct machines *all);
+/* Fills in why nobody works on @h any more: -32008 where the daemon stops, else -32001.
+ * Returns false. */
+bool hosted_no_more(const struct hosted *h, struct rpc_error *error);
+bool machines_stopping(const struct machines *all);
 void machines_charge(struct machines *all, int64_t frames);
 /* An empty machine, listed and locked; machines_destroy() takes it back. */
 struct hosted *machines_add(struct machines *all, const char *name,

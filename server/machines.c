@@ -26,6 +26,7 @@ struct machines {
 	uint32_t nr;
 	uint32_t last_made_up;		/* "m1", "m2", … */
 	_Atomic uint64_t frames;	/* of host memory, all machines */
+	_Atomic bool stopping;		/* nothing long is begun or gone on with */
 };
 
 struct machine_limits machine_limits_default(void)
@@ -329,7 +330,9 @@ void machines_destroy(struct hosted *h)
 static void let_go_of_all_above(uint32_t nr, const struct panic_report *report,
 				const char *what, struct rpc_error *error)
 {
-	if (report->later)
+	if (report->later && rpc_may_wait())
+		hosted_no_more(held.h[held.nr - 1], error);
+	else if (report->later)
 		rpc_defer(error);
 	else if (held.nr > nr)
 		hosted_panicked(held.h[held.nr - 1], report, what, error);
@@ -384,16 +387,16 @@ static struct hosted *no_such_machine(const char *name,
 }
 
 /* Its lock was taken; but is it still there? */
-static struct hosted *still_there(struct hosted *h, const char *name,
-				  struct rpc_error *error)
+static struct hosted *still_there(struct hosted *h, struct rpc_error *error)
 {
 	note_locked(h);
 	if (held.look)
 		hosted_watch_look(h);
-	if (likely(!h->gone))
+	if (likely(!h->gone && !h->unwanted))
 		return h;
+	hosted_no_more(h, error);
 	machines_unlock(h);
-	return no_such_machine(name, error);
+	return NULL;
 }
 
 struct hosted *machines_trylock(struct machines *all, const char *name,
@@ -405,7 +408,7 @@ struct hosted *machines_trylock(struct machines *all, const char *name,
 	if (!h)
 		return no_such_machine(name, error);
 	if (!pthread_mutex_trylock(&h->lock))
-		return still_there(h, name, error);
+		return still_there(h, error);
 	*busy = true;
 	unref(h);
 	return NULL;
@@ -427,7 +430,7 @@ struct hosted *machines_lock(struct machines *all, const char *name,
 	if (!h)
 		return no_such_machine(name, error);
 	pthread_mutex_lock(&h->lock);
-	return still_there(h, name, error);
+	return still_there(h, error);
 }
 
 void machines_unlock(struct hosted *h)
@@ -437,6 +440,55 @@ void machines_unlock(struct hosted *h)
 		hosted_end_look(h);
 	pthread_mutex_unlock(&h->lock);
 	unref(h);
+}
+
+/* ---- leaving them ---- */
+
+bool machines_destroy_named(struct machines *all, const char *name,
+			    struct rpc_error *error)
+{
+	struct hosted *h = find_and_ref(all, name);
+	bool there;
+
+	if (!h)
+		return no_such_machine(name, error) != NULL;
+	h->unwanted = true;
+	if (!rpc_may_wait() && pthread_mutex_trylock(&h->lock)) {
+		unref(h);
+		return rpc_defer(error);
+	}
+	if (rpc_may_wait())
+		pthread_mutex_lock(&h->lock);
+	note_locked(h);
+	there = !h->gone;
+	machines_destroy(h);
+	machines_unlock(h);
+	return there || no_such_machine(name, error) != NULL;
+}
+
+void machines_stop(struct machines *all)
+{
+	all->stopping = true;
+}
+
+bool machines_stopping(const struct machines *all)
+{
+	return all->stopping;
+}
+
+bool hosted_no_more(const struct hosted *h, struct rpc_error *error)
+{
+	if (h->all->stopping)
+		return rpc_fail(error, RPC_BUSY, "", "stopping");
+	return no_such_machine(h->name, error) != NULL;
+}
+
+bool hosted_go_on(struct hosted *h, struct rpc_error *error)
+{
+	if (likely(!h->unwanted && !h->all->stopping))
+		return true;
+	h->unwanted = true;
+	return hosted_no_more(h, error);
 }
 
 /* ---- all of them ---- */
@@ -489,7 +541,7 @@ bool machines_each(struct machines *all,
 	for (uint32_t i = 0; i < nr; i++) {
 		if (done && lock_listed(list[i])) {
 			note_locked(list[i]);
-			if (!list[i]->gone)
+			if (!list[i]->gone && !list[i]->unwanted)
 				visit(list[i], ctx);
 			note_unlocked(list[i]);
 			pthread_mutex_unlock(&list[i]->lock);

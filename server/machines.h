@@ -89,6 +89,23 @@ bool machines_guard(bool (*method)(void *ctx), void *ctx, const char *what,
  * lets go. Whoever waits for its lock is told -32001. */
 void machines_destroy(struct hosted *h);
 
+/**
+ * machines_destroy_named - destroy a machine, whoever works on it
+ *
+ * A run, an operation or a look that is under way is left at its next poll, and what
+ * waits for the machine is told that there is none.
+ * Returns: false with *error = -32001, or deferred until the machine has been left.
+ */
+bool machines_destroy_named(struct machines *all, const char *name,
+			    struct rpc_error *error);
+
+/* From here on whatever takes long is left, and told -32008 "stopping". Any thread. */
+void machines_stop(struct machines *all);
+
+/* May work on @h, which is locked, go on? False with *error where it was destroyed or
+ * the daemon stops meanwhile: then nobody touches the machine again. */
+bool hosted_go_on(struct hosted *h, struct rpc_error *error);
+
 /* Calls @visit with each machine, by name, holding its lock (one at a time).
  * False: deferred, one was held and rpc_may_wait() is false. */
 bool machines_each(struct machines *all,

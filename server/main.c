@@ -79,6 +79,7 @@ static int serve(struct server *server, const sigset_t *stop)
 	announced = announce(server);
 	if (announced)
 		wait_for_signal(stop);
+	machines_stop(server->machines);
 	workers_stop(workers);
 	return announced ? EXIT_SUCCESS : EX_CANTCREAT;
 }

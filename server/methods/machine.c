@@ -103,12 +103,10 @@ bool exec_machine_create(struct rpc_call *call)
 bool exec_machine_destroy(struct rpc_call *call)
 {
 	const struct args_machine_destroy *a = call->args;
-	struct hosted *h = lock_machine(call, a->machine);
+	struct server *server = call->server;
 
-	if (!h)
+	if (!machines_destroy_named(server->machines, a->machine, &call->error))
 		return false;
-	machines_destroy(h);
-	machines_unlock(h);
 	json_object_begin(call->out);
 	json_pair_string(call->out, "destroyed", a->machine);
 	json_object_close(call->out);

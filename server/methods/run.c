@@ -149,7 +149,8 @@ static void judge(struct run *run, const json_t *op, size_t from, bool answered)
 	json_decref(got);
 }
 
-static void run_all(struct run *run, const json_t *ops)
+/* False: the machine was destroyed, or the daemon stops. */
+static bool run_all(struct run *run, struct hosted *h, const json_t *ops)
 {
 	struct json_writer *out = run->call->out;
 	json_t *op;
@@ -158,8 +159,11 @@ static void run_all(struct run *run, const json_t *ops)
 	json_array_foreach(ops, i, op) {
 		struct rpc_error error = { .code = 0 };
 		size_t from = out->len + (i > 0);	/* past the comma */
-		bool answered = run_op(run, op, &error);
+		bool answered = hosted_go_on(h, &run->call->error) &&
+				run_op(run, op, &error);
 
+		if (!answered && !hosted_go_on(h, &run->call->error))
+			return false;
 		if (!answered) {
 			json_object_begin(out);
 			json_key(out, "error");
@@ -168,8 +172,9 @@ static void run_all(struct run *run, const json_t *ops)
 		}
 		judge(run, op, from, answered);
 		if (run->stopped || out->failed)
-			return;
+			break;
 	}
+	return true;
 }
 
 /* Whatever is wrong with its shape is wrong with the run: nothing of it is done. */
@@ -234,7 +239,10 @@ bool exec_machine_run(struct rpc_call *call)
 	json_object_begin(call->out);
 	json_key(call->out, "results");
 	json_array_begin(call->out);
-	run_all(&run, a->ops);
+	if (!run_all(&run, h, a->ops)) {
+		machines_unlock(h);
+		return false;
+	}
 	json_array_close(call->out);
 	if (a->atomic && run.stopped)
 		hosted_rollback(h);
