@@ -38,7 +38,7 @@ struct trace_kind {
 	const char *name;	/* lower-case id: the event's name */
 	const char *fn;		/* the kernel function */
 	const char *step;	/* what it did there */
-	int n;			/* the seed's step number 1 … 11, or 0 */
+	int n;			/* the step of do_mmap_pgoff(), 1 … 11, or 0 */
 	/* Space separated NAME:FORMAT; the formats are listed in trace.def. */
 	const char *args;
 };

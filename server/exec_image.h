@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Exec images: from JSON (api.md section 5) to what the core reads, and back. */
+/* Exec images (docs/api.md, section 5): from JSON to what the core reads, and back. */
 #ifndef SERVER_EXEC_IMAGE_H
 #define SERVER_EXEC_IMAGE_H
 

@@ -43,7 +43,7 @@ void json_key(struct json_writer *w, const char *key);
 
 void json_put_null(struct json_writer *w);
 void json_put_bool(struct json_writer *w, bool value);
-/* A JSON integer, or a hex string from 2^53 up (api.md section 2). */
+/* A JSON integer, or a hex string from 2^53 up (docs/api.md section 2). */
 void json_put_uint(struct json_writer *w, uint64_t value);
 void json_put_int(struct json_writer *w, int64_t value);
 /* A JSON integer, however large: for numbers that are a client's. */

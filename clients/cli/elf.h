@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel reads of an ELF file, as an exec image of api.md section 5. */
+/* What the kernel reads of an ELF file, as an exec image of docs/api.md section 5. */
 #ifndef CLIENTS_CLI_ELF_H
 #define CLIENTS_CLI_ELF_H
 

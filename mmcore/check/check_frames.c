@@ -177,7 +177,7 @@ static void check_tail(struct check *c, pfn_t head, pfn_t pfn)
 }
 
 /*
- * Law E of compound pages (kernel-reference E 39); returns how many frames it has. A
+ * Law E of compound pages; returns how many frames it has. A
  * block of one is dirty only if the whole is, and the other way round.
  */
 static uint64_t check_compound(struct check *c, pfn_t head)

@@ -10,7 +10,7 @@
 /**
  * run_operation - run call->args, a struct op_args, and write its result
  * Looks the machine up, applies the operation under its lock, and answers as
- * api.md section 3 has it, with steps where explain was given.
+ * docs/api.md section 3 has it, with steps where explain was given.
  */
 bool run_operation(struct rpc_call *call);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the core's structures to JSON, by the rules of api.md section 2:
+ * From the core's structures to JSON, by the rules of docs/api.md section 2:
  * addresses and bit patterns as hex strings, counts as integers, flags as
  * arrays of names. Views only read, and only write to the streaming writer.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What an operation led to, as api.md section 3 shows it. */
+/* What an operation led to, as docs/api.md section 3 shows it. */
 #include <stdlib.h>
 #include <string.h>
 

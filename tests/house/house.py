@@ -267,6 +267,25 @@ def divergences():
            [f"no code mentions {n}" for n in sorted(listed - used)]
 
 
+def cited():
+    """No text cites a document that is not in the repository."""
+    outside = re.compile(r"(?<!docs/)\b(?:design|reliability|style)\.md|(?<![/\w])api\.md section"
+                         r"|kernel-reference|\b[Tt]he seed'?s? (?:has|says|tells|declares)"
+                         r"|\bas the seed\b|\(the seed\)")
+    pages = [os.path.join(TOP, "README.md"), os.path.join(TOP, "ARCHITECTURE.md"),
+             *sources("docs", suffixes=(".md",)),
+             *sources("mmcore", "server", "clients", "tests", suffixes=(".c", ".h", ".def", ".py"))]
+    found = [f"{page}: cites {hit.group(0)!r}" for page in pages
+             if os.path.basename(page) != "house.py"
+             for hit in outside.finditer(text(page))]
+    for page in pages:
+        if page.endswith(".md"):
+            for link in re.findall(r"\]\(([\w./-]+\.md)\)", text(page)):
+                if not os.path.exists(os.path.join(TOP, os.path.dirname(page), link)):
+                    found.append(f"{page}: leads to {link}, which is not there")
+    return found
+
+
 def unfinished():
     """Nothing is left for later in a comment; every file says its licence (tables may be wide)."""
     problems = []
@@ -382,7 +401,7 @@ def mutants():
 
 
 CHECKS = {c.__name__: c for c in (layers, floors, checker, tour, envelope, symbols, alone, functions, asserts,
-                                  divergences,
+                                  divergences, cited,
                                   unfinished, schema, twice, coverage, adding, mutants)}
 
 

@@ -17,6 +17,15 @@ def blocks(page, section):
     return ["\n".join(line[4:] for line in block.splitlines()) for block in found]
 
 
+def shown(page, kind):
+    """What a page shows in its only fence of a kind."""
+    with open(os.path.join(SOURCE, page), encoding="utf-8") as f:
+        found = re.findall(rf"^```{kind}\n(.*?)^```$", f.read(), re.M | re.S)
+    if len(found) != 1:
+        raise AssertionError(f"{page} has {len(found)} fences of {kind}")
+    return found[0]
+
+
 class Docs(Case):
 
     def run_script(self, script):
@@ -39,7 +48,14 @@ class Docs(Case):
             self.assertNotIn("error", answer)
         numbers = {step.get("n") for step in answers[2]["result"]["steps"]}
         self.assertLessEqual(set(range(1, 12)), numbers)
-        self.assertRegex(told, r"(?m)^[0-9a-f]+-[0-9a-f]+ rw-p .*\[stack\]$")
+        steps = answers[2]["result"].pop("steps")
+        self.assertEqual(answers[2], json.loads(shown("README.md", "json")))
+        lines = [f"{step['n']:2} {step['step']}"
+                 + (f": {step['skipped']}" if "skipped" in step else "")
+                 for step in steps if "n" in step]
+        self.assertEqual("\n".join(lines) + "\n", shown("README.md", "steps"))
+        maps = [line for line in told.splitlines() if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line)]
+        self.assertEqual("\n".join(maps) + "\n", shown("README.md", "maps"))
         self.assertIn("pte", self.run_script(scripts[1]))
 
 

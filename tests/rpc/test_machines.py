@@ -40,7 +40,7 @@ class Machines(Case):
         at = c("sys.mmap", machine=name, pid=1, len="2M", prot="PROT_READ|PROT_WRITE",
                flags=ANON, explain=True)
         numbers = {s["n"] for s in at["steps"] if "n" in s}
-        self.assertEqual(numbers, set(range(1, 12)), "the seed's eleven steps")
+        self.assertEqual(numbers, set(range(1, 12)), "the eleven steps")
         at = at["ret"]
         c("mem.touch", machine=name, pid=1, addr=at, len="2M", access="write")
         c("process.fork", machine=name, pid=1)

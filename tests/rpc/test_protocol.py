@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""JSON-RPC 2.0 to the letter, HTTP as api.md has it, and what must be refused."""
+"""JSON-RPC 2.0 to the letter, HTTP as docs/api.md has it, and what must be refused."""
 import json
 import os
 import re

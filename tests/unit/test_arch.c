@@ -2,8 +2,7 @@
 /*
  * What the architectures do not have in common: where things lie, where a
  * mapping goes, what the kernel's words can hold, which RAM is for whom. Each
- * fact is written down here once more, from kernel-reference 1.5, 1.6, 4, 5.1
- * and 9, and where that is silent from Linux's own headers.
+ * fact is written down here once more, from Linux's own headers.
  */
 #include <check.h>
 #include <stdio.h>
@@ -180,7 +179,7 @@ START_TEST(the_stack_begins_with_words_of_the_machine)
 }
 END_TEST
 
-/* kernel-reference 9: the range alone; 0 bytes may begin at the limit. */
+/* Linux 6.18: the range alone; 0 bytes may begin at the limit. */
 START_TEST(access_ok_knows_the_end_of_user_space)
 {
 	const uint64_t limit = layouts[host_arch].task_size;
@@ -613,7 +612,7 @@ static pfn_t end_of_lowmem(void)
 	return (pfn_t)(896 * MIB >> PAGE_SHIFT);
 }
 
-/* kernel-reference 5.1 */
+/* Each architecture has the zones that Linux gives it. */
 START_TEST(zones_are_the_architectures)
 {
 	static const uint64_t spanned[NR_ARCHS][MAX_NR_ZONES] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Parameters into a plain struct, by a table of our own: every spelling that
- * api.md section 2 promises, and a named refusal for what is none.
+ * docs/api.md section 2 promises, and a named refusal for what is none.
  */
 #include <check.h>
 #include <inttypes.h>

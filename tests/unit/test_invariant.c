@@ -417,7 +417,7 @@ START_TEST(each_corruption_breaks_the_law_that_speaks_of_it)
 }
 END_TEST
 
-/* kernel-reference K 69: when all is over, all frames are free again. */
+/* When all is over, all frames are free again. */
 START_TEST(a_machine_whose_processes_are_gone_is_as_it_booted)
 {
 	struct machine *m = host_machine_small();

@@ -357,7 +357,7 @@ static void steps_of(const struct op *op, char *out, size_t size)
 }
 
 /*
- * The seed's steps in the order in which 6.18 takes them: the place is found
+ * The eleven steps in the order in which 6.18 takes them: the place is found
  * before the file and the flags are looked at, the file's mmap operation runs
  * before the area is linked. "-": the step had nothing to do.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Results as people see them: each outcome of api.md section 3 byte for byte,
+ * Results as people see them: each outcome of docs/api.md section 3 byte for byte,
  * flags by name, bytes by encoding (RFC 4648's own examples).
  */
 #include <check.h>
