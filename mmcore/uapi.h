@@ -231,6 +231,7 @@
 #define EOVERFLOW	75
 #define EOPNOTSUPP	95
 
+#define SIGABRT		 6
 #define SIGKILL		 9
 #define SIGBUS		 7
 #define SIGSEGV		11

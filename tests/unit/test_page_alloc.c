@@ -158,7 +158,7 @@ START_TEST(single_pages_ascend_from_the_highest_block)
 }
 END_TEST
 
-/* Linux 6.18 in a guest of 256 MiB, managed 3840 and 58532 pages. */
+/* Linux 6.18 whose zones manage 3840 and 58532 pages. */
 START_TEST(watermarks_are_those_of_a_real_kernel)
 {
 	struct machine *m = host_machine_small();

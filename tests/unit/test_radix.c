@@ -4,7 +4,6 @@
  * deletions and tags at indices where the tree's height changes.
  */
 #include <check.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
