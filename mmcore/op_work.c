@@ -59,11 +59,6 @@ static const struct mm_struct *op_mm(const struct machine *m,
 	return mm_none(mm) ? NULL : mm_at(m, mm);
 }
 
-static uint64_t lesser(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* The most that a read of this descriptor can bring: its size, or a pipe's slots. */
 static uint64_t bytes_behind(const struct machine *m, const struct op *op, int64_t fd)
 {
@@ -93,9 +88,9 @@ static uint64_t bytes_moved(const struct machine *m, const struct op *op)
 {
 	switch (op->code) {
 	case OP_READ:
-		return lesser(op->read.count, bytes_behind(m, op, op->read.fd));
+		return least(op->read.count, bytes_behind(m, op, op->read.fd));
 	case OP_PREAD:
-		return lesser(op->pread.count, bytes_behind(m, op, op->pread.fd));
+		return least(op->pread.count, bytes_behind(m, op, op->pread.fd));
 	case OP_WRITE:
 		return op->write.buf == NO_BUFFER ? op->data_len : op->write.count;
 	default:
@@ -138,7 +133,7 @@ static uint64_t pages_locked(const struct machine *m, mm_ref mm, uint64_t addr,
 		const struct vm_area_struct *vma = vma_at(m, v);
 
 		if (vma->vm_flags & VM_LOCKED)
-			pages += (lesser(vma->vm_end, end) -
+			pages += (least(vma->vm_end, end) -
 				  (vma->vm_start > addr ? vma->vm_start : addr))
 				 >> PAGE_SHIFT;
 	}
@@ -206,7 +201,7 @@ static uint64_t pages_of_fcntl(const struct op_fcntl *a)
 	if (a->cmd == F_SETPIPE_SZ)
 		return (uint32_t)a->arg >> (2 * PAGE_SHIFT - 6);
 	if (a->cmd == F_DUPFD || a->cmd == F_DUPFD_CLOEXEC)
-		return lesser((uint32_t)a->arg, NR_OPEN) / 512;
+		return least((uint32_t)a->arg, NR_OPEN) / 512;
 	return 0;
 }
 
@@ -220,15 +215,15 @@ static uint64_t pages_spliced(const struct machine *m, const struct op *op)
 	case OP_SPLICE:
 		in = slots_behind(m, op, op->splice.fd_in);
 		out = slots_behind(m, op, op->splice.fd_out);
-		return lesser(op->splice.len >> PAGE_SHIFT,
+		return least(op->splice.len >> PAGE_SHIFT,
 			      in > out ? in : out) * 2 + ahead;
 	case OP_SENDFILE:
 		out = slots_behind(m, op, op->sendfile.fd_out);
 		in = op->sendfile.count >> PAGE_SHIFT;
-		return (out ? lesser(in, out) : in) * 2 + ahead;
+		return (out ? least(in, out) : in) * 2 + ahead;
 	case OP_VMSPLICE:
 		in = slots_behind(m, op, op->vmsplice.fd);
-		return lesser(pages_of_iov(&op->iov), in + 16 + 3 * op->iov.nr);
+		return least(pages_of_iov(&op->iov), in + 16 + 3 * op->iov.nr);
 	default:
 		return pages_of_fcntl(&op->fcntl);
 	}
@@ -247,7 +242,7 @@ static uint64_t pages_advised_in(const struct mm_struct *mm,
 		return pages + 3;
 	case MADV_GUARD_INSTALL:
 		/* Tables of three levels for each area, and of long ones. */
-		return mm ? (pages >> 8) + 3 * lesser(pages, (uint64_t)mm->map_count)
+		return mm ? (pages >> 8) + 3 * least(pages, (uint64_t)mm->map_count)
 			  : 0;
 	default:
 		return 0;
@@ -276,7 +271,7 @@ static uint64_t pages_cached_in(const struct machine *m, mm_ref mm, uint64_t add
 	for (vma_ref v = vma_lookup(m, mm, addr); most && !vma_none(v) &&
 	     vma_at(m, v)->vm_start < end; v = vma_next(m, v)) {
 		const struct vm_area_struct *vma = vma_at(m, v);
-		const uint64_t here = lesser(most, (lesser(vma->vm_end, end) -
+		const uint64_t here = least(most, (least(vma->vm_end, end) -
 			(vma->vm_start > addr ? vma->vm_start : addr) + PAGE_SIZE - 1)
 			>> PAGE_SHIFT);
 
@@ -342,7 +337,7 @@ static uint64_t pages_cached(const struct machine *m, const struct op *op,
 		return op->mmap.flags & MAP_ANONYMOUS ? 0 : pages + window(m);
 	case OP_SPAWN:
 	case OP_EXEC:
-		return pages + window(m) * lesser(pages, EXEC_SEGMENTS_MAX);
+		return pages + window(m) * least(pages, EXEC_SEGMENTS_MAX);
 	default:
 		return 0;
 	}
@@ -452,9 +447,9 @@ static uint64_t pages_written_back(const struct machine *m, const struct op *op,
 
 	switch (op->code) {
 	case OP_FSYNC:
-		return lesser(k->nr_dirty, pages_of_fd(m, op, op->fsync.fd));
+		return least(k->nr_dirty, pages_of_fd(m, op, op->fsync.fd));
 	case OP_MSYNC:
-		return lesser(k->nr_dirty, pages_spanned(op->msync.addr, op->msync.len));
+		return least(k->nr_dirty, pages_spanned(op->msync.addr, op->msync.len));
 	case OP_TICK:
 		return k->nr_dirty;
 	default:
@@ -499,7 +494,7 @@ uint64_t mm_op_bound(const struct machine *m, const struct op *op)
 	else if (op->code == OP_MREMAP && mm)
 		others = tables_moved(mm, &op->mremap);
 	others += pages_written_back(m, op, pages_dirtied(op, pages, cached));
-	return lesser((takes_frames(op) ? pages : 0) + cached + others,
+	return least((takes_frames(op) ? pages : 0) + cached + others,
 		      machine_frames(m)) +
 	       mapping_frames(pages + cached + others);
 }

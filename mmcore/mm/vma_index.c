@@ -559,6 +559,20 @@ static void descend_to_gap(const struct machine *m, struct path *p,
 	}
 }
 
+/* Into @slot of @level, whose gaps are large enough, and down from there. */
+static void enter_gap(const struct machine *m, struct path *p, uint32_t level,
+		      uint32_t slot, uint64_t len, bool last)
+{
+	const node_t *n = node_at(m, p->node[level]);
+
+	p->slot[level] = slot;
+	if (is_leaf(n))
+		return;
+	p->node[level + 1] = n->ref[slot];
+	p->low[level + 1] = end_before(n, slot, p->low[level]);
+	descend_to_gap(m, p, level + 1, len, last);
+}
+
 /* From the path's entry on, backwards: the first with a gap of @len. */
 static bool gap_at_or_before(const struct machine *m, struct path *p,
 			     uint64_t len)
@@ -571,12 +585,7 @@ static bool gap_at_or_before(const struct machine *m, struct path *p,
 		while (slot--) {
 			if (gap_of(n, slot, p->low[level]) < len)
 				continue;
-			p->slot[level] = slot;
-			if (is_leaf(n))
-				return true;
-			p->node[level + 1] = n->ref[slot];
-			p->low[level + 1] = end_before(n, slot, p->low[level]);
-			descend_to_gap(m, p, level + 1, len, true);
+			enter_gap(m, p, level, slot, len, true);
 			return true;
 		}
 		if (!level)
@@ -597,12 +606,7 @@ static bool gap_after(const struct machine *m, struct path *p, uint64_t len)
 		for (; slot < n->nr; slot++) {
 			if (gap_of(n, slot, p->low[level]) < len)
 				continue;
-			p->slot[level] = slot;
-			if (is_leaf(n))
-				return true;
-			p->node[level + 1] = n->ref[slot];
-			p->low[level + 1] = end_before(n, slot, p->low[level]);
-			descend_to_gap(m, p, level + 1, len, false);
+			enter_gap(m, p, level, slot, len, false);
 			return true;
 		}
 		if (!level)
