@@ -229,7 +229,7 @@ uint64_t ram_release_run(struct machine *m, uint64_t pfn, uint64_t *nr);
 					    kind##_ref r)		\
 	{								\
 		MM_ASSERT(r.pa <= m->ram_bytes - sizeof(type));		\
-		return ram_at(m, r.pa);					\
+		return (const type *)(const void *)(m->ram + r.pa);	\
 	}								\
 	static inline type *kind##_mut(struct step *s, kind##_ref r)	\
 	{								\

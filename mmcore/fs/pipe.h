@@ -130,10 +130,10 @@ static inline struct pipe_buffer *pipe_buf_mut(struct step *s, pipe_ref pipe,
  * Queue a buffer; the pipe has a free slot and takes over the reference to the page.
  * The members are copied one by one, which keeps a buffer that the caller has just made
  * in registers. In memory the processor would read it back wider than it was written
- * and would have to wait.
+ * and would have to wait; so it is never a call.
  */
-static inline void pipe_push(struct step *s, pipe_ref pipe,
-			     const struct pipe_buffer *buf)
+static inline __attribute__((always_inline)) void
+pipe_push(struct step *s, pipe_ref pipe, const struct pipe_buffer *buf)
 {
 	struct pipe_inode_info *p = pipe_mut(s, pipe);
 	struct pipe_buffer *slot = ram_mut(s, pipe_buf_pa(p, pipe, p->nrbufs));
